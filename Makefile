@@ -1,0 +1,111 @@
+# seriesfs
+#
+#   make                build into build/ (warnings are errors)
+#   make run            install what is missing, build, mount ./mnt over ./data
+#   make test           install what is missing, build, run every test
+#   make bench          print the figures of the design beside the peers'
+#   make format         clang-format over the tree
+#   make fuzz           fuzz targets (clang), one minute each
+#   make install        PREFIX=/usr/local DESTDIR=
+#
+# Knobs: SANITIZE=address,undefined | SANITIZE=thread   DEBUG=1   V=1   BUILD=dir
+
+PREFIX ?= /usr/local
+CC := gcc
+comma := ,
+BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(DEBUG),-debug)
+Q := $(if $(V),,@)
+
+CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I.
+CFLAGS := -std=c17 -g $(if $(DEBUG),-O0,-O2) -Wall -Wextra -Werror -Wstrict-prototypes \
+	-Wmissing-prototypes -Wno-unused-parameter -fno-strict-aliasing
+LDFLAGS :=
+ifdef SANITIZE
+CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+FUSE_CFLAGS := $(shell pkg-config --cflags fuse3 2>/dev/null)
+LIBS_ENGINE := -lleveldb -lsnappy -lxxhash -lpthread -lm
+LIBS_QUERY := -lpcre2-8 $(LIBS_ENGINE)
+LIBS_FS := $(shell pkg-config --libs fuse3 2>/dev/null) $(LIBS_QUERY)
+
+sources = $(filter-out %/main.c,$(filter-out $(1)/main_%.c,$(wildcard $(1)/*.c)))
+BASE_SRC := $(call sources,engine/base)
+ENGINE_SRC := $(call sources,engine) $(wildcard engine/codec/*.c)
+QUERY_SRC := $(call sources,query)
+FS_SRC := $(call sources,fs)
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+LIB_BASE := $(BUILD)/libbase.a
+LIB_ENGINE := $(BUILD)/libengine.a
+LIB_QUERY := $(BUILD)/libquery.a
+LIB_FS := $(BUILD)/libfs.a
+LIBS_BELOW_FS := $(LIB_QUERY) $(LIB_ENGINE) $(LIB_BASE)
+
+PROGRAMS := $(BUILD)/seriesfs $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(wildcard engine/main_*.c)) \
+	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(wildcard query/main_*.c))
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+TOOL_SRC := $(wildcard tests/tools/*.c)
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
+
+.PHONY: all run test bench format fuzz install clean deps programs unit-tests tools
+all: programs tools compile_commands.json
+programs: $(PROGRAMS)
+unit-tests: $(UNIT_TESTS)
+tools: $(TOOLS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive
+$(1): $(call object,$(2))
+	@rm -f $$@
+	$(Q)ar rcs $$@ $$^
+endef
+$(eval $(call archive,$(LIB_BASE),$(BASE_SRC)))
+$(eval $(call archive,$(LIB_ENGINE),$(ENGINE_SRC)))
+$(eval $(call archive,$(LIB_QUERY),$(QUERY_SRC)))
+$(eval $(call archive,$(LIB_FS),$(FS_SRC)))
+
+$(BUILD)/seriesfs: $(BUILD)/fs/main.o $(LIB_FS) $(LIBS_BELOW_FS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FS)
+# These link only what lies below them, which proves the layers.
+$(BUILD)/seriesfs-%: $(BUILD)/engine/main_%.o $(LIB_ENGINE) $(LIB_BASE)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
+$(BUILD)/seriesfs-%: $(BUILD)/query/main_%.o $(LIBS_BELOW_FS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/lib/test.o $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+
+# For clangd and clang-tidy: one entry a source, from the very flags above.
+compile_commands.json: Makefile $(wildcard engine/*.c engine/base/*.c engine/codec/*.c query/*.c fs/*.c tests/unit/*.c)
+	@printf '[' >$@; sep=''; for f in $(filter %.c,$^); do \
+		printf '%s\n{"directory":"%s","file":"%s","command":"$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -c %s"}' \
+		"$$sep" "$(CURDIR)" "$$f" "$$f" >>$@; sep=','; done; printf '\n]\n' >>$@
+
+deps:
+	@tests/deps.sh build
+run: ; @tests/run-demo.sh
+test: ; @tests/deps.sh test && tests/run.sh
+bench: ; @tests/deps.sh bench && tests/bench/bench.sh
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+fuzz: ; @tests/fuzz/run.sh
+
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)/sbin && ln -sf $(PREFIX)/bin/seriesfs $(DESTDIR)/sbin/mount.fuse.seriesfs
+
+clean:
+	rm -rf build build-* compile_commands.json
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

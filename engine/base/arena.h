@@ -1,0 +1,35 @@
+/*
+ * Bump allocation under a budget: everything in it dies in one call.
+ *
+ * A zeroed struct with `bytes_max` set (0 = no budget) is an empty arena. It
+ * is not for several threads at once.
+ */
+#ifndef ENGINE_BASE_ARENA_H
+#define ENGINE_BASE_ARENA_H
+
+#include <stdint.h>
+
+#include "engine/base/slice.h"
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *block; /* newest first */
+	char *next, *end;	   /* free room in the newest block */
+	size_t bytes;		   /* taken from the system */
+	size_t bytes_max;	   /* 0 = unlimited */
+};
+
+/* Zeroed, aligned to 16 bytes; NULL when the budget or the memory is used up. */
+void *arena_alloc(struct arena *arena, size_t bytes);
+/* Not zeroed, aligned to `align` (a power of two up to 16). */
+void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align);
+/* A copy with a NUL behind it; data is NULL when there was no room. */
+struct slice arena_copy(struct arena *arena, struct slice slice);
+char *arena_printf(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Free all but the newest block and start again in it. */
+void arena_reset(struct arena *arena);
+void arena_release(struct arena *arena);
+
+#endif

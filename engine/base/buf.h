@@ -1,0 +1,53 @@
+/*
+ * Growable bytes that are owned. A zeroed struct is an empty buffer; release
+ * it once. Growing fails only when memory does, and then the process ends
+ * with a message: small buffers are not worth a branch at every append. What
+ * outsiders can make large is bounded before it gets here.
+ */
+#ifndef ENGINE_BASE_BUF_H
+#define ENGINE_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "engine/base/slice.h"
+
+struct buf {
+	char *data; /* not NUL-terminated; see buf_text */
+	size_t length;
+	size_t capacity;
+};
+
+void buf_release(struct buf *buf);
+static inline void buf_reset(struct buf *buf)
+{
+	buf->length = 0;
+}
+/* Room for `extra` more bytes; gives the place where they go. */
+char *buf_reserve(struct buf *buf, size_t extra);
+void buf_append(struct buf *buf, const void *data, size_t length);
+static inline void buf_append_slice(struct buf *buf, struct slice slice)
+{
+	buf_append(buf, slice.data, slice.length);
+}
+static inline void buf_append_text(struct buf *buf, const char *text)
+{
+	buf_append(buf, text, strlen(text));
+}
+static inline void buf_append_byte(struct buf *buf, char byte)
+{
+	if (buf->length == buf->capacity)
+		buf_reserve(buf, 1);
+	buf->data[buf->length++] = byte;
+}
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Drop the first `count` bytes, keeping the rest. */
+void buf_consume(struct buf *buf, size_t count);
+/* The bytes with a NUL behind them; borrowed until the next append. */
+const char *buf_text(struct buf *buf);
+static inline struct slice buf_slice(const struct buf *buf)
+{
+	return slice_of(buf->data, buf->length);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Everything the program asks of the operating system about files and clocks.
+ *
+ * Tests wrap these functions to make the n-th call fail (-Wl,--wrap=env_append).
+ * All return 0 or ERR_SPACE (disk or quota full), ERR_NOT_FOUND, ERR_EXISTS,
+ * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_IO. Paths are NUL-terminated.
+ * Descriptors are close-on-exec.
+ */
+#ifndef ENGINE_BASE_ENV_H
+#define ENGINE_BASE_ENV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/buf.h"
+
+/* Append-only file; created when absent, `size` set to its length. */
+int env_open_append(const char *path, int *fd, uint64_t *size);
+/* Writes all of it, or fails; after a failure the caller truncates (env_truncate). */
+int env_append(int fd, const void *data, size_t length);
+int env_truncate(int fd, uint64_t size);
+int env_sync(int fd); /* fdatasync */
+void env_close(int fd);
+
+int env_read_file(const char *path, struct buf *out);
+/* Writes `path`.new, syncs it, renames it over `path`, syncs the directory. */
+int env_write_file(const char *path, struct slice content);
+
+int env_mkdir(const char *path); /* 0700; OK when it is there already */
+int env_rename(const char *from, const char *to);
+int env_unlink(const char *path);
+int env_sync_dir(const char *path);
+int env_remove_tree(const char *path); /* everything below and itself; OK when absent */
+bool env_exists(const char *path);
+/* Calls `each` with every name but . and .. until it fails. */
+int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg);
+/* Bytes really used by the files directly in a directory. */
+int env_dir_bytes(const char *path, uint64_t *bytes);
+
+/*
+ * Takes an exclusive lock for the life of the descriptor and writes our pid
+ * into the file. ERR_BUSY: someone holds it; `*owner_pid` tells who (0 unknown).
+ */
+int env_lock(const char *path, int *fd, int *owner_pid);
+
+struct env_disk {
+	uint64_t bytes, bytes_free, bytes_available;
+	uint64_t files, files_free;
+};
+int env_disk(const char *path, struct env_disk *out);
+
+int64_t env_now_ns(void);	/* wall clock */
+int64_t env_monotonic_ns(void); /* never steps back */
+uint64_t env_random(void);
+
+#endif

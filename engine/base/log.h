@@ -1,0 +1,17 @@
+/* Messages for the operator: stderr in the foreground, syslog once detached. */
+#ifndef ENGINE_BASE_LOG_H
+#define ENGINE_BASE_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
+
+void log_to_syslog(bool yes);
+void log_message(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_error(...)	 log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_message(LOG_LEVEL_INFO, __VA_ARGS__)
+
+#endif

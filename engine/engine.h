@@ -1,0 +1,253 @@
+/*
+ * The engine's face: a data directory of databases that takes lines of text
+ * and gives back snapshots, cursors and series as text. Knows no path of the
+ * mount, no query, no errno.
+ *
+ *	DATADIR/
+ *	  lock               held while open; names the owner's pid
+ *	  format             "seriesfs 1\n"
+ *	  catalog            journal (catalog.h)
+ *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
+ *	  db/ID/index        series index journal of a database (index.h)
+ *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h)
+ *	  trash/             dropped, being deleted
+ *
+ * Threads: any number may call anything, except where a handle (writer,
+ * cursor, series_text) says that it belongs to one at a time.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/base/env.h"
+#include "engine/base/err.h"
+#include "engine/catalog.h"
+#include "engine/index.h"
+#include "engine/value.h"
+
+struct engine;
+
+struct engine_options {
+	const char *path;
+	bool read_only;
+	bool sync_writes;	     /* every write durable before it returns */
+	uint32_t commit_seconds;     /* 0 = default */
+	uint64_t memtable_bytes_max; /* 0 = default; writers wait beyond it */
+	uint32_t shards_open_max;    /* 0 = default */
+	uint32_t series_max;	     /* per database; 0 = default */
+};
+
+/*
+ * Lock, read the catalog and indexes, replay the log. Starts no thread and
+ * opens no LevelDB, so that it may come before daemonising. ERR_BUSY: another
+ * process has it (diag names its pid). ERR_INVALID: not a data directory, or
+ * a newer format.
+ */
+int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag);
+/* Start the threads (log commit, flush, deletion). */
+int engine_start(struct engine *engine);
+/* Flush, sync, stop. Handles must be closed. */
+int engine_close(struct engine *engine);
+
+/* Everything that writes returned for before is durable when this returns. */
+int engine_sync(struct engine *engine);
+/* Move everything from memory into shards now; returns when it is there. */
+int engine_flush(struct engine *engine);
+
+struct catalog *engine_catalog(struct engine *engine);
+/* The index of a database, alive as long as the engine. NULL: no such database. */
+struct index *engine_index(struct engine *engine, uint32_t database_id);
+int engine_disk(struct engine *engine, struct env_disk *out);
+/* A time of arrival: now, but later than any given out before, over restarts too. */
+int64_t engine_arrival_ns(struct engine *engine);
+
+/* --- objects that have points below them (the rest goes to the catalog) -- */
+
+int engine_create_database(struct engine *engine, struct slice name, const struct attrs *attrs,
+			   uint32_t *id);
+int engine_create_policy(struct engine *engine, uint32_t database_id, struct slice name,
+			 const struct policy_settings *settings, const struct attrs *attrs,
+			 uint32_t *id);
+/* A group for exactly this window. ERR_INVALID when it overlaps another, ERR_EXISTS, ERR_RANGE
+ * outside retention. */
+int engine_create_group(struct engine *engine, uint32_t policy_id, int64_t start_s, int64_t end_s,
+			const struct attrs *attrs, uint32_t *id);
+/*
+ * Drop a database, policy or group: gone for every later open when this
+ * returns, also after a crash; open snapshots and texts keep what they had.
+ * Does not open the shard; costs a catalog record and a rename per group.
+ */
+int engine_drop(struct engine *engine, uint32_t object_id);
+/* Drop groups whose end is older than their policy keeps. Gives their number. */
+int engine_retention(struct engine *engine, size_t *dropped);
+
+/* --- writing ------------------------------------------------------------ */
+
+struct writer;
+
+enum write_scope {
+	WRITE_ANY_SERIES, /* mydb/write, RP/.write */
+	WRITE_ONE_SERIES, /* a series file: its key only; short forms are taken */
+};
+
+struct writer_options {
+	uint32_t database_id;
+	uint32_t policy_id; /* 0 = the default policy, autogen made when there is none */
+	uint32_t group_id;  /* 0 = any window; else points outside it are ERR_RANGE */
+	enum write_scope scope;
+	uint32_t series_id; /* of WRITE_ONE_SERIES, when it exists already; else ID_NONE and: */
+	struct slice series_key; /* canonical key (line_print_key); copied */
+	int64_t time_unit_ns;	 /* of bare timestamps; 0 = 1 */
+	bool skip;		 /* bad lines are told to on_bad and passed over */
+	struct attrs attrs;	 /* for a policy or group that has to be made: mode, uid, gid */
+	/* Called for each line passed over with `skip`. */
+	void (*on_bad)(void *arg, int err, const struct diag *diag, struct slice line);
+	void *on_bad_arg;
+};
+
+int writer_open(struct engine *engine, const struct writer_options *options, struct writer **out);
+void writer_close(struct writer *writer);
+/*
+ * Store the complete lines at the start of `text`; belongs to one thread at a
+ * time. `*consumed` tells the bytes of them (blank and comment lines count),
+ * which are in the log and visible to every later open when this returns.
+ * OK: all complete lines were stored; what is left, if anything, is the
+ * unfinished last line. With `final` the last line needs no newline.
+ * Below 0: the line at `*consumed` was refused and nothing from it on was
+ * taken; diag tells line (counted from 1 within `text`), column, reason.
+ *   ERR_INVALID bad line, ERR_TYPE, ERR_RANGE, ERR_TOO_LONG, ERR_LIMIT,
+ *   ERR_SPACE, ERR_IO, ERR_STALE (the database or policy was dropped)
+ */
+int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
+		 uint64_t *lines, struct diag *diag);
+/* Points of the last writer_write() call that were stored. */
+uint64_t writer_points(const struct writer *writer);
+
+/*
+ * Replace what a series had in a group up to sequence `cut` (engine_cut) with
+ * the points of `text` (complete lines of that series only), atomically.
+ */
+int engine_series_replace(struct engine *engine, const struct writer_options *options, uint64_t cut,
+			  struct slice text, struct diag *diag);
+/* A mark in the order of acceptance: everything stored so far is at or before it. */
+uint64_t engine_cut(struct engine *engine, uint32_t group_id);
+void engine_cut_release(struct engine *engine, uint32_t group_id, uint64_t cut);
+
+/* Delete the points of a series in one group, or (group_id 0) in all groups of a policy, in a
+ * closed time range. */
+int engine_series_remove(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+			 uint32_t series_id, int64_t time_first_ns, int64_t time_last_ns);
+/* utimens of a series in a group, or (group_id 0) in every group of the policy that has it. */
+int engine_series_set_mtime(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+			    uint32_t series_id, int64_t mtime_ns);
+
+/* --- series as files ----------------------------------------------------- */
+
+struct series_stat {
+	uint64_t text_bytes; /* exact length of the series as text */
+	uint64_t points;     /* rows */
+	uint64_t disk_bytes; /* about, at least 1 when there is a point */
+	int64_t time_first_ns, time_last_ns;
+	int64_t mtime_ns, ctime_ns;
+	uint64_t version; /* changes with the content */
+};
+/* group_id 0 = over all groups of the policy. ERR_NOT_FOUND: it has no point there. */
+int engine_series_stat(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+		       uint32_t series_id, struct series_stat *out);
+/* The series that have points in a group (or policy), ascending ids; free() the array. */
+int engine_group_series(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+			uint32_t **ids, size_t *count);
+/* Cheap: does it have any? For rmdir. */
+int engine_group_is_empty(struct engine *engine, uint32_t group_id, bool *empty);
+struct group_stat {
+	uint64_t series, points, disk_bytes;
+	int64_t time_first_ns, time_last_ns;
+};
+int engine_group_stat(struct engine *engine, uint32_t group_id, struct group_stat *out);
+
+/*
+ * A series as complete line protocol lines in time order, one per timestamp,
+ * fields in name order: a snapshot that may only grow at its end. Any offset
+ * can be read, by several threads.
+ */
+struct series_text;
+int series_text_open(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+		     uint32_t series_id, struct series_text **out);
+void series_text_close(struct series_text *text);
+uint64_t series_text_bytes(struct series_text *text);
+uint64_t series_text_version(struct series_text *text);
+/* Appends up to `length` bytes from `offset` to `out`; fewer only at the end. ERR_CORRUPT, ERR_IO.
+ */
+int series_text_read(struct series_text *text, uint64_t offset, size_t length, struct buf *out);
+/* If the series only gained points after the last one here, take them in; else stay. Never shrinks.
+ */
+int series_text_grow(struct series_text *text);
+
+/* --- snapshots and cursors (for queries) --------------------------------- */
+
+/* A consistent view of one database at one instant. Any thread may use it. */
+struct snapshot;
+int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot **out);
+void snapshot_close(struct snapshot *snapshot);
+struct index *snapshot_index(struct snapshot *snapshot);
+/*
+ * The series of a measurement that have a point (of any field) in a group of
+ * the policy that overlaps the closed time range: ascending ids, free() the
+ * array. policy_id 0 = any policy; measurement_id ID_NONE = any.
+ */
+int snapshot_series(struct snapshot *snapshot, uint32_t policy_id, uint32_t measurement_id,
+		    int64_t time_first_ns, int64_t time_last_ns, uint32_t **ids, size_t *count);
+/*
+ * The types a field has in the groups of the policy overlapping the range, as
+ * bits 1 << enum value_type; 0: it has none there. policy_id 0 = any.
+ */
+int snapshot_field_types(struct snapshot *snapshot, uint32_t policy_id, uint32_t measurement_id,
+			 uint32_t field_id, int64_t time_first_ns, int64_t time_last_ns,
+			 unsigned *types);
+/* Number of groups of the policy that overlap the range. */
+size_t snapshot_group_count(struct snapshot *snapshot, uint32_t policy_id, int64_t time_first_ns,
+			    int64_t time_last_ns);
+/* A number that is equal for two snapshots of a database when nothing changed between. */
+uint64_t snapshot_version(struct snapshot *snapshot);
+uint64_t engine_database_version(struct engine *engine, uint32_t database_id);
+
+/*
+ * One series, some fields, one closed time range: batches in time order over
+ * all groups of the policy. Rows where none of the asked fields has a value
+ * are left out (with field_count 0 every row of the series comes, times only).
+ */
+struct cursor_spec {
+	uint32_t policy_id;
+	uint32_t series_id;
+	const uint32_t *field_ids; /* of the series' measurement; borrowed until close */
+	size_t field_count;
+	int64_t time_first_ns, time_last_ns;
+	bool descending;
+	const bool *cancelled; /* may be NULL; checked between batches, read atomically */
+};
+struct cursor;
+int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out);
+/* OK with a batch that lives until the next call, END, ERR_CORRUPT, ERR_IO, ERR_CANCELLED. */
+int cursor_next(struct cursor *cursor, struct batch *out);
+void cursor_close(struct cursor *cursor);
+
+/* --- counters ------------------------------------------------------------ */
+
+/* One row each in engine/stats.def: STAT(name, help). Printed by .seriesfs/metrics. */
+enum stat {
+#define STAT(name, help) STAT_##name,
+#include "engine/stats.def"
+#undef STAT
+	STAT_COUNT
+};
+void stat_add(enum stat stat, uint64_t amount);
+uint64_t stat_get(enum stat stat);
+const char *stat_name(enum stat stat); /* lower case, as the metric is called */
+const char *stat_help(enum stat stat);
+
+/* Gauges of the moment. */
+struct engine_gauges {
+	uint64_t memtable_bytes, index_bytes, wal_bytes, series, groups, shards_open;
+};
+void engine_gauges(struct engine *engine, struct engine_gauges *out);
+
+#endif

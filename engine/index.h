@@ -1,0 +1,89 @@
+/*
+ * The series index of one database: measurements, tags, fields and series as
+ * dense numbers, and the postings that answer "which series have host=a".
+ *
+ * Numbers are given once and never taken back. Everything is in memory; each
+ * new measurement, field, tag key, tag value and series is a record of the
+ * journal `index` of the database, written before the number is used and
+ * synced before a log that relies on it is (index_sync). Names never move:
+ * slices handed out live as long as the index.
+ *
+ * Threads: one may add while others read; each call locks by itself (a
+ * reader-writer lock), the read-only ones with a shared lock.
+ */
+#ifndef ENGINE_INDEX_H
+#define ENGINE_INDEX_H
+
+#include "engine/base/err.h"
+#include "engine/line.h"
+
+#define ID_NONE UINT32_MAX
+
+struct index;
+
+int index_open(const char *path, bool read_only, struct index **out, struct diag *diag);
+int index_close(struct index *index);
+int index_sync(struct index *index);
+
+/* --- adding ------------------------------------------------------------ */
+
+/*
+ * The number of a series by the bytes of its key as typed (line_measure's raw
+ * key). Known spellings cost one hash and one compare. With `add`, an unknown
+ * series is made; without, ID_NONE is given. ERR_INVALID with diag: not a key.
+ * ERR_LIMIT: series_max reached.
+ */
+int index_series(struct index *index, struct slice raw_key, bool add, uint32_t *series_id,
+		 struct diag *diag);
+/* The same from parts (tags sorted). */
+int index_series_of_tags(struct index *index, struct slice measurement, const struct tag *tags,
+			 size_t tag_count, bool add, uint32_t *series_id, struct diag *diag);
+/* The series a cut file name (name_is_cut) stands for; ID_NONE. */
+uint32_t index_series_of_cut_name(struct index *index, struct slice name);
+/* The number of a field of a measurement; ID_NONE when absent and not `add`. */
+int index_field(struct index *index, uint32_t measurement_id, struct slice name, bool add,
+		uint32_t *field_id);
+void index_set_series_max(struct index *index, uint32_t series_max);
+
+/* --- measurements, fields, tags ---------------------------------------- */
+
+uint32_t index_measurement_count(struct index *index);
+struct slice index_measurement_name(struct index *index, uint32_t measurement_id);
+uint32_t index_measurement_find(struct index *index, struct slice name); /* or ID_NONE */
+
+uint32_t index_field_count(struct index *index, uint32_t measurement_id);
+struct slice index_field_name(struct index *index, uint32_t measurement_id, uint32_t field_id);
+
+/* Tag keys are numbered per measurement, values per (measurement, key). */
+uint32_t index_tag_key_count(struct index *index, uint32_t measurement_id);
+struct slice index_tag_key_name(struct index *index, uint32_t measurement_id, uint32_t key_id);
+uint32_t index_tag_key_find(struct index *index, uint32_t measurement_id, struct slice key);
+uint32_t index_tag_value_count(struct index *index, uint32_t measurement_id, uint32_t key_id);
+struct slice index_tag_value_name(struct index *index, uint32_t measurement_id, uint32_t key_id,
+				  uint32_t value_id);
+uint32_t index_tag_value_find(struct index *index, uint32_t measurement_id, uint32_t key_id,
+			      struct slice value);
+
+/* --- series ------------------------------------------------------------ */
+
+uint32_t index_series_count(struct index *index);
+uint32_t index_series_measurement(struct index *index, uint32_t series_id);
+/* value_id of a tag key of its measurement, ID_NONE when the series lacks it. */
+uint32_t index_series_tag(struct index *index, uint32_t series_id, uint32_t key_id);
+/* Its tags, sorted by key; at most TAGS_PER_SERIES_MAX. Gives the count. */
+size_t index_series_tags(struct index *index, uint32_t series_id, struct tag *tags);
+/* The canonical key as line protocol spells it, appended to `out`. */
+void index_series_key(struct index *index, uint32_t series_id, struct buf *out);
+/* The file name (name_print), appended. */
+void index_series_name(struct index *index, uint32_t series_id, struct buf *out);
+/*
+ * All series of a measurement, or of one tag value, ascending ids. Gives a
+ * copy the caller frees with free().
+ */
+int index_series_of_measurement(struct index *index, uint32_t measurement_id, uint32_t **ids,
+				size_t *count);
+int index_postings(struct index *index, uint32_t measurement_id, uint32_t key_id, uint32_t value_id,
+		   uint32_t **ids, size_t *count);
+size_t index_bytes(struct index *index); /* of memory */
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * An append-only file of checksummed records: the framing under the
+ * write-ahead log and the catalog.
+ *
+ *	file   = header: 16 record*
+ *	header = magic: 8 "sfsjrnl1" | salt: 8 (random; seeds the checksums)
+ *	record = checksum: 4 | length: 4 | sequence: 8 | payload: length bytes
+ *
+ * The checksum is the low half of XXH3-64 over length, sequence and payload,
+ * seeded with salt, so that zeros are never a record and an old file's bytes
+ * in a reused block are not one either. Integers are little-endian.
+ * Sequences increase within a file. The first record that does not match is
+ * the torn tail of a crash when nothing valid follows it; when something does,
+ * it is damage: the reader resynchronises on the next record whose checksum
+ * fits and whose sequence is larger, and tells.
+ */
+#ifndef ENGINE_JOURNAL_H
+#define ENGINE_JOURNAL_H
+
+#include "engine/base/buf.h"
+#include "engine/base/err.h"
+
+#define JOURNAL_PAYLOAD_BYTES_MAX (64u << 20)
+
+struct journal;
+
+/* Creates it when absent (header synced, directory synced). Appends go behind the last whole
+ * record. */
+int journal_open(const char *path, struct journal **out);
+void journal_close(struct journal *journal);
+/*
+ * Append `count` payloads with one write(2); sequences are given by the caller.
+ * On failure the file is cut back to what it was (or, when even that fails,
+ * every later append fails): nothing is half there. Copies. Not for several
+ * threads at once. ERR_SPACE, ERR_IO.
+ */
+struct journal_record {
+	uint64_t sequence;
+	struct slice payload;
+};
+int journal_append(struct journal *journal, const struct journal_record *records, size_t count);
+/* Everything appended before is durable. A failure poisons the file: it is never retried as if it
+ * had worked. */
+int journal_sync(struct journal *journal);
+uint64_t journal_bytes(const struct journal *journal);
+
+struct journal_damage {
+	uint64_t records_lost_min; /* gaps that were jumped over */
+	uint64_t bytes_skipped;	   /* in the middle */
+	uint64_t tail_bytes;	   /* after the last whole record */
+};
+/*
+ * Give every whole record to `each` in order, until it fails. Damage is
+ * counted, never an error; a missing file is ERR_NOT_FOUND. A torn tail is
+ * copied to `path`.torn before journal_open() cuts it off.
+ */
+int journal_replay(const char *path,
+		   int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
+		   struct journal_damage *damage);
+
+#endif

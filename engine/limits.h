@@ -1,0 +1,20 @@
+/* Every limit of the engine, with its unit and reason. Those that an option can move are defaults.
+ */
+#ifndef ENGINE_LIMITS_H
+#define ENGINE_LIMITS_H
+
+#define LINE_BYTES_MAX		(1u << 20) /* one line of line protocol; bounds an unclosed quote */
+#define SERIES_KEY_BYTES_MAX	65535u	   /* as InfluxDB's */
+#define NAME_BYTES_MAX		255u	   /* a listed file name: what other file systems take */
+#define TAGS_PER_SERIES_MAX	1024u
+#define FIELDS_PER_LINE_MAX	16384u
+#define SERIES_PER_DATABASE_MAX 10000000u    /* option series_max */
+#define MEMTABLE_BYTES_MAX	(256u << 20) /* option memtable_mb: a flush starts at half of it */
+#define SHARDS_OPEN_MAX		32u /* option shards_open: LevelDB instances at once, some 8 fds each */
+#define COMMIT_SECONDS		1u /* option commit */
+#define CHUNK_ROWS_MAX		8192u
+#define VECTOR_ROWS		1024u
+#define PACK_BYTES                                                                                 \
+	(64u << 10) /* chunks of neighbouring series are stored together up to about this */
+
+#endif

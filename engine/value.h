@@ -1,0 +1,85 @@
+/*
+ * Values: the five field types, and a column of them.
+ *
+ * In memory every value is 8 bytes. Strings point at a length and bytes that
+ * somebody else owns (an arena, a memtable, a decoded chunk).
+ */
+#ifndef ENGINE_VALUE_H
+#define ENGINE_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/slice.h"
+
+/* The numbers are stored on disk. The order is not InfluxDB's ranking. */
+enum value_type {
+	VALUE_NONE = 0,
+	VALUE_FLOAT = 1,
+	VALUE_INTEGER = 2,
+	VALUE_UNSIGNED = 3,
+	VALUE_STRING = 4,
+	VALUE_BOOLEAN = 5,
+};
+#define VALUE_TYPE_COUNT 6
+
+/* 8-aligned. */
+struct text {
+	uint32_t length;
+	char bytes[];
+};
+
+union value {
+	double f;
+	int64_t i;
+	uint64_t u;
+	uint64_t bits; /* any of the above, as it lies in memory */
+	const struct text *s;
+	bool b; /* the other 7 bytes are zero */
+};
+_Static_assert(sizeof(union value) == 8, "a value is a word");
+
+/* float, integer, unsigned, string, boolean; InfluxDB's words. */
+const char *value_type_name(enum value_type type);
+
+static inline struct slice text_slice(const struct text *text)
+{
+	return slice_of(text->bytes, text->length);
+}
+/* NULL when the arena's budget is used up. */
+const struct text *text_copy(struct arena *arena, struct slice bytes);
+
+/* A field of a point: which (an id of its measurement, see index.h), what type, what value. */
+struct field_value {
+	uint32_t field_id;
+	enum value_type type;
+	union value value;
+};
+
+/*
+ * Some rows of one series, by column, in ascending (or, where asked for,
+ * descending) strictly monotonic time. Whoever gave it says how long it lives.
+ */
+struct batch_column {
+	enum value_type type;	   /* VALUE_NONE: no row of this batch has the field */
+	const union value *values; /* row_count of them; NULL when type is VALUE_NONE */
+	const uint64_t *valid;	   /* bit r of word r / 64 = row r has a value; NULL = all have */
+};
+struct batch {
+	size_t row_count;
+	const int64_t *times_ns;
+	struct batch_column *columns; /* one for each field that was asked for, in that order */
+	size_t column_count;
+	uint32_t group_id; /* rows of two shard groups never share a batch */
+};
+#define BATCH_ROWS_MAX 1024
+
+static inline bool column_has(const struct batch_column *column, size_t row)
+{
+	return column->type != VALUE_NONE &&
+	       (!column->valid || (column->valid[row / 64] >> (row % 64) & 1));
+}
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * What a statement answers, as a stream of calls: the shape of InfluxDB's
+ * JSON without its bytes. Executors call, formats (format.h) receive.
+ *
+ *	statement_begin ( series_begin row* series_end )* message* statement_end
+ *
+ * Every call returns OK, or below 0 to end the query (the reader went away,
+ * the answer grew over a limit). Slices live until the call returns.
+ */
+#ifndef QUERY_RESULT_H
+#define QUERY_RESULT_H
+
+#include "engine/engine.h"
+
+enum cell_type {
+	CELL_NULL,
+	CELL_TIME, /* i: ns; printed as RFC 3339 or by epoch. Only ever the first column. */
+	CELL_FLOAT,
+	CELL_INTEGER,
+	CELL_UNSIGNED,
+	CELL_STRING,
+	CELL_BOOLEAN,
+};
+
+struct cell {
+	enum cell_type type;
+	union {
+		double f;
+		int64_t i;
+		uint64_t u;
+		bool b;
+		struct slice s;
+	};
+};
+
+struct result_series {
+	struct slice name;	/* length 0 = none: JSON leaves the key out */
+	const struct tag *tags; /* sorted by key; values may be empty */
+	size_t tag_count;
+	const struct slice *columns;
+	size_t column_count;
+	int32_t utc_offset_rule; /* reserved: 0 */
+};
+
+struct result_ops {
+	int (*statement_begin)(void *arg, unsigned statement_id);
+	int (*series_begin)(void *arg, const struct result_series *series);
+	int (*row)(void *arg, const struct cell *cells);
+	int (*series_end)(void *arg);
+	int (*message)(void *arg, const char *level, const char *text);
+	/* `error` NULL = fine */
+	int (*statement_end)(void *arg, const char *error);
+};
+
+/* Where a statement's answer goes. */
+struct result {
+	const struct result_ops *ops;
+	void *arg;
+};
+
+#endif
