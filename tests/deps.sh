@@ -1,0 +1,40 @@
+#!/bin/sh
+# Install what building, testing or measuring needs; says nothing when it is there.
+# usage: tests/deps.sh build|test|bench
+set -eu
+
+build="gcc make pkg-config libfuse3-dev fuse3 libleveldb-dev libsnappy-dev libpcre2-dev libxxhash-dev"
+test="$build clang-format rsync python3 influxdb attr vim-tiny tar procps util-linux"
+bench="$test time"
+missing=""
+
+case "${1:-build}" in
+build) want=$build ;;
+test) want=$test ;;
+bench) want=$bench ;;
+*) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
+esac
+
+for package in $want; do
+	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq || true
+# shellcheck disable=SC2086
+if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/tmp/seriesfs-deps.$$ 2>&1; then
+	# influxdb is the oracle of one test; everything else can be tested without it.
+	optional=$(echo "$missing" | tr ' ' '\n' | grep -vx influxdb | tr '\n' ' ')
+	if [ -n "${optional# }" ] && ! $sudo apt-get install -y -qq --no-install-recommends $optional \
+		>/tmp/seriesfs-deps.$$ 2>&1; then
+		tail -20 /tmp/seriesfs-deps.$$ >&2
+		rm -f /tmp/seriesfs-deps.$$
+		exit 1
+	fi
+fi
+rm -f /tmp/seriesfs-deps.$$

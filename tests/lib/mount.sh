@@ -1,0 +1,103 @@
+# A mount for a test, and the words to judge with. Source it first:
+#
+#	. "$(dirname "$0")/../lib/mount.sh"
+#	mount_start                     # $MNT over $DATA, both in $WORK; options: mount_start -o commit=0
+#	check "cat answers" grep -q 5 "$MNT/db/query/select mean(v) from m"
+#	check_equal "size" 12 "$(stat -c %s "$MNT/db/autogen/m")"
+#	check_fails "rmdir of a full directory" "Directory not empty" rmdir "$MNT/db"
+#
+# Each check counts; the script ends with `N passed, N failed` and its exit code.
+# Whatever happens, the mount is gone and $WORK removed at the end.
+
+set -u
+BUILD=${BUILD:-build}
+SERIESFS=${SERIESFS:-$PWD/$BUILD/seriesfs}
+TOOLS=${TOOLS:-$PWD/$BUILD/tools}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/seriesfs-test.XXXXXX")
+MNT=$WORK/mnt
+DATA=$WORK/data
+checks_passed=0
+checks_failed=0
+mkdir -p "$MNT" "$DATA"
+export LC_ALL=C.UTF-8
+
+# The daemon that serves $MNT, by its command line: only ours carries this path.
+mount_pid() { pgrep -f -- "seriesfs .*$MNT\$" | head -1; }
+
+mount_start() {
+	if ! "$SERIESFS" "$@" "$DATA" "$MNT"; then
+		echo "FAILED: the mount did not start"
+		checks_failed=$((checks_failed + 1))
+		exit 1
+	fi
+}
+
+# Unmount and wait until the daemon has written everything and is gone.
+mount_stop() {
+	pid=$(mount_pid)
+	fusermount3 -u "$MNT" 2>/dev/null || umount "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
+	i=0
+	while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && [ $i -lt 300 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+}
+
+mount_kill9() {
+	pid=$(mount_pid)
+	[ -n "$pid" ] && kill -9 "$pid"
+	while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+	fusermount3 -u "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
+}
+
+passed() { checks_passed=$((checks_passed + 1)); }
+failed() {
+	checks_failed=$((checks_failed + 1))
+	echo "FAILED: $1"
+}
+
+# check WHAT COMMAND…: the command succeeds
+check() {
+	check_what=$1
+	shift
+	if "$@" >"$WORK/check.out" 2>&1; then passed; else
+		failed "$check_what"
+		sed 's/^/	/' "$WORK/check.out" | head -20
+	fi
+}
+
+# check_equal WHAT EXPECTED ACTUAL
+check_equal() {
+	if [ "$2" = "$3" ]; then passed; else
+		failed "$1"
+		printf '	expected: %s\n	got:      %s\n' "$2" "$3" | head -40
+	fi
+}
+
+# check_fails WHAT MESSAGE COMMAND…: fails, and stderr holds MESSAGE (as strerror spells it)
+check_fails() {
+	check_what=$1 check_message=$2
+	shift 2
+	if "$@" >"$WORK/check.out" 2>&1; then
+		failed "$check_what: succeeded, $check_message was expected"
+	elif grep -qF -- "$check_message" "$WORK/check.out"; then passed; else
+		failed "$check_what: $check_message was expected"
+		sed 's/^/	/' "$WORK/check.out" | head -20
+	fi
+}
+
+mount_end() {
+	code=$?
+	trap - EXIT
+	[ -z "$(mount_pid)" ] && ! mountpoint -q "$MNT" 2>/dev/null || mount_stop
+	pid=$(mount_pid)
+	[ -z "$pid" ] || kill -9 "$pid"
+	umount -l "$MNT" 2>/dev/null
+	rm -rf "$WORK"
+	[ $code = 0 ] || [ $checks_failed -gt 0 ] || { echo "FAILED: exit code $code"; checks_failed=1; }
+	echo "$checks_passed passed, $checks_failed failed"
+	[ $checks_failed = 0 ]
+	exit
+}
+trap mount_end EXIT
+trap 'exit 130' INT TERM

@@ -1,0 +1,58 @@
+#!/bin/sh
+# The rules a compiler does not know: the arrows between layers, who may include
+# what, format, leftovers, dead files.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+passed=0
+failed=0
+files=$(git ls-files '*.c' '*.h' '*.def' | while read -r f; do [ -e "$f" ] && echo "$f"; done)
+
+# rule WHAT LINES: fails when there are lines to show
+rule() {
+	if [ -z "$2" ]; then passed=$((passed + 1)); return; fi
+	failed=$((failed + 1))
+	echo "FAILED: $1"
+	echo "$2" | head -20 | sed 's/^/	/'
+}
+in_layer() { echo "$files" | grep -E "^$1" | xargs -r grep -nHE "$2" 2>/dev/null; }
+
+rule "engine/base includes nothing above itself" \
+	"$(in_layer 'engine/base/' '#include "(engine/[^b]|engine/b[^a]|query/|fs/)')"
+rule "engine includes neither query nor fs" "$(in_layer 'engine/' '#include "(query|fs)/')"
+rule "query does not include fs" "$(in_layer 'query/' '#include "fs/')"
+rule "query sees the engine through its public headers" \
+	"$(in_layer 'query/' '#include "engine/(shard|store|chunk|codec|memtable|wal|journal)')"
+rule "fs sees the engine through its public headers" \
+	"$(in_layer 'fs/' '#include "engine/(shard|store|chunk|codec|memtable|wal|journal)')"
+rule "only engine/store.c knows LevelDB" \
+	"$(echo "$files" | xargs grep -nHE '#include [<"]leveldb' | grep -v '^engine/store.c:')"
+rule "only fs knows FUSE" \
+	"$(echo "$files" | xargs grep -nHE '#include <(fuse|linux/fuse)' | grep -v '^fs/')"
+rule "only fs knows errno (and engine/base/env.c, which turns it into errors.def)" \
+	"$(echo "$files" | grep -E '^(engine|query)/' | xargs grep -nHE '#include <errno.h>' |
+		grep -vE '^engine/base/(env|number|err)\.c:')"
+rule "only engine/base/env.c opens files in the lower layers" \
+	"$(echo "$files" | grep -E '^(engine|query)/.*\.c$' | grep -vE '(^|/)main_' |
+		xargs grep -nHE '[^_a-z](open|openat|creat|fopen|pwrite|fdatasync|fsync|unlink|opendir)\(' |
+		grep -vE '^engine/base/env\.c:')"
+rule "nothing unfinished is left" \
+	"$(echo "$files" | xargs grep -nHE '\b(TO''DO|FIX''ME|X''XX|HA''CK)\b')"
+rule "every header is included by someone" "$(
+	echo "$files" | grep -E '\.(h|def)$' | while read -r header; do
+		echo "$files" | xargs grep -qF "\"$header\"" || echo "$header"
+	done)"
+rule "every folder has a README" "$(
+	git ls-files | grep / | sed 's:/[^/]*$::' | sort -u | grep -vE '^(\.ci|man)$|corpus|/fuzz/' | while read -r dir; do
+		[ -e "$dir/README.md" ] || echo "$dir"
+	done)"
+rule "lines end without blanks" \
+	"$(git ls-files '*.c' '*.h' '*.sh' '*.md' Makefile | while read -r f; do [ -e "$f" ] && echo "$f"; done |
+		xargs grep -nHE '[ 	]+$')"
+if command -v clang-format >/dev/null; then
+	rule "clang-format has nothing to change" \
+		"$(echo "$files" | grep -E '\.[ch]$' | xargs clang-format --dry-run 2>&1 | grep -E 'warning:' | head -20)"
+else
+	rule "clang-format is installed" "it is missing"
+fi
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
