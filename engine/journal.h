@@ -3,12 +3,15 @@
  * write-ahead log and the catalog.
  *
  *	file   = header: 16 record*
- *	header = magic: 8 "sfsjrnl1" | salt: 8 (random; seeds the checksums)
+ *	header = magic: 8 "sfsjrnl1" | salt: 4, random | the salt again: 4
  *	record = checksum: 4 | length: 4 | sequence: 8 | payload: length bytes
  *
  * The checksum is the low half of XXH3-64 over length, sequence and payload,
- * seeded with salt, so that zeros are never a record and an old file's bytes
- * in a reused block are not one either. Integers are little-endian.
+ * seeded with the 8 bytes of the salts, so that zeros are never a record and
+ * an old file's bytes in a reused block are not one either. The salt stands
+ * there twice since without it no record could be told from noise: when the
+ * two differ, the one under which records fit is right. Integers are
+ * little-endian.
  * Sequences increase within a file. The first record that does not match is
  * the torn tail of a crash when nothing valid follows it; when something does,
  * it is damage: the reader resynchronises on the next record whose checksum
@@ -32,16 +35,22 @@ void journal_close(struct journal *journal);
  * Append `count` payloads with one write(2); sequences are given by the caller.
  * On failure the file is cut back to what it was (or, when even that fails,
  * every later append fails): nothing is half there. Copies. Not for several
- * threads at once. ERR_SPACE, ERR_IO.
+ * threads at once. ERR_SPACE, ERR_IO; ERR_TOO_LONG: a payload over
+ * JOURNAL_PAYLOAD_BYTES_MAX.
  */
 struct journal_record {
 	uint64_t sequence;
 	struct slice payload;
 };
 int journal_append(struct journal *journal, const struct journal_record *records, size_t count);
-/* Everything appended before is durable. A failure poisons the file: it is never retried as if it
- * had worked. */
+/*
+ * Everything appended before is durable. A failure poisons the file: it is never
+ * retried as if it had worked, and every later append and sync is ERR_IO. May
+ * run beside an append of another thread.
+ */
 int journal_sync(struct journal *journal);
+/* Of the last whole record, 0 when there is none. */
+uint64_t journal_sequence(const struct journal *journal);
 uint64_t journal_bytes(const struct journal *journal);
 
 struct journal_damage {
