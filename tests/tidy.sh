@@ -42,7 +42,7 @@ rule "every header is included by someone" "$(
 		echo "$files" | xargs grep -qF "\"$header\"" || echo "$header"
 	done)"
 rule "every folder has a README" "$(
-	git ls-files | grep / | sed 's:/[^/]*$::' | sort -u | grep -vE '^(\.ci|man)$|corpus|/fuzz/' | while read -r dir; do
+	git ls-files | grep / | sed 's:/[^/]*$::' | sort -u | grep -vE '^(\.ci|man|tests/.*)$|corpus' | while read -r dir; do
 		[ -e "$dir/README.md" ] || echo "$dir"
 	done)"
 rule "lines end without blanks" \
