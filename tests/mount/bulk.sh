@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# A large line protocol file: in by cat, right in count, sums and groups, out again by rsync.
+# ROWS of 100 hosts; `make test` takes a tenth of the 864,000 that the figures are about.
+. "$(dirname "$0")/../lib/mount.sh"
+steps=${STEPS:-864}
+"$TOOLS/gen" 100 "$steps" int >"$WORK/big.lp"
+# What must come out, counted from the text itself.
+truth=$(awk '{ split($2, f, /[=i,]+/); n++; user += f[2] } END { printf "%d,%d", n, user }' \
+	<(sed 's/usage_//g; s/=\([0-9]*\)i/=\1/g; s/ user=/ /' "$WORK/big.lp" | awk '{ split($2, f, ","); print "x u=" f[1] }'))
+mount_start
+mkdir "$MNT/b"
+check "the file goes in" cp "$WORK/big.lp" "$MNT/b/write"
+check_equal "count and sum" "$truth" \
+	"$(cat "$MNT/b/query/select count(usage_user), sum(usage_user) from cpu;.csv" | tail -n 1 | cut -d, -f3-)"
+check_equal "a row for each host" 100 \
+	"$(cat "$MNT/b/query/select max(usage_user) from cpu group by hostname;.csv" | tail -n +2 | wc -l)"
+check "rsync brings it out" rsync -a "$MNT/b/" "$WORK/out/"
+check_equal "every line once" "$((steps * 100))" "$(cat "$WORK"/out/autogen/*/* | wc -l)"
+check_equal "the same lines, fields in name order" \
+	"$(python3 - "$WORK/big.lp" <<'PY'
+import hashlib, sys
+def canonical(line):
+    key, fields, time = line.split(" ")
+    name, *tags = key.split(",")
+    return ",".join([name] + sorted(tags)) + " " + ",".join(sorted(fields.split(","))) + " " + time
+lines = sorted(canonical(line.rstrip("\n")) for line in open(sys.argv[1]))
+print(hashlib.md5("\n".join(lines).encode()).hexdigest())
+PY
+)" "$(cat "$WORK"/out/autogen/*/* | python3 -c '
+import hashlib, sys
+print(hashlib.md5("\n".join(sorted(sys.stdin.read().splitlines())).encode()).hexdigest())')"
