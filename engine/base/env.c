@@ -1,9 +1,13 @@
-/* The operating system's side: the one file that makes system calls on files. */
+/*
+ * The only place below fs/ that asks the kernel for files, clocks and chance,
+ * and where an errno becomes a row of errors.def.
+ */
 #include "engine/base/env.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -17,219 +21,252 @@
 #include "engine/base/log.h"
 #include "engine/base/number.h"
 
-#define PATH_BYTES_MAX 4096
-
-/* errno as a row of errors.def; what has no row of its own is the disk's. */
-static int error_of(int errno_value)
+/* What the callers' promises do not name is the disk's fault, and the operator is told. */
+static int failed(const char *what, const char *path)
 {
-	static const struct {
-		int errno_value, err;
-	} rows[] = {
-		{ ENOSPC, ERR_SPACE },	   { EDQUOT, ERR_SPACE },  { EFBIG, ERR_SPACE },
-		{ ENOENT, ERR_NOT_FOUND }, { EEXIST, ERR_EXISTS }, { ENOTEMPTY, ERR_NOT_EMPTY },
-		{ EWOULDBLOCK, ERR_BUSY }, { EACCES, ERR_ACCESS }, { EPERM, ERR_ACCESS },
-		{ EROFS, ERR_READ_ONLY },  { ENOMEM, ERR_MEMORY },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (rows[i].errno_value == errno_value)
-			return rows[i].err;
+	switch (errno) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG: return ERR_SPACE;
+	case ENOENT:
+	case ENOTDIR: return ERR_NOT_FOUND;
+	case EEXIST:
+	case ENOTEMPTY: return ERR_EXISTS;
+	case EBUSY:
+	case EWOULDBLOCK:
+	case ETXTBSY: return ERR_BUSY;
+	case EACCES:
+	case EPERM: return ERR_ACCESS;
+	case EROFS: return ERR_READ_ONLY;
+	}
+	log_error("%s %s: %s", what, path, strerror(errno));
 	return ERR_IO;
 }
 
-static int result_of(int returned)
+static int open_retrying(const char *path, int flags, int *fd)
 {
-	return returned < 0 ? error_of(errno) : OK;
+	do
+		*fd = open(path, flags | O_CLOEXEC, 0600);
+	while (*fd < 0 && errno == EINTR);
+	return *fd < 0 ? failed("open", path) : OK;
 }
 
 int env_open_append(const char *path, int *fd, uint64_t *size)
 {
 	struct stat st;
+	int err;
 
-	*fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (*fd < 0)
-		return error_of(errno);
-	if (fstat(*fd, &st) < 0) {
-		int err = error_of(errno);
-
-		close(*fd);
-		return err;
+	TRY(open_retrying(path, O_RDWR | O_CREAT | O_APPEND, fd));
+	if (fstat(*fd, &st) == 0) {
+		*size = (uint64_t)st.st_size;
+		return OK;
 	}
-	*size = (uint64_t)st.st_size;
-	return OK;
+	err = failed("stat", path);
+	env_close(*fd);
+	*fd = -1;
+	return err;
 }
 
 int env_append(int fd, const void *data, size_t length)
 {
-	const char *next = data;
+	const char *p = data;
 
-	while (length) {
-		ssize_t wrote = write(fd, next, length);
+	while (length > 0) {
+		ssize_t written = write(fd, p, length);
 
-		if (wrote < 0 && errno == EINTR)
+		if (written < 0 && errno == EINTR)
 			continue;
-		if (wrote < 0)
-			return error_of(errno);
-		next += wrote;
-		length -= (size_t)wrote;
+		if (written < 0)
+			return failed("write", "to a file that grows");
+		p += written;
+		length -= (size_t)written;
 	}
 	return OK;
 }
 
 int env_truncate(int fd, uint64_t size)
 {
-	return result_of(ftruncate(fd, (off_t)size));
+	int result;
+
+	do
+		result = ftruncate(fd, (off_t)size);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? failed("truncate", "an open file") : OK;
 }
 
 int env_sync(int fd)
 {
-	return result_of(fdatasync(fd));
+	/* Not repeated: after a failure the kernel may have dropped the pages it could not write.
+	 */
+	return fdatasync(fd) < 0 ? failed("sync", "an open file") : OK;
 }
 
 void env_close(int fd)
 {
 	if (fd >= 0)
-		close(fd);
+		close(fd); /* on Linux the descriptor is gone even after EINTR */
 }
 
-static int read_all(int fd, struct buf *out)
+static int read_to_end(int fd, const char *path, struct buf *out)
 {
-	for (;;) {
-		char *room = buf_reserve(out, 1 << 16);
-		ssize_t got = read(fd, room, 1 << 16);
+	struct stat st;
+	size_t step = 64u << 10;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_of(errno);
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		step = (size_t)st.st_size + 1; /* and one to see the end */
+	for (;; step = 64u << 10) {
+		ssize_t got = read(fd, buf_reserve(out, step), step);
+
 		if (got == 0)
 			return OK;
-		out->length += (size_t)got;
+		if (got < 0 && errno != EINTR)
+			return failed("read", path);
+		if (got > 0)
+			out->length += (size_t)got;
 	}
 }
 
 int env_read_file(const char *path, struct buf *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd, err;
 
-	if (fd < 0)
-		return error_of(errno);
-	int err = read_all(fd, out);
-	close(fd);
+	TRY(open_retrying(path, O_RDONLY, &fd));
+	err = read_to_end(fd, path, out);
+	env_close(fd);
 	return err;
 }
 
-/* The directory part of a path; "." when it has none. */
-static void path_parent(const char *path, char *parent)
+/* The directory a path lies in, "." when it names none. False when it is too long for a path. */
+static bool parent_of(const char *path, char parent[PATH_MAX])
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash ? (size_t)(slash - path) : 0;
 
-	snprintf(parent, PATH_BYTES_MAX, "%.*s", slash ? (int)(length ? length : 1) : 1,
-		 slash ? path : ".");
+	if (length >= PATH_MAX)
+		return false;
+	memcpy(parent, path, length);
+	parent[length] = '\0';
+	if (length == 0)
+		strcpy(parent, slash ? "/" : ".");
+	return true;
 }
 
-static int write_synced(const char *path, struct slice content)
+static int write_new(const char *path, struct slice content)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd, err;
 
-	if (fd < 0)
-		return error_of(errno);
-	int err = env_append(fd, content.data, content.length);
+	TRY(open_retrying(path, O_WRONLY | O_CREAT | O_TRUNC, &fd));
+	err = env_append(fd, content.data, content.length);
 	if (err == OK)
 		err = env_sync(fd);
-	close(fd);
+	env_close(fd);
 	return err;
 }
 
 int env_write_file(const char *path, struct slice content)
 {
-	char temporary[PATH_BYTES_MAX], parent[PATH_BYTES_MAX];
+	char parent[PATH_MAX], path_new[PATH_MAX];
+	int err;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.new", path) >= sizeof(temporary))
-		return ERR_TOO_LONG;
-	int err = write_synced(temporary, content);
+	if (!parent_of(path, parent) ||
+	    snprintf(path_new, sizeof(path_new), "%s.new", path) >= (int)sizeof(path_new))
+		return ERR_NOT_FOUND;
+	err = write_new(path_new, content);
 	if (err == OK)
-		err = env_rename(temporary, path);
+		err = env_rename(path_new, path);
 	if (err < 0) {
-		unlink(temporary);
+		unlink(path_new);
 		return err;
 	}
-	path_parent(path, parent);
 	return env_sync_dir(parent);
 }
 
 int env_mkdir(const char *path)
 {
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? error_of(errno) : OK;
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return OK;
+	if (errno == EEXIST && stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? OK : ERR_EXISTS;
+	return failed("mkdir", path);
 }
 
 int env_rename(const char *from, const char *to)
 {
-	return result_of(rename(from, to));
+	return rename(from, to) < 0 ? failed("rename", from) : OK;
 }
 
 int env_unlink(const char *path)
 {
-	return result_of(unlink(path));
+	return unlink(path) < 0 ? failed("unlink", path) : OK;
 }
 
 int env_sync_dir(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd, err = OK;
 
-	if (fd < 0)
-		return error_of(errno);
-	int err = result_of(fsync(fd));
-	close(fd);
+	TRY(open_retrying(path, O_RDONLY | O_DIRECTORY, &fd));
+	if (fsync(fd) < 0)
+		err = failed("sync", path);
+	env_close(fd);
 	return err;
 }
 
-/* Below one directory, which is open; closes it. */
-static int remove_below(int dir_fd)
+static bool is_dots(const char *name)
 {
-	DIR *dir = fdopendir(dir_fd);
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static int remove_at(int parent_fd, const char *name);
+
+/* Takes `fd`. */
+static int remove_below(int fd, const char *name)
+{
+	DIR *dir = fdopendir(fd);
 	struct dirent *entry;
 	int err = OK;
 
 	if (!dir) {
-		close(dir_fd);
-		return ERR_IO;
+		err = failed("list", name);
+		env_close(fd);
+		return err;
 	}
-	while (err == OK && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-			continue;
-		if (errno != EISDIR && errno != EPERM) {
-			err = error_of(errno);
-			break;
-		}
-		int child = openat(dirfd(dir), entry->d_name,
-				   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		err = child < 0 ? error_of(errno) : remove_below(child);
-		if (err == OK)
-			err = result_of(unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR));
-	}
+	while (err == OK && (entry = readdir(dir)))
+		if (!is_dots(entry->d_name))
+			err = remove_at(dirfd(dir), entry->d_name);
 	closedir(dir);
 	return err;
 }
 
+/* Links are removed, never followed. */
+static int remove_at(int parent_fd, const char *name)
+{
+	int fd;
+
+	if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT)
+		return OK;
+	if (errno != EISDIR && errno != EPERM)
+		return failed("remove", name);
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return failed("remove", name);
+	TRY(remove_below(fd, name));
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return failed("remove", name);
+	return OK;
+}
+
 int env_remove_tree(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0 && errno == ENOTDIR)
-		return result_of(unlink(path));
-	if (fd < 0)
-		return errno == ENOENT ? OK : error_of(errno);
-	TRY(remove_below(fd));
-	return result_of(rmdir(path));
+	return remove_at(AT_FDCWD, path);
 }
 
 bool env_exists(const char *path)
 {
-	return access(path, F_OK) == 0;
+	struct stat st;
+
+	return lstat(path, &st) == 0;
 }
 
 int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg)
@@ -239,72 +276,86 @@ int env_list(const char *path, int (*each)(void *arg, const char *name), void *a
 	int err = OK;
 
 	if (!dir)
-		return error_of(errno);
-	while (err >= 0 && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		return failed("list", path);
+	while (err >= 0 && (errno = 0, entry = readdir(dir)))
+		if (!is_dots(entry->d_name))
 			err = each(arg, entry->d_name);
+	if (err >= 0 && errno)
+		err = failed("list", path);
 	closedir(dir);
 	return err < 0 ? err : OK;
 }
 
-struct dir_bytes {
+struct dir_sum {
 	const char *path;
-	uint64_t total;
+	uint64_t bytes;
 };
 
-static int add_bytes(void *arg, const char *name)
+/* A file that went away meanwhile uses nothing. */
+static int add_file_bytes(void *arg, const char *name)
 {
-	struct dir_bytes *sum = arg;
-	char path[PATH_BYTES_MAX];
+	struct dir_sum *sum = arg;
+	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/%s", sum->path, name);
-	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-		sum->total += (uint64_t)st.st_blocks * 512;
+	if (snprintf(path, sizeof(path), "%s/%s", sum->path, name) < (int)sizeof(path) &&
+	    lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		sum->bytes += (uint64_t)st.st_blocks * 512;
 	return OK;
 }
 
 int env_dir_bytes(const char *path, uint64_t *bytes)
 {
-	struct dir_bytes sum = { path, 0 };
+	struct dir_sum sum = { path, 0 };
 
-	TRY(env_list(path, add_bytes, &sum));
-	*bytes = sum.total;
+	TRY(env_list(path, add_file_bytes, &sum));
+	*bytes = sum.bytes;
 	return OK;
 }
 
-/* Who holds the lock, as the file says. */
+/* Who wrote a number into the lock file; 0 when it holds none. */
 static int lock_owner(int fd)
 {
-	char text[32];
-	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
+	char text[16];
+	ssize_t length = pread(fd, text, sizeof(text), 0);
+	uint64_t pid = 0;
 
-	if (got <= 0)
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	if (length <= 0 || unsigned_parse(slice_of(text, (size_t)length), &pid) < 0)
 		return 0;
-	text[got] = '\0';
-	return atoi(text);
+	return pid <= INT_MAX ? (int)pid : 0;
+}
+
+static int lock_sign(int fd, const char *path)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
+		return failed("write", path);
+	return OK;
 }
 
 int env_lock(const char *path, int *fd, int *owner_pid)
 {
-	char text[32];
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int err;
 
 	*owner_pid = 0;
-	if (lock < 0)
-		return error_of(errno);
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
-		int err = error_of(errno);
-
-		*owner_pid = lock_owner(lock);
-		close(lock);
-		return err;
+	TRY(open_retrying(path, O_RDWR | O_CREAT, fd));
+	/* flock, not fcntl: it survives daemon()'s fork and a second open and close by ourselves.
+	 */
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+		err = lock_sign(*fd, path);
+	} else {
+		err = failed("lock", path);
+		*owner_pid = lock_owner(*fd);
 	}
-	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(lock, 0) < 0 || pwrite(lock, text, (size_t)length, 0) != length)
-		log_warning("%s: the process number could not be written", path);
-	*fd = lock;
-	return OK;
+	if (err < 0) {
+		env_close(*fd);
+		*fd = -1;
+	}
+	return err;
 }
 
 int env_disk(const char *path, struct env_disk *out)
@@ -312,7 +363,7 @@ int env_disk(const char *path, struct env_disk *out)
 	struct statvfs st;
 
 	if (statvfs(path, &st) < 0)
-		return error_of(errno);
+		return failed("statvfs", path);
 	*out = (struct env_disk){
 		.bytes = (uint64_t)st.f_blocks * st.f_frsize,
 		.bytes_free = (uint64_t)st.f_bfree * st.f_frsize,
@@ -345,7 +396,8 @@ uint64_t env_random(void)
 {
 	uint64_t value;
 
-	if (getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
-		value = (uint64_t)env_now_ns() * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)getpid();
+	while (getrandom(&value, sizeof(value), 0) != sizeof(value)) {
+		/* eight bytes come whole, or a signal came first */
+	}
 	return value;
 }

@@ -216,40 +216,38 @@ int when_parse_rfc3339(struct slice text, int64_t *time_ns)
 	    !take_digits(&c, 2, 0, 59, &second) || !take_fraction(&c, &nanosecond) ||
 	    !take_offset(&c, &offset) || c.next != c.end)
 		return ERR_INVALID;
-	return ns_from_seconds(days_from_civil(year, month, day) * SECONDS_PER_DAY +
-				       hour * 3600 + minute * 60 + second - offset,
+	return ns_from_seconds(days_from_civil(year, month, day) * SECONDS_PER_DAY + hour * 3600 +
+				       minute * 60 + second - offset,
 			       nanosecond, time_ns);
 }
 
-/* Largest first, as printing tries them. The longer spelling of a shared letter comes first. */
+/* In the order in which printing tries them. */
 static const struct duration_unit {
 	const char *name;
 	int64_t ns;
 } duration_units[] = {
-	{ "w", NS_PER_WEEK },	{ "d", NS_PER_DAY },	{ "h", NS_PER_HOUR },
-	{ "ms", NS_PER_MS },	{ "m", NS_PER_MINUTE }, { "s", NS_PER_SECOND },
-	{ "u", NS_PER_US },	{ "\xc2\xb5", NS_PER_US }, { "ns", 1 },
+	{ "w", NS_PER_WEEK },	   { "d", NS_PER_DAY },
+	{ "h", NS_PER_HOUR },	   { "m", NS_PER_MINUTE },
+	{ "s", NS_PER_SECOND },	   { "ms", NS_PER_MS },
+	{ "u", NS_PER_US },	   { "ns", 1 },
+	{ "\xc2\xb5", NS_PER_US }, /* only read */
 };
 #define DURATION_UNIT_COUNT (sizeof(duration_units) / sizeof(duration_units[0]))
 
 size_t duration_print(char *out, int64_t ns)
 {
-	static const struct duration_unit *const order[] = {
-		&duration_units[0], &duration_units[1], &duration_units[2], &duration_units[4],
-		&duration_units[5], &duration_units[3], &duration_units[6], &duration_units[8],
-	};
-	const struct duration_unit *const *unit = order;
+	const struct duration_unit *unit = duration_units;
 	size_t length;
 
 	if (ns == 0) {
 		memcpy(out, "0s", 2);
 		return 2;
 	}
-	while (ns % (*unit)->ns != 0)
+	while (ns % unit->ns != 0)
 		unit++;
-	length = integer_print(out, ns / (*unit)->ns);
-	memcpy(out + length, (*unit)->name, strlen((*unit)->name));
-	return length + strlen((*unit)->name);
+	length = integer_print(out, ns / unit->ns);
+	memcpy(out + length, unit->name, strlen(unit->name));
+	return length + strlen(unit->name);
 }
 
 static char *put_text(char *p, const char *text)
@@ -313,19 +311,22 @@ size_t duration_print_go(char *out, int64_t ns)
 	return (size_t)(p - out);
 }
 
+/* The longest that fits: `ms` is no `m`. */
 static const struct duration_unit *take_unit(struct text_cursor *c)
 {
 	struct slice rest = slice_of(c->next, (size_t)(c->end - c->next));
+	const struct duration_unit *longest = NULL;
 
 	for (size_t i = 0; i < DURATION_UNIT_COUNT; i++) {
-		struct slice name = slice_of_text(duration_units[i].name);
+		const struct duration_unit *unit = &duration_units[i];
 
-		if (slice_starts_with(rest, name)) {
-			c->next += name.length;
-			return &duration_units[i];
-		}
+		if (slice_starts_with(rest, slice_of_text(unit->name)) &&
+		    (!longest || strlen(unit->name) > strlen(longest->name)))
+			longest = unit;
 	}
-	return NULL;
+	if (longest)
+		c->next += strlen(longest->name);
+	return longest;
 }
 
 /* duration := digit { digit } unit { digit { digit } unit } */
