@@ -14,6 +14,7 @@
 #ifndef ENGINE_INDEX_H
 #define ENGINE_INDEX_H
 
+#include "engine/base/buf.h"
 #include "engine/base/err.h"
 #include "engine/line.h"
 
@@ -28,10 +29,11 @@ int index_sync(struct index *index);
 /* --- adding ------------------------------------------------------------ */
 
 /*
- * The number of a series by the bytes of its key as typed (line_measure's raw
+ * The number of a series by the bytes of its key as typed (struct line's raw
  * key). Known spellings cost one hash and one compare. With `add`, an unknown
  * series is made; without, ID_NONE is given. ERR_INVALID with diag: not a key.
- * ERR_LIMIT: series_max reached.
+ * ERR_LIMIT: series_max reached. ERR_READ_ONLY; ERR_SPACE, ERR_IO: nothing
+ * was added.
  */
 int index_series(struct index *index, struct slice raw_key, bool add, uint32_t *series_id,
 		 struct diag *diag);
@@ -43,7 +45,16 @@ uint32_t index_series_of_cut_name(struct index *index, struct slice name);
 /* The number of a field of a measurement; ID_NONE when absent and not `add`. */
 int index_field(struct index *index, uint32_t measurement_id, struct slice name, bool add,
 		uint32_t *field_id);
+/*
+ * The same for the fields of a line, under one lock: `ids` has room for `count`.
+ * What ids[i] holds before the call is taken as a guess and costs one compare
+ * when it is right: lines of a client have their fields in the same order.
+ */
+int index_fields(struct index *index, uint32_t measurement_id, const struct line_field *fields,
+		 size_t count, bool add, uint32_t *ids);
 void index_set_series_max(struct index *index, uint32_t series_max);
+
+/* Numbers that were never given have an empty name, no tags, ID_NONE. */
 
 /* --- measurements, fields, tags ---------------------------------------- */
 

@@ -211,8 +211,8 @@ static int parse_line(struct slice line, uint64_t number, struct policy_settings
 static void settle_shard_duration(struct policy_settings *settings, unsigned seen)
 {
 	bool given = seen & 1u << KEY_SHARD_DURATION;
-	bool too_long = settings->duration_ns != 0 &&
-			settings->shard_duration_ns > settings->duration_ns;
+	bool too_long =
+		settings->duration_ns != 0 && settings->shard_duration_ns > settings->duration_ns;
 
 	if (given ? settings->shard_duration_ns == 0 : too_long)
 		settings->shard_duration_ns = policy_default_shard_duration(settings->duration_ns);

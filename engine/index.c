@@ -1,0 +1,777 @@
+/*
+ * Why: a line names its series by some sixty bytes of text, a shard by a
+ * number; between them is this lookup, once a line. The tables
+ * (index_tables.h) know each series by its canonical key; in front of them is a
+ * table of spellings, which are the bytes that writers really send.
+ *
+ *	raw key -> spellings (bounded: one hash, one memcmp)
+ *	        -> tables    (canonical: one hash, compared part by part)
+ *	        -> parsed    (any other order of tags), then as above
+ *
+ * What is new is a record in the journal first and in the tables then, by the
+ * same bytes.
+ */
+#include "engine/index.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/index_tables.h"
+#include "engine/journal.h"
+#include "engine/limits.h"
+#include "engine/name.h"
+
+/*
+ * Canonical spellings are found without the table, only slower (about 200 ns,
+ * when ten tags are cold): the first ones get a place. Others would have to be
+ * parsed each time; they get more. Neither grows beyond its bytes.
+ */
+#define CANONICAL_SPELLINGS_MAX	     16384u
+#define CANONICAL_SPELLING_BYTES_MAX (4u << 20)
+#define OTHER_SPELLINGS_MAX	     262144u
+#define OTHER_SPELLING_BYTES_MAX     (32u << 20)
+
+struct spelling {
+	const char *bytes;
+	uint32_t length;
+	uint32_t series_id;
+};
+
+struct index {
+	pthread_rwlock_t lock; /* protects everything below but journal_sync() */
+	struct tables tables;
+	struct map spelling_ids;
+	struct spelling *spellings;
+	uint32_t spelling_count, spelling_capacity;
+	uint32_t canonical_spellings;
+	size_t canonical_spelling_bytes, spelling_bytes;
+	struct journal *journal; /* NULL when read-only */
+	struct buf record;	 /* what is being added */
+	uint64_t sequence;	 /* of the last record */
+	uint32_t series_max;
+};
+
+static void look(const struct index *index)
+{
+	pthread_rwlock_rdlock((pthread_rwlock_t *)&index->lock);
+}
+
+static void change(struct index *index)
+{
+	pthread_rwlock_wrlock(&index->lock);
+	buf_reset(&index->record);
+}
+
+static void unlock(const struct index *index)
+{
+	pthread_rwlock_unlock((pthread_rwlock_t *)&index->lock);
+}
+
+/* --- adding -------------------------------------------------------------------- */
+
+/* Into the file, then into memory: what the file refused was not added. */
+static int commit(struct index *index)
+{
+	struct journal_record record = { index->sequence + 1, buf_slice(&index->record) };
+	uint64_t refused = index->tables.refused;
+	int err;
+
+	if (!index->journal)
+		return ERR_READ_ONLY;
+	TRY(journal_append(index->journal, &record, 1));
+	index->sequence++;
+	err = tables_apply(&index->tables, record.payload);
+	assert(err == OK && index->tables.refused == refused);
+	return OK;
+}
+
+/* The number of a name, or the next free one with the addition printed. */
+static uint32_t find_or_print_measurement(struct index *index, struct slice name)
+{
+	uint32_t id = dict_find(&index->tables.measurement_names, name);
+
+	if (id == DICT_NONE) {
+		id = index->tables.measurement_names.count;
+		addition_measurement(&index->record, id, name);
+	}
+	return id;
+}
+
+/* `new_keys` counts the keys printed before it. The measurement may be new itself. */
+static struct tag_ids find_or_print_tag(struct index *index, uint32_t measurement_id,
+					const struct tag *tag, uint32_t *new_keys)
+{
+	const struct measurement *measurement = tables_measurement(&index->tables, measurement_id);
+	struct tag_ids ids = { DICT_NONE, DICT_NONE };
+
+	if (measurement)
+		ids.key_id = dict_find(&measurement->keys, tag->key);
+	if (ids.key_id == DICT_NONE) {
+		ids.key_id = (measurement ? measurement->keys.count : 0) + (*new_keys)++;
+		addition_key(&index->record, measurement_id, ids.key_id, tag->key);
+		ids.value_id = 0;
+	} else {
+		const struct dict *values = &measurement->tag_keys[ids.key_id].values;
+
+		ids.value_id = dict_find(values, tag->value);
+		if (ids.value_id != DICT_NONE)
+			return ids;
+		ids.value_id = values->count;
+	}
+	addition_value(&index->record, measurement_id, ids.key_id, ids.value_id, tag->value);
+	return ids;
+}
+
+static void print_series(struct index *index, uint32_t series_id, struct slice measurement,
+			 const struct tag *tags, size_t tag_count)
+{
+	uint32_t measurement_id = find_or_print_measurement(index, measurement);
+	struct tag_ids ids[TAGS_PER_SERIES_MAX];
+	uint32_t new_keys = 0;
+
+	for (size_t i = 0; i < tag_count; i++)
+		ids[i] = find_or_print_tag(index, measurement_id, &tags[i], &new_keys);
+	addition_series(&index->record, series_id, measurement_id, ids, tag_count);
+}
+
+/* Under the lock for changes; `key` is the canonical one. */
+static int find_or_add(struct index *index, struct slice key, struct slice measurement,
+		       const struct tag *tags, size_t tag_count, uint32_t *series_id,
+		       struct diag *diag)
+{
+	uint32_t count = index->tables.series_count;
+
+	*series_id = tables_find_series(&index->tables, key, hash_bytes(key));
+	if (*series_id != ID_NONE)
+		return OK;
+	if (!index->journal)
+		return ERR_READ_ONLY;
+	if (count >= index->series_max)
+		return diag_set(diag, ERR_LIMIT, "max-series-per-database limit exceeded: (%u)",
+				index->series_max);
+	if (index->tables.value_count > UINT32_MAX - TAGS_PER_SERIES_MAX)
+		return diag_set(diag, ERR_LIMIT, "too many tags in this database");
+	print_series(index, count, measurement, tags, tag_count);
+	TRY(commit(index));
+	*series_id = count;
+	return OK;
+}
+
+static int check_parts(struct slice key, size_t tag_count, struct diag *diag)
+{
+	if (key.length > SERIES_KEY_BYTES_MAX)
+		return diag_set(diag, ERR_TOO_LONG, "max key length exceeded: %zu > %u", key.length,
+				SERIES_KEY_BYTES_MAX);
+	if (tag_count > TAGS_PER_SERIES_MAX)
+		return diag_set(diag, ERR_TOO_LONG, "more than %u tags", TAGS_PER_SERIES_MAX);
+	return OK;
+}
+
+static void note_spelling(struct index *index, struct slice raw, uint32_t series_id,
+			  bool canonical);
+
+/* Find by parts, or add, and remember that it is spelled `raw` (unless that is empty). */
+static int series_of_parts(struct index *index, struct slice raw, struct slice measurement,
+			   const struct tag *tags, size_t tag_count, bool add, uint32_t *series_id,
+			   struct diag *diag)
+{
+	struct buf printed = { 0 };
+	struct slice key;
+	int err;
+
+	line_print_key(&printed, measurement, tags, tag_count);
+	key = buf_slice(&printed);
+	err = check_parts(key, tag_count, diag);
+	if (err == OK && add) {
+		change(index);
+		err = find_or_add(index, key, measurement, tags, tag_count, series_id, diag);
+		if (err == OK && raw.length)
+			note_spelling(index, raw, *series_id, slice_equal(raw, key));
+		unlock(index);
+	} else if (err == OK) {
+		look(index);
+		*series_id = tables_find_series(&index->tables, key, hash_bytes(key));
+		unlock(index);
+	}
+	buf_release(&printed);
+	return err;
+}
+
+int index_series_of_tags(struct index *index, struct slice measurement, const struct tag *tags,
+			 size_t tag_count, bool add, uint32_t *series_id, struct diag *diag)
+{
+	*series_id = ID_NONE;
+	if (measurement.length == 0)
+		return diag_set(diag, ERR_INVALID, "missing measurement");
+	for (size_t i = 0; i < tag_count; i++) {
+		if (tags[i].key.length == 0)
+			return diag_set(diag, ERR_INVALID, "missing tag key");
+		if (tags[i].value.length == 0)
+			return diag_set(diag, ERR_INVALID, "missing tag value");
+		assert(i == 0 || slice_compare(tags[i - 1].key, tags[i].key) < 0);
+	}
+	return series_of_parts(index, SLICE(""), measurement, tags, tag_count, add, series_id,
+			       diag);
+}
+
+/* --- spellings -------------------------------------------------------------------- */
+
+static struct slice spelling_key(const void *owner, uint32_t i)
+{
+	const struct index *index = owner;
+
+	return slice_of(index->spellings[i].bytes, index->spellings[i].length);
+}
+
+static bool spelling_has_room(const struct index *index, size_t bytes, bool canonical)
+{
+	if (canonical)
+		return index->canonical_spellings < CANONICAL_SPELLINGS_MAX &&
+		       index->canonical_spelling_bytes + bytes <= CANONICAL_SPELLING_BYTES_MAX;
+	return index->spelling_count - index->canonical_spellings < OTHER_SPELLINGS_MAX &&
+	       index->spelling_bytes - index->canonical_spelling_bytes + bytes <=
+		       OTHER_SPELLING_BYTES_MAX;
+}
+
+static void spellings_grow(struct index *index)
+{
+	uint32_t capacity = index->spelling_capacity + index->spelling_capacity / 2 + 16;
+
+	if (index->spelling_count < index->spelling_capacity)
+		return;
+	index->spellings = reallocarray(index->spellings, capacity, sizeof(*index->spellings));
+	if (!index->spellings)
+		log_out_of_memory(capacity * sizeof(*index->spellings));
+	index->spelling_capacity = capacity;
+}
+
+/* Remember how a writer spells a series, while there is room. Under the lock for changes. */
+static void note_spelling(struct index *index, struct slice raw, uint32_t series_id, bool canonical)
+{
+	uint64_t hash = hash_bytes(raw);
+	char *bytes;
+
+	if (!spelling_has_room(index, raw.length, canonical) ||
+	    map_find(&index->spelling_ids, raw, hash) != MAP_NONE)
+		return;
+	bytes = arena_alloc_raw(&index->tables.arena, raw.length, 1);
+	if (!bytes)
+		log_out_of_memory(raw.length);
+	memcpy(bytes, raw.data, raw.length);
+	spellings_grow(index);
+	index->spellings[index->spelling_count] =
+		(struct spelling){ bytes, (uint32_t)raw.length, series_id };
+	map_add(&index->spelling_ids, hash, index->spelling_count++);
+	index->spelling_bytes += raw.length;
+	index->canonical_spellings += canonical;
+	index->canonical_spelling_bytes += canonical ? raw.length : 0;
+}
+
+/* By the bytes alone. `*noted` tells whether the spelling has its place, or can have none. */
+static uint32_t find_spelled(const struct index *index, struct slice raw, uint64_t hash,
+			     bool *noted)
+{
+	uint32_t spelling = map_find(&index->spelling_ids, raw, hash);
+
+	*noted = true;
+	if (spelling != MAP_NONE)
+		return index->spellings[spelling].series_id;
+	*noted = !spelling_has_room(index, raw.length, true);
+	return tables_find_series(&index->tables, raw, hash);
+}
+
+static int series_by_parsing(struct index *index, struct slice raw, bool add, uint32_t *series_id,
+			     struct diag *diag)
+{
+	struct arena arena = { 0 };
+	struct tag tags[TAGS_PER_SERIES_MAX];
+	struct slice measurement;
+	size_t tag_count;
+	int err = line_parse_key(&arena, raw, &measurement, tags, &tag_count, diag);
+
+	if (err == OK)
+		err = series_of_parts(index, raw, measurement, tags, tag_count, add, series_id,
+				      diag);
+	arena_release(&arena);
+	return err;
+}
+
+int index_series(struct index *index, struct slice raw_key, bool add, uint32_t *series_id,
+		 struct diag *diag)
+{
+	uint64_t hash = hash_bytes(raw_key);
+	bool noted;
+
+	look(index);
+	*series_id = find_spelled(index, raw_key, hash, &noted);
+	unlock(index);
+	if (*series_id == ID_NONE)
+		return series_by_parsing(index, raw_key, add, series_id, diag);
+	if (add && !noted) {
+		change(index);
+		note_spelling(index, raw_key, *series_id, true);
+		unlock(index);
+	}
+	return OK;
+}
+
+uint32_t index_series_of_cut_name(struct index *index, struct slice name)
+{
+	uint32_t series_id;
+
+	look(index);
+	series_id = tables_find_cut_name(&index->tables, name);
+	unlock(index);
+	return series_id;
+}
+
+void index_set_series_max(struct index *index, uint32_t series_max)
+{
+	change(index);
+	index->series_max = series_max;
+	unlock(index);
+}
+
+/* --- fields ------------------------------------------------------------------------- */
+
+/* Numbers of the fields that are known; false: some are not. */
+static bool find_fields(const struct index *index, uint32_t measurement_id,
+			const struct line_field *fields, size_t count, uint32_t *ids)
+{
+	const struct measurement *measurement = tables_measurement(&index->tables, measurement_id);
+	bool all = true;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!measurement) {
+			ids[i] = ID_NONE;
+		} else if (!slice_equal(dict_name(&measurement->fields, ids[i]), fields[i].key)) {
+			ids[i] = dict_find(&measurement->fields, fields[i].key);
+		}
+		all = all && ids[i] != ID_NONE;
+	}
+	return all;
+}
+
+/* Those without a number get the next ones; a key that stands twice in the line gets one. */
+static int add_fields(struct index *index, uint32_t measurement_id, const struct line_field *fields,
+		      size_t count, uint32_t *ids)
+{
+	const struct measurement *measurement = tables_measurement(&index->tables, measurement_id);
+	uint32_t next;
+
+	if (!measurement)
+		return ERR_INVALID;
+	next = measurement->fields.count;
+	for (size_t i = 0; i < count; i++) {
+		if (ids[i] != ID_NONE)
+			continue;
+		if (fields[i].key.length == 0 || fields[i].key.length > SERIES_KEY_BYTES_MAX)
+			return ERR_INVALID;
+		addition_field(&index->record, measurement_id, next, fields[i].key);
+		for (size_t j = i; j < count; j++)
+			if (ids[j] == ID_NONE && slice_equal(fields[j].key, fields[i].key))
+				ids[j] = next;
+		next++;
+	}
+	return index->record.length ? commit(index) : OK;
+}
+
+int index_fields(struct index *index, uint32_t measurement_id, const struct line_field *fields,
+		 size_t count, bool add, uint32_t *ids)
+{
+	bool all;
+	int err = OK;
+
+	look(index);
+	all = find_fields(index, measurement_id, fields, count, ids);
+	unlock(index);
+	if (all || !add)
+		return OK;
+	change(index);
+	/* Somebody may have added them in between. */
+	if (!find_fields(index, measurement_id, fields, count, ids))
+		err = add_fields(index, measurement_id, fields, count, ids);
+	unlock(index);
+	return err;
+}
+
+int index_field(struct index *index, uint32_t measurement_id, struct slice name, bool add,
+		uint32_t *field_id)
+{
+	struct line_field field = { .key = name };
+
+	*field_id = ID_NONE;
+	return index_fields(index, measurement_id, &field, 1, add, field_id);
+}
+
+/* --- opening ---------------------------------------------------------------------------- */
+
+struct replay {
+	struct index *index;
+	uint64_t corrupt;
+};
+
+static int replay_record(void *arg, uint64_t sequence, struct slice payload)
+{
+	struct replay *replay = arg;
+
+	if (tables_apply(&replay->index->tables, payload) < 0)
+		replay->corrupt++;
+	replay->index->sequence = sequence;
+	return OK;
+}
+
+/*
+ * A series whose record was lost may have points: it comes back under a name
+ * made up, `recovered,series=NUMBER`, for good. Read-only, in memory alone.
+ */
+static int fill_series_hole(struct index *index, uint32_t series_id)
+{
+	struct tag tag = { SLICE("series"), { NULL, 0 } };
+	char number[16];
+
+	tag.value = slice_of(number, (size_t)snprintf(number, sizeof(number), "%u", series_id));
+	buf_reset(&index->record);
+	print_series(index, series_id, SLICE("recovered"), &tag, 1);
+	return index->journal ? commit(index)
+			      : tables_apply(&index->tables, buf_slice(&index->record));
+}
+
+static int fill_holes(struct index *index)
+{
+	tables_name_holes(&index->tables);
+	for (uint32_t i = 0; index->tables.holes && i < index->tables.series_count; i++)
+		if (!tables_shape(&index->tables, i))
+			TRY(fill_series_hole(index, i));
+	return OK;
+}
+
+static void tell_damage(const struct index *index, const char *path, const struct replay *replay,
+			const struct journal_damage *damage)
+{
+	const struct tables *tables = &index->tables;
+
+	if (damage->bytes_skipped || replay->corrupt || tables->refused || tables->holes ||
+	    tables->recovered)
+		log_error("%s: damaged; %llu gaps of %llu bytes, %llu records not understood, %llu "
+			  "additions without place, %llu series and %llu names are called "
+			  "recovered",
+			  path, (unsigned long long)damage->records_lost_min,
+			  (unsigned long long)damage->bytes_skipped,
+			  (unsigned long long)replay->corrupt, (unsigned long long)tables->refused,
+			  (unsigned long long)tables->holes, (unsigned long long)tables->recovered);
+}
+
+static int index_load(struct index *index, const char *path, bool read_only)
+{
+	struct replay replay = { .index = index };
+	struct journal_damage damage;
+	int err = journal_replay(path, replay_record, &replay, &damage);
+
+	if (err < 0 && err != ERR_NOT_FOUND)
+		return err;
+	tell_damage(index, path, &replay, &damage);
+	if (!read_only)
+		TRY(journal_open(path, &index->journal));
+	return fill_holes(index);
+}
+
+static void index_free(struct index *index)
+{
+	journal_close(index->journal);
+	tables_release(&index->tables);
+	map_release(&index->spelling_ids);
+	free(index->spellings);
+	buf_release(&index->record);
+	pthread_rwlock_destroy(&index->lock);
+	free(index);
+}
+
+static void lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	/* Many readers must not keep a new series out for ever. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+int index_open(const char *path, bool read_only, struct index **out, struct diag *diag)
+{
+	struct index *index = calloc(1, sizeof(*index));
+	int err;
+
+	*out = NULL;
+	if (!index)
+		return ERR_MEMORY;
+	lock_init(&index->lock);
+	index->series_max = SERIES_PER_DATABASE_MAX;
+	tables_init(&index->tables);
+	map_init(&index->spelling_ids, spelling_key, index);
+	err = index_load(index, path, read_only);
+	if (err < 0) {
+		index_free(index);
+		return diag_set(diag, err, "%s: %s", path, err_text(err));
+	}
+	*out = index;
+	return OK;
+}
+
+int index_sync(struct index *index)
+{
+	return index->journal ? journal_sync(index->journal) : OK;
+}
+
+int index_close(struct index *index)
+{
+	int err = OK;
+
+	if (!index)
+		return OK;
+	err = index_sync(index);
+	index_free(index);
+	return err;
+}
+
+/* --- looking ------------------------------------------------------------------------------ */
+
+/* Ends a look. */
+static uint32_t seen(const struct index *index, uint32_t number)
+{
+	unlock(index);
+	return number;
+}
+
+static struct slice seen_name(const struct index *index, const struct dict *dict, uint32_t number)
+{
+	struct slice name = dict ? dict_name(dict, number) : slice_of(NULL, 0);
+
+	unlock(index);
+	return name.data ? name : SLICE("");
+}
+
+static const struct dict *fields_of(const struct index *index, uint32_t measurement_id)
+{
+	const struct measurement *measurement = tables_measurement(&index->tables, measurement_id);
+
+	return measurement ? &measurement->fields : NULL;
+}
+
+static const struct dict *keys_of(const struct index *index, uint32_t measurement_id)
+{
+	const struct measurement *measurement = tables_measurement(&index->tables, measurement_id);
+
+	return measurement ? &measurement->keys : NULL;
+}
+
+static const struct dict *values_of(const struct index *index, uint32_t measurement_id,
+				    uint32_t key_id)
+{
+	const struct tag_key *key = tables_tag_key(&index->tables, measurement_id, key_id);
+
+	return key ? &key->values : NULL;
+}
+
+uint32_t index_measurement_count(struct index *index)
+{
+	look(index);
+	return seen(index, index->tables.measurement_names.count);
+}
+
+struct slice index_measurement_name(struct index *index, uint32_t measurement_id)
+{
+	look(index);
+	return seen_name(index, &index->tables.measurement_names, measurement_id);
+}
+
+uint32_t index_measurement_find(struct index *index, struct slice name)
+{
+	look(index);
+	return seen(index, dict_find(&index->tables.measurement_names, name));
+}
+
+uint32_t index_field_count(struct index *index, uint32_t measurement_id)
+{
+	const struct dict *fields;
+
+	look(index);
+	fields = fields_of(index, measurement_id);
+	return seen(index, fields ? fields->count : 0);
+}
+
+struct slice index_field_name(struct index *index, uint32_t measurement_id, uint32_t field_id)
+{
+	look(index);
+	return seen_name(index, fields_of(index, measurement_id), field_id);
+}
+
+uint32_t index_tag_key_count(struct index *index, uint32_t measurement_id)
+{
+	const struct dict *keys;
+
+	look(index);
+	keys = keys_of(index, measurement_id);
+	return seen(index, keys ? keys->count : 0);
+}
+
+struct slice index_tag_key_name(struct index *index, uint32_t measurement_id, uint32_t key_id)
+{
+	look(index);
+	return seen_name(index, keys_of(index, measurement_id), key_id);
+}
+
+uint32_t index_tag_key_find(struct index *index, uint32_t measurement_id, struct slice key)
+{
+	const struct dict *keys;
+
+	look(index);
+	keys = keys_of(index, measurement_id);
+	return seen(index, keys ? dict_find(keys, key) : ID_NONE);
+}
+
+uint32_t index_tag_value_count(struct index *index, uint32_t measurement_id, uint32_t key_id)
+{
+	const struct dict *values;
+
+	look(index);
+	values = values_of(index, measurement_id, key_id);
+	return seen(index, values ? values->count : 0);
+}
+
+struct slice index_tag_value_name(struct index *index, uint32_t measurement_id, uint32_t key_id,
+				  uint32_t value_id)
+{
+	look(index);
+	return seen_name(index, values_of(index, measurement_id, key_id), value_id);
+}
+
+uint32_t index_tag_value_find(struct index *index, uint32_t measurement_id, uint32_t key_id,
+			      struct slice value)
+{
+	const struct dict *values;
+
+	look(index);
+	values = values_of(index, measurement_id, key_id);
+	return seen(index, values ? dict_find(values, value) : ID_NONE);
+}
+
+/* --- series --------------------------------------------------------------------------------- */
+
+uint32_t index_series_count(struct index *index)
+{
+	look(index);
+	return seen(index, index->tables.series_count);
+}
+
+uint32_t index_series_measurement(struct index *index, uint32_t series_id)
+{
+	const struct shape *shape;
+
+	look(index);
+	shape = tables_shape(&index->tables, series_id);
+	return seen(index, shape ? shape->words[0] : ID_NONE);
+}
+
+uint32_t index_series_tag(struct index *index, uint32_t series_id, uint32_t key_id)
+{
+	const struct tables *tables = &index->tables;
+	const struct shape *shape;
+	uint32_t value_id = ID_NONE;
+
+	look(index);
+	shape = tables_shape(tables, series_id);
+	for (uint32_t i = 0; shape && i < shape->key_count; i++)
+		if (shape->words[i + 1] == key_id)
+			value_id = tables->values[tables->series[series_id].values_at + i];
+	return seen(index, value_id);
+}
+
+size_t index_series_tags(struct index *index, uint32_t series_id, struct tag *tags)
+{
+	size_t count = 0;
+
+	look(index);
+	if (tables_shape(&index->tables, series_id))
+		count = tables_tags(&index->tables, series_id, tags);
+	unlock(index);
+	return count;
+}
+
+void index_series_key(struct index *index, uint32_t series_id, struct buf *out)
+{
+	look(index);
+	if (tables_shape(&index->tables, series_id))
+		tables_print_key(&index->tables, series_id, out);
+	unlock(index);
+}
+
+void index_series_name(struct index *index, uint32_t series_id, struct buf *out)
+{
+	struct tag tags[TAGS_PER_SERIES_MAX];
+	size_t tag_count = 0;
+	struct slice measurement = { NULL, 0 };
+	const struct shape *shape;
+
+	look(index);
+	shape = tables_shape(&index->tables, series_id);
+	if (shape) {
+		measurement = dict_name(&index->tables.measurement_names, shape->words[0]);
+		tag_count = tables_tags(&index->tables, series_id, tags);
+	}
+	unlock(index);
+	/* Names stay where they are. */
+	if (measurement.length)
+		name_print(out, measurement, tags, tag_count);
+}
+
+/* Ends a look: a copy of what the postings say. */
+static int seen_postings(const struct index *index, const struct postings *postings, uint32_t **ids,
+			 size_t *count)
+{
+	*count = postings ? postings->count : 0;
+	*ids = malloc((*count + 1) * sizeof(**ids));
+	if (*ids && postings)
+		postings_get(postings, *ids);
+	unlock(index);
+	if (!*ids)
+		*count = 0;
+	return *ids ? OK : ERR_MEMORY;
+}
+
+int index_series_of_measurement(struct index *index, uint32_t measurement_id, uint32_t **ids,
+				size_t *count)
+{
+	const struct measurement *measurement;
+
+	look(index);
+	measurement = tables_measurement(&index->tables, measurement_id);
+	return seen_postings(index, measurement ? &measurement->series : NULL, ids, count);
+}
+
+int index_postings(struct index *index, uint32_t measurement_id, uint32_t key_id, uint32_t value_id,
+		   uint32_t **ids, size_t *count)
+{
+	const struct tag_key *key;
+
+	look(index);
+	key = tables_tag_key(&index->tables, measurement_id, key_id);
+	return seen_postings(index,
+			     key && value_id < key->values.count ? &key->postings[value_id] : NULL,
+			     ids, count);
+}
+
+size_t index_bytes(struct index *index)
+{
+	size_t bytes;
+
+	look(index);
+	bytes = sizeof(*index) + tables_bytes(&index->tables) + map_bytes(&index->spelling_ids) +
+		index->spelling_capacity * sizeof(*index->spellings) + index->record.capacity;
+	unlock(index);
+	return bytes;
+}
