@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "engine/base/arena.h"
+#include "engine/base/buf.h"
 #include "engine/base/err.h"
 #include "engine/base/slice.h"
 #include "engine/value.h"

@@ -1,0 +1,642 @@
+/*
+ * Line protocol, one line at a time.
+ *
+ * One pass over a line: key up to the first bare space, then field after field,
+ * then the time. Only what holds a backslash is copied (into the arena);
+ * everything else stays where the text lies.
+ */
+#include "engine/line.h"
+
+#include <stdlib.h>
+
+#include "engine/base/number.h"
+#include "engine/base/when.h"
+#include "engine/limits.h"
+
+/* A position in the line being parsed; `start` is for columns. */
+struct scan {
+	const char *start, *next, *end;
+	struct diag *diag;
+};
+
+static int refuse(const struct scan *scan, const char *at, int err, const char *words)
+{
+	bool carriage_return = scan->end > scan->start && scan->end[-1] == '\r';
+
+	return diag_set_at(scan->diag, err, 1, (uint32_t)(at - scan->start) + 1, "%s%s", words,
+			   carriage_return ? " (the line ends in a carriage return)" : "");
+}
+
+void line_context_release(struct line_context *context)
+{
+	free(context->fields);
+	context->fields = NULL;
+	context->fields_capacity = 0;
+}
+
+/* --- where a line ends ----------------------------------------------------- */
+
+/* Behind the closing quote of a string whose opening quote is at `p`; NULL: it is not closed. */
+static const char *string_end(const char *p, const char *end)
+{
+	for (p++; p < end; p++) {
+		if (*p == '\\' && p + 1 < end)
+			p++;
+		else if (*p == '"')
+			return p + 1;
+	}
+	return NULL;
+}
+
+/* The first line holds a quote: walk it to find out which newlines are inside a string. */
+static const char *quoted_line_end(const char *p, const char *end)
+{
+	const char *first = p;
+	/* In a short form (`value="x"`) a `=` comes before any comma, and values begin at once. */
+	bool in_fields = false, comma = false, equals = false;
+
+	for (; p < end; p++) {
+		char c = *p;
+
+		if (c == '\n')
+			return p;
+		if (c == '"' && (p == first || (in_fields && p[-1] == '='))) {
+			p = string_end(p, end);
+			if (!p)
+				return NULL;
+			p--;
+		} else if (c == '\\' && p + 1 < end && p[1] != '\n') {
+			p++;
+		} else if (c == ' ') {
+			in_fields = true;
+		} else if (c == ',') {
+			comma = true;
+		} else if (c == '=' && !equals) {
+			equals = true;
+			in_fields |= !comma;
+		}
+	}
+	return NULL;
+}
+
+int line_measure(struct slice text, size_t *length)
+{
+	const char *p = text.data, *end = text.data + text.length;
+
+	*length = 0;
+	if (text.length == 0)
+		return OK;
+	while (p < end && *p == ' ')
+		p++;
+	const char *newline = memchr(p, '\n', (size_t)(end - p));
+	const char *limit = newline ? newline : end;
+	if (p < limit && *p != '#' && memchr(p, '"', (size_t)(limit - p)))
+		newline = quoted_line_end(p, end);
+	size_t bytes = newline ? (size_t)(newline - text.data) + 1 : text.length;
+	if (bytes > LINE_BYTES_MAX)
+		return ERR_TOO_LONG;
+	if (newline)
+		*length = bytes;
+	return OK;
+}
+
+/* --- escapes --------------------------------------------------------------- */
+
+static bool is_special(char c, const char *specials)
+{
+	return c != '\0' && strchr(specials, c);
+}
+
+/* Up to the first of `stops` that no backslash makes literal; `end` when there is none. */
+static const char *token_end(const char *p, const char *end, const char *stops, bool *escaped)
+{
+	for (; p < end; p++) {
+		if (*p == '\\') {
+			*escaped = true;
+			if (p + 1 < end)
+				p++;
+		} else if (is_special(*p, stops)) {
+			return p;
+		}
+	}
+	return end;
+}
+
+/* Take the backslashes away that stand before one of `specials`. */
+static int unescape(struct arena *arena, struct slice raw, const char *specials, struct slice *out)
+{
+	char *copy = arena_alloc_raw(arena, raw.length + 1, 1);
+	size_t length = 0;
+
+	if (!copy)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < raw.length; i++) {
+		if (raw.data[i] == '\\' && i + 1 < raw.length &&
+		    is_special(raw.data[i + 1], specials))
+			i++;
+		copy[length++] = raw.data[i];
+	}
+	*out = slice_of(copy, length);
+	return OK;
+}
+
+/* --- the key --------------------------------------------------------------- */
+
+#define KEY_SPECIALS ",= "
+
+/* tag := key "=" value */
+static int parse_tag(struct scan *scan, struct arena *arena, struct tag *tag)
+{
+	const char *start = scan->next;
+	bool escaped = false;
+	const char *stop = token_end(start, scan->end, ",=", &escaped);
+
+	if (stop == start)
+		return refuse(scan, start, ERR_INVALID, "missing tag key, expected key=value");
+	if (stop == scan->end || *stop == ',')
+		return refuse(scan, stop, ERR_INVALID, "missing tag value, expected = and a value");
+	tag->key = slice_of(start, (size_t)(stop - start));
+	start = stop + 1;
+	stop = token_end(start, scan->end, ",=", &escaped);
+	if (stop == start)
+		return refuse(scan, start, ERR_INVALID, "missing tag value, expected a value");
+	if (stop < scan->end && *stop == '=')
+		return refuse(scan, stop, ERR_INVALID,
+			      "invalid tag format, expected a comma or a space");
+	tag->value = slice_of(start, (size_t)(stop - start));
+	scan->next = stop;
+	if (escaped) {
+		TRY(unescape(arena, tag->key, KEY_SPECIALS, &tag->key));
+		TRY(unescape(arena, tag->value, KEY_SPECIALS, &tag->value));
+	}
+	return OK;
+}
+
+static int tag_compare(const void *a, const void *b)
+{
+	return slice_compare(((const struct tag *)a)->key, ((const struct tag *)b)->key);
+}
+
+static int check_tags(struct scan *scan, struct slice measurement, const struct tag *tags,
+		      size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && slice_equal(tags[i].key, tags[i - 1].key))
+			return refuse(scan, scan->start, ERR_INVALID, "duplicate tags");
+		if (slice_equal(tags[i].key, SLICE("time")))
+			return diag_set_at(
+				scan->diag, ERR_INVALID, 1, 1,
+				"invalid tag key: input tag \"time\" on measurement "
+				"\"%.*s\" is invalid",
+				(int)(measurement.length < 200 ? measurement.length : 200),
+				measurement.data);
+	}
+	return OK;
+}
+
+int line_parse_key(struct arena *arena, struct slice raw, struct slice *measurement,
+		   struct tag *tags, size_t *tag_count, struct diag *diag)
+{
+	struct scan scan = { raw.data, raw.data, raw.data + raw.length, diag };
+	bool escaped = false, sorted = true;
+	const char *stop = token_end(raw.data, scan.end, ",", &escaped);
+	size_t count = 0;
+
+	if (stop == scan.start)
+		return refuse(&scan, stop, ERR_INVALID, "missing measurement, expected a name");
+	if (raw.length > SERIES_KEY_BYTES_MAX)
+		return diag_set_at(diag, ERR_TOO_LONG, 1, 1, "max key length exceeded: %zu > %u",
+				   raw.length, SERIES_KEY_BYTES_MAX);
+	*measurement = slice_of(raw.data, (size_t)(stop - raw.data));
+	if (escaped)
+		TRY(unescape(arena, *measurement, ", ", measurement));
+	for (scan.next = stop; scan.next < scan.end; count++) {
+		scan.next++;
+		if (count == TAGS_PER_SERIES_MAX)
+			return refuse(&scan, scan.next, ERR_LIMIT, "too many tags");
+		TRY(parse_tag(&scan, arena, &tags[count]));
+		sorted &= count == 0 || slice_compare(tags[count - 1].key, tags[count].key) < 0;
+	}
+	if (!sorted)
+		qsort(tags, count, sizeof(*tags), tag_compare);
+	*tag_count = count;
+	return check_tags(&scan, *measurement, tags, count);
+}
+
+/* --- field values ----------------------------------------------------------- */
+
+static int parse_string(struct scan *scan, struct arena *arena, struct line_field *field)
+{
+	const char *start = scan->next, *stop = string_end(start, scan->end);
+	struct slice content;
+
+	if (!stop)
+		return refuse(scan, start, ERR_INVALID, "unbalanced quotes, expected a closing \"");
+	content = slice_of(start + 1, (size_t)(stop - start) - 2);
+	if (memchr(content.data, '\\', content.length))
+		TRY(unescape(arena, content, "\"\\", &content));
+	field->type = VALUE_STRING;
+	field->value.s = text_copy(arena, content);
+	scan->next = stop;
+	return field->value.s ? OK : ERR_LIMIT;
+}
+
+static int refuse_integer(const struct scan *scan, struct slice digits, const char *function)
+{
+	return diag_set_at(scan->diag, ERR_INVALID, 1, (uint32_t)(digits.data - scan->start) + 1,
+			   "unable to parse integer %.*s: strconv.%s: parsing \"%.*s\": "
+			   "value out of range",
+			   (int)(digits.length < 100 ? digits.length : 100), digits.data, function,
+			   (int)(digits.length < 100 ? digits.length : 100), digits.data);
+}
+
+/* number := float | digits "i" | digits "u" */
+static int parse_number(struct scan *scan, struct slice token, struct line_field *field)
+{
+	char last = token.data[token.length - 1];
+	struct slice digits = slice_of(token.data, token.length - 1);
+	int err;
+
+	if (last == 'i') {
+		field->type = VALUE_INTEGER;
+		err = integer_parse(digits, &field->value.i);
+		if (err == ERR_RANGE)
+			return refuse_integer(scan, digits, "ParseInt");
+	} else if (last == 'u') {
+		field->type = VALUE_UNSIGNED;
+		err = unsigned_parse(digits, &field->value.u);
+		if (err == ERR_RANGE)
+			return refuse_integer(scan, digits, "ParseUint");
+	} else {
+		field->type = VALUE_FLOAT;
+		err = float_parse(token, &field->value.f);
+		if (err == ERR_RANGE)
+			return refuse(scan, token.data, ERR_INVALID,
+				      "invalid float, expected a number that a double can hold");
+	}
+	return err == OK ? OK
+			 : refuse(scan, token.data, ERR_INVALID,
+				  "invalid number, expected 1, 1.5, 1i or 1u");
+}
+
+static int parse_boolean(struct scan *scan, struct slice token, struct line_field *field)
+{
+	static const char *const words[] = { "t", "T", "true",	"True",	 "TRUE",
+					     "f", "F", "false", "False", "FALSE" };
+
+	for (size_t i = 0; i < 10; i++) {
+		if (!slice_equal(token, slice_of_text(words[i])))
+			continue;
+		field->type = VALUE_BOOLEAN;
+		field->value.bits = 0;
+		field->value.b = i < 5;
+		return OK;
+	}
+	return refuse(scan, token.data, ERR_INVALID,
+		      "invalid boolean, expected a number, true, false or a \"string\"");
+}
+
+/* value := string | number | boolean */
+static int parse_value(struct scan *scan, struct arena *arena, struct line_field *field)
+{
+	const char *start = scan->next, *p = start;
+
+	if (p < scan->end && *p == '"')
+		return parse_string(scan, arena, field);
+	while (p < scan->end && *p != ',' && *p != ' ')
+		p++;
+	if (p == start)
+		return refuse(scan, p, ERR_INVALID,
+			      "missing field value, expected a value after =");
+	struct slice token = slice_of(start, (size_t)(p - start));
+	scan->next = p;
+	if (*start == '-' || *start == '.' || (*start >= '0' && *start <= '9'))
+		return parse_number(scan, token, field);
+	return parse_boolean(scan, token, field);
+}
+
+/* field := key "=" value */
+static int parse_field(struct scan *scan, struct arena *arena, struct line_field *field)
+{
+	const char *start = scan->next, *p = start;
+	bool escaped = false;
+
+	while (p < scan->end && *p != '=' && *p != ',' && *p != ' ' && *p != '\\')
+		p++;
+	if (p < scan->end && *p == '\\')
+		p = token_end(p, scan->end, "=, ", &escaped);
+	if (p == scan->end || *p != '=')
+		return refuse(scan, p, ERR_INVALID, "invalid field format, expected key=value");
+	if (p == start)
+		return refuse(scan, p, ERR_INVALID, "missing field key, expected a name before =");
+	field->key = slice_of(start, (size_t)(p - start));
+	if (escaped)
+		TRY(unescape(arena, field->key, KEY_SPECIALS, &field->key));
+	scan->next = p + 1;
+	return parse_value(scan, arena, field);
+}
+
+/* --- the field set ----------------------------------------------------------- */
+
+static struct line_field *field_room(struct line_context *context, size_t count)
+{
+	if (count < context->fields_capacity)
+		return &context->fields[count];
+	size_t capacity = context->fields_capacity ? context->fields_capacity * 2 : 32;
+	struct line_field *fields = realloc(context->fields, capacity * sizeof(*fields));
+
+	if (!fields)
+		return NULL;
+	context->fields = fields;
+	context->fields_capacity = capacity;
+	return &fields[count];
+}
+
+/*
+ * A repeated key stands for its last value. `seen` has a bit for a cheap hash of
+ * each key, so that the list is searched only where a repetition is likely.
+ */
+static size_t keep_field(struct line_field *fields, size_t count, uint64_t *seen)
+{
+	struct line_field *field = &fields[count];
+	struct slice key = field->key;
+	unsigned hash = (unsigned)key.length * 7 + (unsigned char)key.data[0] * 31u +
+			(unsigned char)key.data[key.length - 1] * 17u +
+			(unsigned char)key.data[key.length / 2];
+	uint64_t bit = UINT64_C(1) << (hash % 64);
+
+	if (*seen & bit)
+		for (size_t i = 0; i < count; i++)
+			if (slice_equal(fields[i].key, key)) {
+				fields[i] = *field;
+				return count;
+			}
+	*seen |= bit;
+	return count + 1;
+}
+
+/* A field called time cannot be asked for: InfluxDB drops it when others remain. */
+static int drop_time_field(struct scan *scan, struct line *out, struct slice key)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->field_count; i++)
+		if (!slice_equal(out->fields[i].key, SLICE("time")))
+			out->fields[kept++] = out->fields[i];
+	out->field_count = kept;
+	if (kept)
+		return OK;
+	const char *comma = memchr(key.data, ',', key.length);
+	return diag_set_at(
+		scan->diag, ERR_INVALID, 1, 1,
+		"invalid field name: input field \"time\" on measurement \"%.*s\" is invalid",
+		(int)(comma ? comma - key.data : (ptrdiff_t)key.length), key.data);
+}
+
+/* fields := field { "," field } */
+static int parse_fields(struct line_context *context, struct scan *scan, struct line *out)
+{
+	uint64_t seen = 0;
+	size_t count = 0;
+	bool has_time_field = false;
+
+	for (;;) {
+		struct line_field *field = field_room(context, count);
+
+		if (!field)
+			return ERR_MEMORY;
+		if (count == FIELDS_PER_LINE_MAX)
+			return refuse(scan, scan->next, ERR_LIMIT, "too many fields in one line");
+		TRY(parse_field(scan, context->arena, field));
+		has_time_field |= slice_equal(field->key, SLICE("time"));
+		count = keep_field(context->fields, count, &seen);
+		if (scan->next == scan->end || *scan->next == ' ')
+			break;
+		if (*scan->next != ',')
+			return refuse(scan, scan->next, ERR_INVALID,
+				      "invalid field format, expected a comma or a space");
+		scan->next++;
+	}
+	out->fields = context->fields;
+	out->field_count = count;
+	return has_time_field ? drop_time_field(scan, out, out->raw_key) : OK;
+}
+
+/* --- the time ----------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int64_t ns;
+} time_units[] = { { "ns", 1 },		{ "us", NS_PER_US },	{ "u", NS_PER_US },
+		   { "ms", NS_PER_MS }, { "s", NS_PER_SECOND }, { "m", NS_PER_MINUTE },
+		   { "h", NS_PER_HOUR } };
+
+static int refuse_range(struct scan *scan, const char *at)
+{
+	return refuse(scan, at, ERR_RANGE,
+		      "time outside range -9223372036854775806 - 9223372036854775806");
+}
+
+/* time := integer [ unit ] | RFC 3339 */
+static int parse_time(struct scan *scan, struct slice token, int64_t bare_unit_ns, int64_t *time_ns)
+{
+	size_t digits = token.length && token.data[0] == '-';
+	int64_t unit_ns = 0;
+
+	while (digits < token.length && token.data[digits] >= '0' && token.data[digits] <= '9')
+		digits++;
+	struct slice unit = slice_from(token, digits);
+	if (unit.length == 0)
+		unit_ns = bare_unit_ns ? bare_unit_ns : 1;
+	for (size_t i = 0; i < sizeof(time_units) / sizeof(*time_units); i++)
+		if (slice_equal(unit, slice_of_text(time_units[i].name)))
+			unit_ns = time_units[i].ns;
+	int err = unit_ns ? integer_parse(slice_of(token.data, digits), time_ns)
+			  : when_parse_rfc3339(token, time_ns);
+	if (err == ERR_INVALID)
+		return refuse(
+			scan, token.data, ERR_INVALID,
+			"bad timestamp, expected an integer, one with a unit (s, ms, us, ns) or "
+			"2026-11-22T10:00:00Z");
+	if (err == ERR_RANGE || (unit_ns && __builtin_mul_overflow(*time_ns, unit_ns, time_ns)) ||
+	    *time_ns < TIME_MIN_NS || *time_ns > TIME_MAX_NS)
+		return refuse_range(scan, token.data);
+	return OK;
+}
+
+static void skip_spaces(struct scan *scan)
+{
+	while (scan->next < scan->end && *scan->next == ' ')
+		scan->next++;
+}
+
+/* [ 1*SP time ] *SP */
+static int parse_rest(struct line_context *context, struct scan *scan, struct line *out)
+{
+	skip_spaces(scan);
+	out->has_time = scan->next < scan->end;
+	if (!out->has_time)
+		return OK;
+	const char *start = scan->next;
+	const char *stop = memchr(start, ' ', (size_t)(scan->end - start));
+	scan->next = stop ? stop : scan->end;
+	TRY(parse_time(scan, slice_of(start, (size_t)(scan->next - start)), context->time_unit_ns,
+		       &out->time_ns));
+	skip_spaces(scan);
+	if (scan->next < scan->end)
+		return refuse(scan, scan->next, ERR_INVALID,
+			      "point is invalid, expected the end of the line");
+	return OK;
+}
+
+/* --- the three forms ------------------------------------------------------------ */
+
+/* The key of a line without fields may be what is wrong with it. */
+static int refuse_without_fields(struct line_context *context, struct scan *scan, struct slice key)
+{
+	struct tag *tags = malloc(TAGS_PER_SERIES_MAX * sizeof(*tags));
+	struct slice measurement;
+	size_t count;
+
+	if (!tags)
+		return ERR_MEMORY;
+	int err = line_parse_key(context->arena, key, &measurement, tags, &count, scan->diag);
+	free(tags);
+	return err < 0 ? err
+		       : refuse(scan, scan->next, ERR_INVALID,
+				"missing fields, expected a space and key=value");
+}
+
+/* line := key 1*SP fields [ 1*SP time ] */
+static int parse_full(struct line_context *context, struct scan *scan, struct line *out)
+{
+	const char *start = scan->next, *p = start;
+
+	while (p < scan->end && *p != ' ')
+		p += *p == '\\' && p + 1 < scan->end ? 2 : 1;
+	out->raw_key = slice_of(start, (size_t)(p - start));
+	scan->next = p;
+	if (*start == ',')
+		return refuse(scan, start, ERR_INVALID, "missing measurement, expected a name");
+	if (p == scan->end)
+		return refuse_without_fields(context, scan, out->raw_key);
+	skip_spaces(scan);
+	TRY(parse_fields(context, scan, out));
+	return parse_rest(context, scan, out);
+}
+
+/* bare := value [ 1*SP time ], for the field `value` */
+static int parse_bare(struct line_context *context, struct scan *scan, struct line *out)
+{
+	struct line_field *field = field_room(context, 0);
+
+	if (!field)
+		return ERR_MEMORY;
+	field->key = SLICE("value");
+	TRY(parse_value(scan, context->arena, field));
+	if (scan->next < scan->end && *scan->next != ' ')
+		return refuse(scan, scan->next, ERR_INVALID, "expected a space and a time");
+	out->fields = context->fields;
+	out->field_count = 1;
+	return parse_rest(context, scan, out);
+}
+
+/* Behind a token: the first space that neither quotes nor a backslash make literal. */
+static const char *bare_token_end(const char *p, const char *end, bool *equals)
+{
+	for (; p < end && *p != ' '; p++) {
+		if (*p == '\\' && p + 1 < end) {
+			p++;
+		} else if (*p == '"') {
+			const char *close = string_end(p, end);
+
+			p = close ? close - 1 : end - 1;
+		} else if (*p == '=') {
+			*equals = true;
+		}
+	}
+	return p;
+}
+
+static int parse_series_line(struct line_context *context, struct scan *scan, struct line *out)
+{
+	bool first_equals = false, second_equals = false;
+	const char *p = bare_token_end(scan->next, scan->end, &first_equals);
+
+	while (p < scan->end && *p == ' ')
+		p++;
+	bare_token_end(p, scan->end, &second_equals);
+	if (second_equals)
+		return parse_full(context, scan, out);
+	if (!first_equals)
+		return parse_bare(context, scan, out);
+	TRY(parse_fields(context, scan, out));
+	return parse_rest(context, scan, out);
+}
+
+int line_parse(struct line_context *context, struct slice text, struct line *out, struct diag *diag)
+{
+	struct scan scan = { text.data, text.data, text.data + text.length, diag };
+
+	*out = (struct line){ .raw_key = slice_of(text.data, 0) };
+	skip_spaces(&scan);
+	if (scan.next == scan.end || *scan.next == '#')
+		return END;
+	if (context->forms & LINE_SHORT)
+		return parse_series_line(context, &scan, out);
+	return parse_full(context, &scan, out);
+}
+
+/* --- printing -------------------------------------------------------------------- */
+
+static void append_escaped(struct buf *out, struct slice text, const char *specials)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if (is_special(text.data[i], specials))
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, text.data[i]);
+	}
+}
+
+void line_print_key(struct buf *out, struct slice measurement, const struct tag *tags,
+		    size_t tag_count)
+{
+	append_escaped(out, measurement, ", ");
+	for (size_t i = 0; i < tag_count; i++) {
+		buf_append_byte(out, ',');
+		append_escaped(out, tags[i].key, KEY_SPECIALS);
+		buf_append_byte(out, '=');
+		append_escaped(out, tags[i].value, KEY_SPECIALS);
+	}
+}
+
+static void append_value(struct buf *out, enum value_type type, union value value)
+{
+	char *room = buf_reserve(out, FLOAT_BYTES_MAX);
+
+	switch (type) {
+	case VALUE_FLOAT: out->length += float_print(room, value.f); break;
+	case VALUE_INTEGER:
+		out->length += integer_print(room, value.i);
+		buf_append_byte(out, 'i');
+		break;
+	case VALUE_UNSIGNED:
+		out->length += unsigned_print(room, value.u);
+		buf_append_byte(out, 'u');
+		break;
+	case VALUE_STRING:
+		buf_append_byte(out, '"');
+		append_escaped(out, text_slice(value.s), "\"\\");
+		buf_append_byte(out, '"');
+		break;
+	case VALUE_BOOLEAN: buf_append_text(out, value.b ? "true" : "false"); break;
+	case VALUE_NONE: break;
+	}
+}
+
+void line_print_field(struct buf *out, struct slice key, enum value_type type, union value value)
+{
+	append_escaped(out, key, KEY_SPECIALS);
+	buf_append_byte(out, '=');
+	append_value(out, type, value);
+}

@@ -1,0 +1,107 @@
+/* Files, locks and removal, on a real directory. */
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/env.h"
+#include "engine/base/err.h"
+#include "tests/lib/test.h"
+
+static char path[600];
+
+static const char *below(const char *dir, const char *name)
+{
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+TEST(env__a_written_file_reads_back_and_is_replaced_whole)
+{
+	const char *dir = test_dir();
+	struct buf content = { 0 };
+
+	CHECK_INT(env_mkdir(dir), OK);
+	CHECK_INT(env_mkdir(dir), OK);
+	CHECK_INT(env_write_file(below(dir, "f"), SLICE("one")), OK);
+	CHECK_INT(env_write_file(below(dir, "f"), SLICE("second")), OK);
+	CHECK_INT(env_read_file(below(dir, "f"), &content), OK);
+	CHECK_SLICE(buf_slice(&content), "second");
+	CHECK_INT(env_read_file(below(dir, "absent"), &content), ERR_NOT_FOUND);
+	CHECK(!env_exists(below(dir, "f.new")));
+	buf_release(&content);
+}
+
+TEST(env__append_goes_to_the_end_and_truncate_cuts)
+{
+	const char *dir = test_dir();
+	struct buf content = { 0 };
+	uint64_t size;
+	int fd;
+
+	env_mkdir(dir);
+	REQUIRE(env_open_append(below(dir, "log"), &fd, &size) == OK);
+	CHECK_INT(size, 0);
+	CHECK_INT(env_append(fd, "abcdef", 6), OK);
+	CHECK_INT(env_truncate(fd, 3), OK);
+	CHECK_INT(env_append(fd, "x", 1), OK);
+	CHECK_INT(env_sync(fd), OK);
+	env_close(fd);
+	REQUIRE(env_open_append(below(dir, "log"), &fd, &size) == OK);
+	CHECK_INT(size, 4);
+	env_close(fd);
+	env_read_file(below(dir, "log"), &content);
+	CHECK_SLICE(buf_slice(&content), "abcx");
+	buf_release(&content);
+}
+
+TEST(env__a_tree_is_removed_but_not_what_its_links_name)
+{
+	const char *dir = test_dir();
+	char keep[600], link_path[600];
+
+	env_mkdir(dir);
+	snprintf(keep, sizeof(keep), "%s/keep", dir);
+	env_write_file(keep, SLICE("kept"));
+	env_mkdir(below(dir, "tree"));
+	env_mkdir(below(dir, "tree/sub"));
+	env_write_file(below(dir, "tree/sub/f"), SLICE("gone"));
+	snprintf(link_path, sizeof(link_path), "%s/tree/link", dir);
+	REQUIRE(symlink(dir, link_path) == 0);
+	CHECK_INT(env_remove_tree(below(dir, "tree")), OK);
+	CHECK(!env_exists(below(dir, "tree")));
+	CHECK(env_exists(keep));
+	CHECK_INT(env_remove_tree(below(dir, "tree")), OK);
+}
+
+TEST(env__a_second_process_is_told_who_holds_the_lock)
+{
+	const char *dir = test_dir();
+	int fd, owner, status;
+
+	env_mkdir(dir);
+	REQUIRE(env_lock(below(dir, "lock"), &fd, &owner) == OK);
+	pid_t child = fork();
+	if (child == 0) {
+		int other;
+
+		_exit(env_lock(path, &other, &owner) == ERR_BUSY && owner == getppid() ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+	env_close(fd);
+	CHECK_INT(env_lock(path, &fd, &owner), OK);
+	env_close(fd);
+}
+
+TEST(env__the_monotonic_clock_never_steps_back)
+{
+	int64_t last = env_monotonic_ns();
+
+	for (int i = 0; i < 1000; i++) {
+		int64_t now = env_monotonic_ns();
+
+		REQUIRE(now >= last);
+		last = now;
+	}
+	CHECK(env_now_ns() > 1600000000000000000);
+}

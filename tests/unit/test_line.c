@@ -1,0 +1,234 @@
+/*
+ * Line protocol. The refusals are those of InfluxDB 1.6.7 (its words after
+ * "unable to parse '…': "), which begin our message.
+ */
+#include <stdio.h>
+
+#include "engine/base/when.h"
+#include "engine/limits.h"
+#include "engine/line.h"
+#include "tests/lib/test.h"
+
+static struct arena arena;
+static struct line_context context;
+static struct diag diag;
+
+static int parse_as(unsigned forms, const char *text, struct line *line)
+{
+	arena_reset(&arena);
+	memset(&diag, 0, sizeof(diag));
+	context.arena = &arena;
+	context.forms = forms;
+	return line_parse(&context, slice_of_text(text), line, &diag);
+}
+
+static int parse(const char *text, struct line *line)
+{
+	return parse_as(LINE_FULL, text, line);
+}
+
+TEST(line__a_line_has_a_key_fields_and_a_time)
+{
+	struct line line;
+
+	REQUIRE(parse("cpu,host=a usage=0.5,n=-3i,u=7u,up=T,s=\"a, b=\\\"c\\\"\" 17", &line) == OK);
+	CHECK_SLICE(line.raw_key, "cpu,host=a");
+	REQUIRE(line.field_count == 5);
+	CHECK_SLICE(line.fields[0].key, "usage");
+	CHECK(line.fields[0].type == VALUE_FLOAT && line.fields[0].value.f == 0.5);
+	CHECK(line.fields[1].type == VALUE_INTEGER && line.fields[1].value.i == -3);
+	CHECK(line.fields[2].type == VALUE_UNSIGNED && line.fields[2].value.u == 7);
+	CHECK(line.fields[3].type == VALUE_BOOLEAN && line.fields[3].value.bits == 1);
+	CHECK_SLICE(text_slice(line.fields[4].value.s), "a, b=\"c\"");
+	CHECK(line.has_time);
+	CHECK_INT(line.time_ns, 17);
+}
+
+TEST(line__escapes_are_taken_away_where_they_mean_something)
+{
+	struct line line;
+
+	REQUIRE(parse("m f\\,a\\=b\\ c=1,d\\x=2,s=\"a\\nb\\\\\"", &line) == OK);
+	CHECK_SLICE(line.fields[0].key, "f,a=b c");
+	CHECK_SLICE(line.fields[1].key, "d\\x");
+	CHECK_SLICE(text_slice(line.fields[2].value.s), "a\\nb\\");
+	CHECK(!line.has_time);
+}
+
+TEST(line__blank_lines_and_comments_are_nothing)
+{
+	struct line line;
+
+	CHECK_INT(parse("", &line), END);
+	CHECK_INT(parse("   ", &line), END);
+	CHECK_INT(parse("# cpu v=1", &line), END);
+	CHECK_INT(parse("  cpu   v=1   5  ", &line), OK);
+	CHECK_INT(line.time_ns, 5);
+}
+
+TEST(line__refusals_speak_as_influxdb_does)
+{
+	static const struct {
+		const char *line, *reason;
+	} rows[] = {
+		{ "cpu", "missing fields" },
+		{ "cpu,h=a", "missing fields" },
+		{ "cpu ", "invalid field format" },
+		{ "cpu v", "invalid field format" },
+		{ "cpu v=1,", "invalid field format" },
+		{ "cpu ,v=1", "invalid field format" },
+		{ "cpu,", "missing tag key" },
+		{ "cpu,h", "missing tag value" },
+		{ "cpu,h=", "missing tag value" },
+		{ ",h=a v=1", "missing measurement" },
+		{ "cpu =1", "missing field key" },
+		{ "cpu v=", "missing field value" },
+		{ "cpu v=1i2", "invalid number" },
+		{ "cpu v=1.5i", "invalid number" },
+		{ "cpu v=-", "invalid number" },
+		{ "cpu v=0x10", "invalid number" },
+		{ "cpu v=abc", "invalid boolean" },
+		{ "cpu v=i", "invalid boolean" },
+		{ "cpu v=inf", "invalid boolean" },
+		{ "cpu v=+1", "invalid boolean" },
+		{ "cpu v=TrUe", "invalid boolean" },
+		{ "cpu v=1e400", "invalid float" },
+		{ "cpu v=\"abc", "unbalanced quotes" },
+		{ "cpu v=1 abc", "bad timestamp" },
+		{ "cpu v=1 1.5", "bad timestamp" },
+		{ "cpu v=1 1 2", "point is invalid" },
+		{ "cpu v=1 9223372036854775807",
+		  "time outside range -9223372036854775806 - 9223372036854775806" },
+		{ "cpu v=9223372036854775808i",
+		  "unable to parse integer 9223372036854775808: strconv.ParseInt: parsing "
+		  "\"9223372036854775808\": value out of range" },
+		{ "cpu time=1",
+		  "invalid field name: input field \"time\" on measurement \"cpu\" is invalid" },
+		{ "cpu v=1\r", "invalid number" },
+	};
+	struct line line;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		CHECK(parse(rows[i].line, &line) < 0);
+		diag.text[strnlen(rows[i].reason, sizeof(diag.text) - 1)] = '\0';
+		CHECK_STR(diag.text, rows[i].reason);
+	}
+}
+
+TEST(line__the_column_points_at_the_mistake)
+{
+	struct line line;
+
+	CHECK_INT(parse("cpu v=1,w=abc 5", &line), ERR_INVALID);
+	CHECK_INT(diag.column, 11);
+	CHECK_INT(parse("cpu v=1 5x", &line), ERR_INVALID);
+	CHECK_INT(diag.column, 9);
+}
+
+TEST(line__times_may_carry_a_unit_or_be_dates)
+{
+	struct line line;
+
+	CHECK(parse("m v=1 3s", &line) == OK && line.time_ns == 3 * NS_PER_SECOND);
+	CHECK(parse("m v=1 -3ms", &line) == OK && line.time_ns == -3 * NS_PER_MS);
+	CHECK(parse("m v=1 3us", &line) == OK && line.time_ns == 3000);
+	CHECK(parse("m v=1 1970-01-01T00:01:00Z", &line) == OK && line.time_ns == NS_PER_MINUTE);
+	context.time_unit_ns = NS_PER_SECOND;
+	CHECK(parse("m v=1 3", &line) == OK && line.time_ns == 3 * NS_PER_SECOND);
+	CHECK(parse("m v=1 3ns", &line) == OK && line.time_ns == 3);
+	CHECK_INT(parse("m v=1 9223372037", &line), ERR_RANGE);
+	context.time_unit_ns = 0;
+	CHECK(parse("m v=1 -9223372036854775806", &line) == OK && line.time_ns == TIME_MIN_NS);
+}
+
+TEST(line__series_files_take_short_forms)
+{
+	struct line line;
+	unsigned forms = LINE_FULL | LINE_SHORT;
+
+	REQUIRE(parse_as(forms, "0.64 1700000000s", &line) == OK);
+	CHECK_SLICE(line.fields[0].key, "value");
+	CHECK(line.raw_key.length == 0 && line.has_time && line.fields[0].value.f == 0.64);
+	REQUIRE(parse_as(forms, "value=0.64,x=1i", &line) == OK);
+	CHECK_INT(line.field_count, 2);
+	CHECK_INT(line.raw_key.length, 0);
+	REQUIRE(parse_as(forms, "cpu,host=a value=0.64 7", &line) == OK);
+	CHECK_SLICE(line.raw_key, "cpu,host=a");
+	REQUIRE(parse_as(forms, "s=\"a b=c\" 7", &line) == OK);
+	CHECK_SLICE(text_slice(line.fields[0].value.s), "a b=c");
+	CHECK_INT(line.time_ns, 7);
+	REQUIRE(parse_as(forms, "\"two words\"", &line) == OK);
+	CHECK_SLICE(text_slice(line.fields[0].value.s), "two words");
+	CHECK_INT(parse_as(forms, "garbage", &line), ERR_INVALID);
+}
+
+TEST(line__the_last_of_a_repeated_field_stands_and_time_is_dropped)
+{
+	struct line line;
+
+	REQUIRE(parse("m v=1,w=2,v=3,time=9", &line) == OK);
+	REQUIRE(line.field_count == 2);
+	CHECK(line.fields[0].value.f == 3);
+	CHECK_SLICE(line.fields[1].key, "w");
+}
+
+static size_t measured(const char *text)
+{
+	size_t length = 99;
+
+	CHECK_INT(line_measure(slice_of_text(text), &length), OK);
+	return length;
+}
+
+TEST(line__a_newline_in_a_string_does_not_end_the_line)
+{
+	CHECK_INT(measured("m v=1\nm v=2\n"), 6);
+	CHECK_INT(measured("m v=1"), 0);
+	CHECK_INT(measured("m s=\"a\nb\"\nm"), 10);
+	CHECK_INT(measured("m s=\"a\n"), 0);
+	CHECK_INT(measured("m s=\"a\\\"\n\" 5\n"), 13);
+	CHECK_INT(measured("m,t=\"a v=1\n"), 11);
+	CHECK_INT(measured("# \"\nx"), 4);
+	CHECK_INT(measured("s=\"a\nb\" 5\n"), 10);
+	CHECK_INT(measured("\n"), 1);
+}
+
+TEST(line__an_unclosed_quote_is_bounded)
+{
+	static char text[LINE_BYTES_MAX + 10];
+	size_t length;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "m s=\"", 5);
+	CHECK_INT(line_measure(slice_of(text, 1000), &length), OK);
+	CHECK_INT(line_measure(slice_of(text, sizeof(text)), &length), ERR_TOO_LONG);
+}
+
+TEST(line__keys_come_apart_with_sorted_tags_and_go_together_again)
+{
+	static struct tag tags[TAGS_PER_SERIES_MAX];
+	struct slice measurement;
+	struct buf out = { 0 };
+	size_t count;
+
+	arena_reset(&arena);
+	REQUIRE(line_parse_key(&arena, SLICE("c\\,p\\ u,z=1,a\\=b=x\\ y"), &measurement, tags,
+			       &count, &diag) == OK);
+	CHECK_SLICE(measurement, "c,p u");
+	REQUIRE(count == 2);
+	CHECK_SLICE(tags[0].key, "a=b");
+	CHECK_SLICE(tags[0].value, "x y");
+	line_print_key(&out, measurement, tags, count);
+	CHECK_SLICE(buf_slice(&out), "c\\,p\\ u,a\\=b=x\\ y,z=1");
+	memset(&diag, 0, sizeof(diag));
+	CHECK_INT(line_parse_key(&arena, SLICE("m,a=1,a=2"), &measurement, tags, &count, &diag),
+		  ERR_INVALID);
+	CHECK_STR(diag.text, "duplicate tags");
+	CHECK_INT(line_parse_key(&arena, SLICE("m,time=1"), &measurement, tags, &count, NULL),
+		  ERR_INVALID);
+	CHECK_INT(line_parse_key(&arena, SLICE("m,a=b=c"), &measurement, tags, &count, NULL),
+		  ERR_INVALID);
+	buf_release(&out);
+	arena_release(&arena);
+	line_context_release(&context);
+}
