@@ -1,0 +1,96 @@
+/*
+ * A chunk: up to CHUNK_ROWS_MAX rows of one series, by column, as bytes.
+ *
+ *	| checksum: 4 | flags: 1 | head_bytes: v | series_id: v | row_count: v |
+ *	| times: bytes v [sum: 4] | column_count: v |
+ *	  per column | field_id: v | kind: 1 | bytes: v [sum: 4] | [value_count: v] | [summary] |
+ *	| times payload | payload of column 0 | payload of column 1 | ...
+ *
+ * `v` is a varint, integers are little-endian. `kind` holds the value type,
+ * whether a validity map leads the payload, and which summary follows. The
+ * checksum is XXH3's low half over all behind it; in a chunk larger than
+ * CHUNK_WHOLE_BYTES_MAX over the head only, and every payload has a `sum` of its
+ * own in the head, so that one field is read without touching the others.
+ *
+ * Payloads are made by engine/codec. A column holds only the values that are
+ * there; the validity map tells to which rows they belong.
+ */
+#ifndef ENGINE_CHUNK_H
+#define ENGINE_CHUNK_H
+
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+#include "engine/value.h"
+
+/* Up to this size one checksum covers the whole chunk: 4 bytes a column count where rows are few.
+ */
+#define CHUNK_WHOLE_BYTES_MAX 4096
+/* Fewer values are decoded as fast as a summary is read. */
+#define CHUNK_SUMMARY_VALUES_MIN 32
+
+/* What is known of a column without decoding it. */
+struct chunk_summary {
+	uint32_t count; /* values that are there */
+	/* min, max, sum, first and last are known: a number column of CHUNK_SUMMARY_VALUES_MIN
+	 * values or more without NaN. `sum` adds in row order; integers wrap. */
+	bool has_numbers;
+	union value min, max, sum, first, last;
+};
+
+/* --- writing --- */
+
+struct chunk_write_column {
+	uint32_t field_id;
+	enum value_type type; /* not VALUE_NONE */
+	const union value
+		*values;       /* row_count of them; those without a valid bit are not looked at */
+	const uint64_t *valid; /* as batch_column; NULL = all */
+};
+
+struct chunk_rows {
+	uint32_t series_id;
+	size_t row_count;			  /* 1 to CHUNK_ROWS_MAX */
+	const int64_t *times_ns;		  /* strictly ascending */
+	const struct chunk_write_column *columns; /* every field_id once */
+	size_t column_count;
+};
+
+/* Append the chunk to `out`. Columns without a value are left out. */
+void chunk_encode(struct buf *out, const struct chunk_rows *rows);
+
+/* --- reading --- */
+
+struct chunk_column {
+	uint32_t field_id;
+	enum value_type type; /* VALUE_NONE: the chunk does not have the field */
+	const union value
+		*values;       /* row_count of them; without a valid bit: zero. NULL: VALUE_NONE */
+	const uint64_t *valid; /* NULL = all have */
+	struct chunk_summary summary;
+};
+
+/*
+ * A decoded chunk, owning all it points at. Zeroed it is empty; it can be read
+ * into again and again, each time losing what it had; release it once.
+ */
+struct chunk_data {
+	uint32_t series_id;
+	size_t row_count;
+	const int64_t *times_ns; /* strictly ascending */
+	struct chunk_column *columns;
+	size_t column_count;
+	struct arena arena;
+};
+
+#define CHUNK_ALL_FIELDS SIZE_MAX
+
+/*
+ * Decode the times and the columns `field_ids` asks for, in that order; with
+ * field_count CHUNK_ALL_FIELDS all columns, as they were written. Any bytes
+ * may be given: ERR_CORRUPT when they are not a whole chunk. ERR_MEMORY.
+ */
+int chunk_decode(struct slice chunk, const uint32_t *field_ids, size_t field_count,
+		 struct chunk_data *out);
+void chunk_data_release(struct chunk_data *data);
+
+#endif
