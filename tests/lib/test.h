@@ -41,7 +41,11 @@ uint64_t test_random(uint64_t *state);
 #define CHECK_INT(a, b) test_check_int((long long)(a), (long long)(b), __FILE__, __LINE__, #a)
 #define CHECK_STR(a, b) test_check_text((a), strlen(a), (b), strlen(b), __FILE__, __LINE__, #a)
 #define CHECK_SLICE(a, b)                                                                          \
-	test_check_text((a).data, (a).length, (b), strlen(b), __FILE__, __LINE__, #a)
+	do {                                                                                       \
+		__auto_type slice_ = (a);                                                          \
+		test_check_text(slice_.data, slice_.length, (b), strlen(b), __FILE__, __LINE__,    \
+				#a);                                                               \
+	} while (0)
 /* Leave the test when the condition does not hold. */
 #define REQUIRE(cond)                                                                              \
 	do {                                                                                       \
