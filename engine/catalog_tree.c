@@ -164,16 +164,25 @@ static void leave_groups(struct node *policy, const struct node *group)
 		(policy->group_count - at) * sizeof(*policy->groups));
 }
 
+/* Ids tell the order of creation; only a stand-in comes after younger ones. */
+static void join_siblings(struct node *parent, struct node *node)
+{
+	struct node *before = parent->last;
+
+	while (before && before->object.id > node->object.id)
+		before = before->previous;
+	node->previous = before;
+	node->next = before ? before->next : parent->first;
+	*(node->previous ? &node->previous->next : &parent->first) = node;
+	*(node->next ? &node->next->previous : &parent->last) = node;
+}
+
 static bool join_parent(struct node *parent, struct node *node)
 {
-	if (node->object.kind == OBJECT_GROUP) {
-		if (!join_groups(parent, node))
-			return false;
-	} else {
-		node->previous = parent->last;
-		*(parent->last ? &parent->last->next : &parent->first) = node;
-		parent->last = node;
-	}
+	if (node->object.kind != OBJECT_GROUP)
+		join_siblings(parent, node);
+	else if (!join_groups(parent, node))
+		return false;
 	node->parent = parent;
 	parent->child_count++;
 	return true;
@@ -536,7 +545,8 @@ static int stand_in(struct tree *tree, enum object_kind kind, uint32_t id, uint3
 	snprintf(name, sizeof(name), "recovered.%u", id);
 	object.name = slice_of_text(kinds[kind].fixed_name ? kinds[kind].fixed_name : name);
 	object.attrs = tree->root->object.attrs;
-	object.policy = policy_defaults();
+	if (kind == OBJECT_POLICY)
+		object.policy = policy_defaults();
 	err = put(tree, object);
 	tree->recovered += tree_get(tree, id) != NULL;
 	return err;
