@@ -17,6 +17,7 @@
 struct scan {
 	const char *start, *next, *end;
 	struct diag *diag;
+	bool newline; /* somewhere in the line; it may stand in strings only */
 };
 
 static int refuse(const struct scan *scan, const char *at, int err, const char *words)
@@ -25,6 +26,18 @@ static int refuse(const struct scan *scan, const char *at, int err, const char *
 
 	return diag_set_at(scan->diag, err, 1, (uint32_t)(at - scan->start) + 1, "%s%s", words,
 			   carriage_return ? " (the line ends in a carriage return)" : "");
+}
+
+/*
+ * A newline in a string of a short form (`s="a\nb"`) is one in a key once more
+ * follows that makes it a full line. A series of such a name could not be told.
+ */
+static int check_key(const struct scan *scan, struct slice key, const char *words)
+{
+	const char *newline =
+		scan->newline && key.length ? memchr(key.data, '\n', key.length) : NULL;
+
+	return newline ? refuse(scan, newline, ERR_INVALID, words) : OK;
 }
 
 void line_context_release(struct line_context *context)
@@ -48,38 +61,42 @@ static const char *string_end(const char *p, const char *end)
 	return NULL;
 }
 
-/* The first line holds a quote: walk it to find out which newlines are inside a string. */
-static const char *quoted_line_end(const char *p, const char *end)
+/*
+ * The first line holds a quote: walk it to find out which newlines are inside a
+ * string. Strings begin behind the `=` of a field; in a short form (`s="x"`,
+ * `"x"`) also behind an `=` before any comma, and at once.
+ */
+static const char *quoted_line_end(const char *p, const char *end, bool short_forms)
 {
-	const char *first = p;
-	/* In a short form (`value="x"`) a `=` comes before any comma, and values begin at once. */
-	bool in_fields = false, comma = false, equals = false;
+	bool in_fields = false, comma = false, value_begins = short_forms;
 
 	for (; p < end; p++) {
 		char c = *p;
 
 		if (c == '\n')
 			return p;
-		if (c == '"' && (p == first || (in_fields && p[-1] == '='))) {
+		if (c == '"' && value_begins) {
 			p = string_end(p, end);
 			if (!p)
 				return NULL;
 			p--;
-		} else if (c == '\\' && p + 1 < end && p[1] != '\n') {
+		}
+		value_begins = false;
+		if (c == '\\' && p + 1 < end && p[1] != '\n') {
 			p++;
 		} else if (c == ' ') {
 			in_fields = true;
 		} else if (c == ',') {
 			comma = true;
-		} else if (c == '=' && !equals) {
-			equals = true;
-			in_fields |= !comma;
+		} else if (c == '=') {
+			in_fields |= short_forms && !comma;
+			value_begins = in_fields;
 		}
 	}
 	return NULL;
 }
 
-int line_measure(struct slice text, size_t *length)
+int line_measure_forms(struct slice text, unsigned forms, size_t *length)
 {
 	const char *p = text.data, *end = text.data + text.length;
 
@@ -91,13 +108,18 @@ int line_measure(struct slice text, size_t *length)
 	const char *newline = memchr(p, '\n', (size_t)(end - p));
 	const char *limit = newline ? newline : end;
 	if (p < limit && *p != '#' && memchr(p, '"', (size_t)(limit - p)))
-		newline = quoted_line_end(p, end);
+		newline = quoted_line_end(p, end, forms & LINE_SHORT);
 	size_t bytes = newline ? (size_t)(newline - text.data) + 1 : text.length;
 	if (bytes > LINE_BYTES_MAX)
 		return ERR_TOO_LONG;
 	if (newline)
 		*length = bytes;
 	return OK;
+}
+
+int line_measure(struct slice text, size_t *length)
+{
+	return line_measure_forms(text, LINE_FULL | LINE_SHORT, length);
 }
 
 /* --- escapes --------------------------------------------------------------- */
@@ -197,7 +219,7 @@ static int check_tags(struct scan *scan, struct slice measurement, const struct 
 int line_parse_key(struct arena *arena, struct slice raw, struct slice *measurement,
 		   struct tag *tags, size_t *tag_count, struct diag *diag)
 {
-	struct scan scan = { raw.data, raw.data, raw.data + raw.length, diag };
+	struct scan scan = { raw.data, raw.data, raw.data + raw.length, diag, false };
 	bool escaped = false, sorted = true;
 	const char *stop = token_end(raw.data, scan.end, ",", &escaped);
 	size_t count = 0;
@@ -330,6 +352,7 @@ static int parse_field(struct scan *scan, struct arena *arena, struct line_field
 	if (p == start)
 		return refuse(scan, p, ERR_INVALID, "missing field key, expected a name before =");
 	field->key = slice_of(start, (size_t)(p - start));
+	TRY(check_key(scan, field->key, "invalid field format, expected key=value"));
 	if (escaped)
 		TRY(unescape(arena, field->key, KEY_SPECIALS, &field->key));
 	scan->next = p + 1;
@@ -520,6 +543,7 @@ static int parse_full(struct line_context *context, struct scan *scan, struct li
 		return refuse(scan, start, ERR_INVALID, "missing measurement, expected a name");
 	if (p == scan->end)
 		return refuse_without_fields(context, scan, out->raw_key);
+	TRY(check_key(scan, out->raw_key, "missing fields, expected a space and key=value"));
 	skip_spaces(scan);
 	TRY(parse_fields(context, scan, out));
 	return parse_rest(context, scan, out);
@@ -576,8 +600,9 @@ static int parse_series_line(struct line_context *context, struct scan *scan, st
 
 int line_parse(struct line_context *context, struct slice text, struct line *out, struct diag *diag)
 {
-	struct scan scan = { text.data, text.data, text.data + text.length, diag };
+	struct scan scan = { text.data, text.data, text.data + text.length, diag, false };
 
+	scan.newline = text.length && memchr(text.data, '\n', text.length);
 	*out = (struct line){ .raw_key = slice_of(text.data, 0) };
 	skip_spaces(&scan);
 	if (scan.next == scan.end || *scan.next == '#')

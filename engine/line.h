@@ -66,6 +66,11 @@ void line_context_release(struct line_context *context);
  * ERR_TOO_LONG: LINE_BYTES_MAX passed without an end.
  */
 int line_measure(struct slice text, size_t *length);
+/*
+ * The same where the forms are known: a quote in a key (`a="b v=1`) opens no
+ * string when only full lines are taken. line_measure() takes every form.
+ */
+int line_measure_forms(struct slice text, unsigned forms, size_t *length);
 
 /*
  * Parse one line (without its newline). END: a comment or blank, nothing there.

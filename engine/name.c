@@ -1,86 +1,93 @@
-/* Series as file names, and back. */
+/*
+ * Series as file names, and back.
+ *
+ *	measurement  tag          tag
+ *	cpu         ,host=a b    ,path=%2Fvar%2Flog
+ *
+ * Printing has one spelling, reading takes every one that has one meaning. A
+ * series that line protocol cannot spell is refused: its file could not be
+ * printed.
+ */
 #include "engine/name.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/map.h"
 #include "engine/limits.h"
 
-#define CUT_MARK_BYTES 17 /* ~ and 16 hex digits */
+#define HASH_DIGITS    16
+#define CUT_TAIL_BYTES (1 + HASH_DIGITS) /* ~ and the hash */
+#define CUT_BYTES_MAX  (NAME_BYTES_MAX - CUT_TAIL_BYTES)
+#define UTF8_BYTES_MAX 4
 
-static const char upper_hex[] = "0123456789ABCDEF";
-static const char lower_hex[] = "0123456789abcdef";
+/* --- printing ---------------------------------------------------------- */
 
-/* --- UTF-8 ------------------------------------------------------------------ */
-
-static bool is_continuation(unsigned char byte)
+static bool is_continuation(char byte)
 {
-	return (byte & 0xc0) == 0x80;
+	return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
-/* Bytes of the well-formed sequence at `p` (RFC 3629: no surrogates, no overlong form), or 0. */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end)
+/* The length of the character at the start of `text`; 0 when it is not valid UTF-8. */
+static size_t utf8_length(struct slice text)
 {
-	size_t left = (size_t)(end - p);
+	unsigned char lead = (unsigned char)text.data[0];
+	unsigned char second = text.length > 1 ? (unsigned char)text.data[1] : 0;
+	size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 
-	if (p[0] < 0x80)
+	if (length == 1)
 		return 1;
-	if (p[0] >= 0xc2 && p[0] < 0xe0)
-		return left > 1 && is_continuation(p[1]) ? 2 : 0;
-	if ((p[0] & 0xf0) == 0xe0) {
-		if (left < 3 || !is_continuation(p[1]) || !is_continuation(p[2]))
-			return 0;
-		if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0))
-			return 0;
-		return 3;
-	}
-	if (p[0] < 0xf0 || p[0] > 0xf4 || left < 4 || !is_continuation(p[1]) ||
-	    !is_continuation(p[2]) || !is_continuation(p[3]))
+	if (lead < 0xC2 || lead > 0xF4 || text.length < length)
 		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
+	for (size_t i = 1; i < length; i++)
+		if (!is_continuation(text.data[i]))
+			return 0;
+	/* Longer than needed, a surrogate, or beyond U+10FFFF. */
+	if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+	    (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F))
 		return 0;
-	return 4;
+	return length;
 }
 
-/* --- printing ----------------------------------------------------------------- */
-
-static void append_encoded(struct buf *out, unsigned char byte)
+static bool is_plain(char byte)
 {
-	buf_append_byte(out, '%');
-	buf_append_byte(out, upper_hex[byte >> 4]);
-	buf_append_byte(out, upper_hex[byte & 15]);
+	unsigned char c = (unsigned char)byte;
+
+	return c >= 0x20 && c != 0x7F && c != ',' && c != '=' && c != '/' && c != '%';
 }
 
-static bool must_encode(unsigned char byte)
+static void append_encoded(struct buf *out, char byte)
 {
-	return byte < 0x20 || byte == 0x7f || strchr(",=/%", byte);
+	static const char digits[] = "0123456789ABCDEF";
+	unsigned char c = (unsigned char)byte;
+	char encoded[3] = { '%', digits[c >> 4], digits[c & 15] };
+
+	buf_append(out, encoded, sizeof(encoded));
 }
 
 static void append_part(struct buf *out, struct slice part)
 {
-	const unsigned char *p = (const unsigned char *)part.data, *end = p + part.length;
+	while (part.length > 0) {
+		size_t length = utf8_length(part);
 
-	while (p < end) {
-		size_t length = utf8_length(p, end);
-
-		if (length == 0 || (length == 1 && must_encode(*p))) {
-			append_encoded(out, *p++);
-			continue;
-		}
-		buf_append(out, p, length);
-		p += length;
+		if (length > 1 || (length == 1 && is_plain(part.data[0])))
+			buf_append(out, part.data, length);
+		else
+			append_encoded(out, part.data[0]);
+		part = slice_from(part, length ? length : 1);
 	}
 }
 
 void name_print_full(struct buf *out, struct slice measurement, const struct tag *tags,
 		     size_t tag_count)
 {
-	if (measurement.length && measurement.data[0] == '.') {
+	if (measurement.length > 0 && measurement.data[0] == '.') {
 		append_encoded(out, '.');
 		measurement = slice_from(measurement, 1);
 	}
 	append_part(out, measurement);
 	for (size_t i = 0; i < tag_count; i++) {
+		assert(i == 0 || slice_compare(tags[i - 1].key, tags[i].key) < 0);
 		buf_append_byte(out, ',');
 		append_part(out, tags[i].key);
 		buf_append_byte(out, '=');
@@ -88,120 +95,187 @@ void name_print_full(struct buf *out, struct slice measurement, const struct tag
 	}
 }
 
-/* The longest prefix up to `limit` bytes that cuts neither a character nor a %XX. */
-static size_t cut_length(const char *name, size_t limit)
+/* The most of `name` that a cut one keeps: never half a character, never half a %XX. */
+static size_t cut_length(struct slice name)
 {
-	size_t length = limit;
+	size_t length = CUT_BYTES_MAX;
 
-	while (length > 0 && is_continuation((unsigned char)name[length]))
+	while (is_continuation(name.data[length]))
 		length--;
-	if (length > 0 && name[length - 1] == '%')
-		length--;
-	else if (length > 1 && name[length - 2] == '%')
-		length -= 2;
+	for (size_t back = 1; back <= 2; back++)
+		if (name.data[length - back] == '%')
+			return length - back;
 	return length;
 }
 
 void name_print(struct buf *out, struct slice measurement, const struct tag *tags, size_t tag_count)
 {
 	size_t start = out->length;
+	struct slice name;
 
 	name_print_full(out, measurement, tags, tag_count);
-	if (out->length - start <= NAME_BYTES_MAX)
+	name = slice_of(out->data + start, out->length - start);
+	if (name.length <= NAME_BYTES_MAX)
 		return;
-	uint64_t hash = hash_bytes(slice_of(out->data + start, out->length - start));
-	out->length = start + cut_length(out->data + start, NAME_BYTES_MAX - CUT_MARK_BYTES);
-	buf_append_byte(out, '~');
-	for (int shift = 60; shift >= 0; shift -= 4)
-		buf_append_byte(out, lower_hex[hash >> shift & 15]);
+	uint64_t hash = hash_bytes(name);
+
+	out->length = start + cut_length(name);
+	buf_printf(out, "~%0*llx", HASH_DIGITS, (unsigned long long)hash);
 }
 
-/* A cut takes at most three bytes of a character, or two of a %XX, more than it must. */
+static bool is_hash_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 bool name_is_cut(struct slice name)
 {
-	if (name.length < NAME_BYTES_MAX - 3 || name.length > NAME_BYTES_MAX ||
-	    name.data[name.length - CUT_MARK_BYTES] != '~')
+	/* A character or a %XX that did not fit leaves up to three bytes unused. */
+	if (name.length > NAME_BYTES_MAX || name.length < NAME_BYTES_MAX - (UTF8_BYTES_MAX - 1) ||
+	    name.data[name.length - CUT_TAIL_BYTES] != '~')
 		return false;
-	for (size_t i = name.length - CUT_MARK_BYTES + 1; i < name.length; i++)
-		if (!strchr(lower_hex, name.data[i]) || name.data[i] == '\0')
+	for (size_t i = name.length - HASH_DIGITS; i < name.length; i++)
+		if (!is_hash_digit(name.data[i]))
 			return false;
 	return true;
 }
 
-/* --- parsing ------------------------------------------------------------------ */
+/* --- reading ----------------------------------------------------------- */
+
+struct name_reader {
+	struct arena *arena;
+	struct slice name;
+	size_t next;
+	struct diag *diag;
+};
+
+static int refuse(const struct name_reader *reader, size_t at, const char *words)
+{
+	return diag_set_at(reader->diag, ERR_INVALID, 1, (uint32_t)at + 1, "%s", words);
+}
 
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
 }
 
-static int refuse(struct diag *diag, struct slice name, const char *at, const char *words)
+/* The byte that `%XX` stands for; below 0 when it is malformed. */
+static int encoded_byte(struct slice text)
 {
-	return diag_set_at(diag, ERR_INVALID, 0, (uint32_t)(at - name.data) + 1, "%s", words);
+	int high, low;
+
+	if (text.length < 3)
+		return -1;
+	high = hex_value(text.data[1]);
+	low = hex_value(text.data[2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* One part, its %XX resolved. What line protocol cannot spell is no name either. */
-static int decode_part(struct arena *arena, struct slice name, struct slice raw, struct slice *out,
-		       struct diag *diag)
+static int decode(const struct name_reader *reader, struct slice raw, struct slice *out)
 {
-	char *copy = arena_alloc_raw(arena, raw.length + 1, 1);
+	char *copy;
 	size_t length = 0;
 
+	*out = raw;
+	if (raw.length == 0 || !memchr(raw.data, '%', raw.length))
+		return OK;
+	copy = arena_alloc_raw(reader->arena, raw.length, 1);
 	if (!copy)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < raw.length; i++) {
-		char c = raw.data[i];
+		int byte = (unsigned char)raw.data[i];
 
-		if (c == '%') {
-			int high = i + 2 < raw.length ? hex_value(raw.data[i + 1]) : -1;
-			int low = i + 2 < raw.length ? hex_value(raw.data[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return refuse(diag, name, raw.data + i,
-					      "expected two hex digits after %");
-			c = (char)(high << 4 | low);
+		if (byte == '%') {
+			byte = encoded_byte(slice_from(raw, i));
+			if (byte < 0)
+				return refuse(reader, (size_t)(raw.data + i - reader->name.data),
+					      "malformed %XX, expected two hex digits (a percent "
+					      "sign is %25)");
 			i += 2;
 		}
-		if (c == '\n' || c == '\0')
-			return refuse(diag, name, raw.data + i,
-				      "a newline or NUL cannot stand in a name");
-		copy[length++] = c;
+		copy[length++] = (char)byte;
 	}
-	if (length && copy[length - 1] == '\\')
-		return refuse(diag, name, raw.data, "a part cannot end in a backslash");
 	*out = slice_of(copy, length);
 	return OK;
 }
 
-static const char *find_byte(const char *p, const char *end, char byte)
+static bool is_special(char c, const char *specials)
 {
-	const char *found = memchr(p, byte, (size_t)(end - p));
-
-	return found ? found : end;
+	return c != '\0' && strchr(specials, c);
 }
 
-/* tag := key "=" value */
-static int parse_tag(struct arena *arena, struct slice name, struct slice raw, struct tag *tag,
-		     struct diag *diag)
+/*
+ * Can line protocol spell it? Backslashes pair up there, so that an odd number
+ * of them before a comma, a space or the end would swallow what follows; and a
+ * newline ends the line.
+ */
+static bool is_expressible(struct slice part, const char *specials)
 {
-	const char *end = raw.data + raw.length;
-	const char *equals = find_byte(raw.data, end, '=');
+	bool odd = false;
 
-	if (equals == raw.data)
-		return refuse(diag, name, raw.data, "missing tag key, expected key=value");
-	if (equals == end || equals + 1 == end)
-		return refuse(diag, name, equals, "missing tag value, expected key=value");
-	if (find_byte(equals + 1, end, '=') != end)
-		return refuse(diag, name, equals, "a = in a tag value is spelled %3D");
-	TRY(decode_part(arena, name, slice_of(raw.data, (size_t)(equals - raw.data)), &tag->key,
-			diag));
-	TRY(decode_part(arena, name, slice_of(equals + 1, (size_t)(end - equals) - 1), &tag->value,
-			diag));
-	if (slice_equal(tag->key, SLICE("time")))
-		return refuse(diag, name, raw.data, "a tag cannot be called time");
+	for (size_t i = 0; i < part.length; i++) {
+		char c = part.data[i];
+
+		if (c == '\n' || (odd && is_special(c, specials)))
+			return false;
+		odd = c == '\\' && !odd;
+	}
+	return !odd;
+}
+
+/* part := { any byte but "," (and "=" where `stops` has it) } */
+static int read_part(struct name_reader *reader, const char *stops, const char *specials,
+		     struct slice *part)
+{
+	size_t start = reader->next, end = start;
+
+	while (end < reader->name.length && !is_special(reader->name.data[end], stops))
+		end++;
+	reader->next = end;
+	TRY(decode(reader, slice_of(reader->name.data + start, end - start), part));
+	if (!is_expressible(*part, specials))
+		return refuse(reader, start,
+			      "line protocol cannot spell this name: a newline, or a backslash "
+			      "before a comma, a space, = or the end of a part");
+	return OK;
+}
+
+static bool at_byte(const struct name_reader *reader, char byte)
+{
+	return reader->next < reader->name.length && reader->name.data[reader->next] == byte;
+}
+
+/* tag := "," key "=" value */
+static int read_tag(struct name_reader *reader, struct tag *tag)
+{
+	size_t start = ++reader->next;
+
+	TRY(read_part(reader, ",=", ",= ", &tag->key));
+	if (tag->key.length == 0)
+		return refuse(reader, start, "missing tag key, expected key=value");
+	if (!at_byte(reader, '='))
+		return refuse(reader, reader->next, "missing tag value, expected = and a value");
+	start = ++reader->next;
+	TRY(read_part(reader, ",=", ",= ", &tag->value));
+	if (tag->value.length == 0)
+		return refuse(reader, start, "missing tag value, expected a value");
+	if (at_byte(reader, '='))
+		return refuse(reader, reader->next,
+			      "invalid tag format, expected a comma or the end (%3D is a =)");
+	return OK;
+}
+
+static int read_measurement(struct name_reader *reader, struct slice *measurement)
+{
+	TRY(read_part(reader, ",", ", ", measurement));
+	if (measurement->length == 0)
+		return refuse(reader, 0, "missing measurement, expected a name");
+	if (measurement->data[0] == '#')
+		return refuse(reader, 0, "line protocol takes a # in front for a comment");
 	return OK;
 }
 
@@ -210,39 +284,63 @@ static int tag_compare(const void *a, const void *b)
 	return slice_compare(((const struct tag *)a)->key, ((const struct tag *)b)->key);
 }
 
-static int sort_tags(struct slice name, struct tag *tags, size_t count, struct diag *diag)
+static int check_tags(const struct name_reader *reader, struct slice measurement,
+		      const struct tag *tags, size_t tag_count)
 {
-	qsort(tags, count, sizeof(*tags), tag_compare);
-	for (size_t i = 1; i < count; i++)
-		if (slice_equal(tags[i].key, tags[i - 1].key))
-			return refuse(diag, name, name.data, "duplicate tags");
+	for (size_t i = 0; i < tag_count; i++) {
+		if (i > 0 && slice_equal(tags[i - 1].key, tags[i].key))
+			return refuse(reader, 0, "duplicate tags");
+		if (slice_equal(tags[i].key, SLICE("time")))
+			return diag_set_at(
+				reader->diag, ERR_INVALID, 1, 1,
+				"invalid tag key: input tag \"time\" on measurement \"%.*s\" is "
+				"invalid",
+				(int)(measurement.length < 200 ? measurement.length : 200),
+				measurement.data);
+	}
 	return OK;
 }
 
-/* name := measurement { "," tag } */
+static size_t escaped_length(struct slice part, const char *specials)
+{
+	size_t length = part.length;
+
+	for (size_t i = 0; i < part.length; i++)
+		length += is_special(part.data[i], specials);
+	return length;
+}
+
+/* As line protocol spells the key, which is what the limit is about. */
+static int check_length(const struct name_reader *reader, struct slice measurement,
+			const struct tag *tags, size_t tag_count)
+{
+	size_t length = escaped_length(measurement, ", ");
+
+	for (size_t i = 0; i < tag_count; i++)
+		length += 2 + escaped_length(tags[i].key, ",= ") +
+			  escaped_length(tags[i].value, ",= ");
+	if (length <= SERIES_KEY_BYTES_MAX)
+		return OK;
+	return diag_set(reader->diag, ERR_TOO_LONG, "max key length exceeded: %zu > %u", length,
+			SERIES_KEY_BYTES_MAX);
+}
+
 int name_parse(struct arena *arena, struct slice name, struct slice *measurement, struct tag *tags,
 	       size_t *tag_count, struct diag *diag)
 {
-	const char *end = name.data + name.length;
-	const char *stop = find_byte(name.data, end, ',');
+	struct name_reader reader = { arena, name, 0, diag };
 	size_t count = 0;
 
-	if (name.length > SERIES_KEY_BYTES_MAX)
-		return diag_set(diag, ERR_TOO_LONG, "max key length exceeded: %zu > %u",
-				name.length, SERIES_KEY_BYTES_MAX);
-	if (stop == name.data)
-		return refuse(diag, name, stop, "missing measurement, expected a name");
-	TRY(decode_part(arena, name, slice_of(name.data, (size_t)(stop - name.data)), measurement,
-			diag));
-	while (stop < end) {
-		const char *start = stop + 1;
-
-		stop = find_byte(start, end, ',');
+	TRY(read_measurement(&reader, measurement));
+	for (; reader.next < name.length; count++) {
 		if (count == TAGS_PER_SERIES_MAX)
-			return diag_set(diag, ERR_LIMIT, "too many tags");
-		TRY(parse_tag(arena, name, slice_of(start, (size_t)(stop - start)), &tags[count++],
-			      diag));
+			return diag_set_at(diag, ERR_LIMIT, 1, (uint32_t)reader.next + 1,
+					   "too many tags, expected at most %u",
+					   TAGS_PER_SERIES_MAX);
+		TRY(read_tag(&reader, &tags[count]));
 	}
+	qsort(tags, count, sizeof(*tags), tag_compare);
 	*tag_count = count;
-	return sort_tags(name, tags, count, diag);
+	TRY(check_tags(&reader, *measurement, tags, count));
+	return check_length(&reader, *measurement, tags, count);
 }

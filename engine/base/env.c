@@ -30,8 +30,9 @@ static int failed(const char *what, const char *path)
 	case EFBIG: return ERR_SPACE;
 	case ENOENT:
 	case ENOTDIR: return ERR_NOT_FOUND;
-	case EEXIST:
-	case ENOTEMPTY: return ERR_EXISTS;
+	case EEXIST: return ERR_EXISTS;
+	case ENOTEMPTY: return ERR_NOT_EMPTY;
+	case ENOMEM: return ERR_MEMORY;
 	case EBUSY:
 	case EWOULDBLOCK:
 	case ETXTBSY: return ERR_BUSY;

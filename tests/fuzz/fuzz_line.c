@@ -112,7 +112,7 @@ static void check_line(struct slice text)
 		MUST(line_parse(&second, buf_slice(&printed), &again, NULL) == OK);
 		check_same(&line, &again);
 		buf_append_byte(&printed, '\n');
-		MUST(line_measure(buf_slice(&printed), &length) == OK);
+		MUST(line_measure_forms(buf_slice(&printed), LINE_FULL, &length) == OK);
 		MUST(length == printed.length);
 	}
 	buf_release(&key);
@@ -123,7 +123,7 @@ static void check_lines(struct slice text)
 {
 	size_t length;
 
-	while (line_measure(text, &length) == OK && length > 0) {
+	while (line_measure_forms(text, first.forms, &length) == OK && length > 0) {
 		MUST(length <= text.length && text.data[length - 1] == '\n');
 		check_line(slice_of(text.data, length - 1));
 		text = slice_from(text, length);

@@ -193,6 +193,35 @@ TEST(line__a_newline_in_a_string_does_not_end_the_line)
 	CHECK_INT(measured("\n"), 1);
 }
 
+static size_t measured_full(const char *text)
+{
+	size_t length = 99;
+
+	CHECK_INT(line_measure_forms(slice_of_text(text), LINE_FULL, &length), OK);
+	return length;
+}
+
+TEST(line__a_quote_in_a_key_opens_no_string_where_only_full_lines_are_taken)
+{
+	CHECK_INT(measured_full("a=\"b v=1\nm v=2\n"), 9);
+	CHECK_INT(measured_full("\"cpu v=1\nm v=2\n"), 9);
+	CHECK_INT(measured_full("m s=\"a\nb\"\nm"), 10);
+	CHECK_INT(measured_full("m f\\=\"=1\nx"), 9);
+	CHECK_INT(measured("m f\\=\"=1\nx"), 9);
+	CHECK_INT(measured("\"a\nb\" 5\n"), 8);
+}
+
+TEST(line__a_newline_stands_in_strings_only)
+{
+	struct line line;
+
+	CHECK_INT(parse("s=\"a\nb\" v=1", &line), ERR_INVALID);
+	CHECK_INT(diag.column, 5);
+	CHECK_INT(parse("m a\nb=1", &line), ERR_INVALID);
+	CHECK_INT(diag.column, 4);
+	CHECK_INT(parse("m v=\"a\nb\"", &line), OK);
+}
+
 TEST(line__an_unclosed_quote_is_bounded)
 {
 	static char text[LINE_BYTES_MAX + 10];
