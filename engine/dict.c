@@ -37,10 +37,16 @@ bool dict_is_plain(const struct dict *dict, uint32_t number)
 	return dict->names[number]->plain;
 }
 
+static bool byte_is_plain(char byte)
+{
+	return byte > ' ' && byte <= '~' && byte != ',' && byte != '=' && byte != '\\' &&
+	       byte != '/' && byte != '%';
+}
+
 static bool is_plain(struct slice name)
 {
 	for (size_t i = 0; i < name.length; i++)
-		if (name.data[i] <= ' ' || name.data[i] > '~' || strchr(",=\\/%", name.data[i]))
+		if (!byte_is_plain(name.data[i]))
 			return false;
 	return true;
 }
