@@ -1,19 +1,20 @@
 /*
  * A chunk: up to CHUNK_ROWS_MAX rows of one series, by column, as bytes.
  *
- *	| checksum: 4 | flags: 1 | head_bytes: v | series_id: v | row_count: v |
- *	| times: bytes v [sum: 4] | column_count: v |
- *	  per column | field_id: v | kind: 1 | bytes: v [sum: 4] | [value_count: v] | [summary] |
- *	| times payload | payload of column 0 | payload of column 1 | ...
+ *	| checksum: 4 | flags: 1 | head_bytes: v | head | times | column 0 | column 1 | ...
+ *	head   = series_id: v | row_count: v | bytes of times: v [sum: 4] | column_count: v | column
+ *... column = field_id: v | kind: 1 | bytes: v [sum: 4] [value_count: v] [summary]
  *
- * `v` is a varint, integers are little-endian. `kind` holds the value type,
- * whether a validity map leads the payload, and which summary follows. The
+ *	times payload  = 0 | first: 8 | step: v			evenly spaced
+ *		       | 1 | vectors
+ *	column payload = [vectors of the validity map] vectors of the values that are there
+ *	vectors        = { length: v | vector (engine/codec) }	one for every VECTOR_ROWS
+ *
+ * `v` is a varint, other integers are little-endian. `kind` holds the value
+ * type, whether there is a validity map, and which summary follows. The
  * checksum is XXH3's low half over all behind it; in a chunk larger than
  * CHUNK_WHOLE_BYTES_MAX over the head only, and every payload has a `sum` of its
  * own in the head, so that one field is read without touching the others.
- *
- * Payloads are made by engine/codec. A column holds only the values that are
- * there; the validity map tells to which rows they belong.
  */
 #ifndef ENGINE_CHUNK_H
 #define ENGINE_CHUNK_H
@@ -25,8 +26,8 @@
 /* Up to this size one checksum covers the whole chunk: 4 bytes a column count where rows are few.
  */
 #define CHUNK_WHOLE_BYTES_MAX 4096
-/* Fewer values are decoded as fast as a summary is read. */
-#define CHUNK_SUMMARY_VALUES_MIN 32
+/* Fewer values are decoded soon enough, and a summary of doubles takes 40 bytes. */
+#define CHUNK_SUMMARY_VALUES_MIN 512
 
 /* What is known of a column without decoding it. */
 struct chunk_summary {

@@ -70,7 +70,7 @@ static const char *quoted_line_end(const char *p, const char *end, bool short_fo
 {
 	bool in_fields = false, comma = false, value_begins = short_forms;
 
-	for (; p < end; p++) {
+	for (const char *first = p; p < end; p++) {
 		char c = *p;
 
 		if (c == '\n')
@@ -82,8 +82,11 @@ static const char *quoted_line_end(const char *p, const char *end, bool short_fo
 			p--;
 		}
 		value_begins = false;
-		if (c == '\\' && p + 1 < end && p[1] != '\n') {
+		/* Backslashes pair up in fields; a key looks one byte back (key_part_end). */
+		if (in_fields && c == '\\' && p + 1 < end && p[1] != '\n') {
 			p++;
+		} else if (!in_fields && p > first && p[-1] == '\\') {
+			continue;
 		} else if (c == ' ') {
 			in_fields = true;
 		} else if (c == ',') {
@@ -144,6 +147,19 @@ static const char *token_end(const char *p, const char *end, const char *stops, 
 	return end;
 }
 
+/*
+ * In keys InfluxDB looks one byte back: after two backslashes a comma is still
+ * literal, and what follows a delimiter directly is never looked at (`k==v` has
+ * the value `=v`). In fields backslashes pair up (token_end).
+ */
+static const char *key_part_end(const char *start, const char *end, const char *stops)
+{
+	for (const char *p = start + 1; p < end; p++)
+		if (is_special(*p, stops) && p[-1] != '\\')
+			return p;
+	return end;
+}
+
 /* Take the backslashes away that stand before one of `specials`. */
 static int unescape(struct arena *arena, struct slice raw, const char *specials, struct slice *out)
 {
@@ -166,32 +182,33 @@ static int unescape(struct arena *arena, struct slice raw, const char *specials,
 
 #define KEY_SPECIALS ",= "
 
+static int take_part(struct arena *arena, const char *start, const char *stop, const char *specials,
+		     struct slice *out)
+{
+	*out = slice_of(start, (size_t)(stop - start));
+	return memchr(start, '\\', out->length) ? unescape(arena, *out, specials, out) : OK;
+}
+
 /* tag := key "=" value */
 static int parse_tag(struct scan *scan, struct arena *arena, struct tag *tag)
 {
-	const char *start = scan->next;
-	bool escaped = false;
-	const char *stop = token_end(start, scan->end, ",=", &escaped);
+	const char *start = scan->next, *stop;
 
-	if (stop == start)
+	if (start == scan->end || is_special(*start, KEY_SPECIALS))
 		return refuse(scan, start, ERR_INVALID, "missing tag key, expected key=value");
+	stop = key_part_end(start, scan->end, ",=");
 	if (stop == scan->end || *stop == ',')
 		return refuse(scan, stop, ERR_INVALID, "missing tag value, expected = and a value");
-	tag->key = slice_of(start, (size_t)(stop - start));
+	TRY(take_part(arena, start, stop, KEY_SPECIALS, &tag->key));
 	start = stop + 1;
-	stop = token_end(start, scan->end, ",=", &escaped);
-	if (stop == start)
+	if (start == scan->end || *start == ',')
 		return refuse(scan, start, ERR_INVALID, "missing tag value, expected a value");
+	stop = key_part_end(start, scan->end, ",=");
 	if (stop < scan->end && *stop == '=')
 		return refuse(scan, stop, ERR_INVALID,
 			      "invalid tag format, expected a comma or a space");
-	tag->value = slice_of(start, (size_t)(stop - start));
 	scan->next = stop;
-	if (escaped) {
-		TRY(unescape(arena, tag->key, KEY_SPECIALS, &tag->key));
-		TRY(unescape(arena, tag->value, KEY_SPECIALS, &tag->value));
-	}
-	return OK;
+	return take_part(arena, start, stop, KEY_SPECIALS, &tag->value);
 }
 
 static int tag_compare(const void *a, const void *b)
@@ -216,33 +233,49 @@ static int check_tags(struct scan *scan, struct slice measurement, const struct 
 	return OK;
 }
 
+/* key := measurement { "," tag }, as it stands: neither sorted nor checked */
+static int parse_parts(struct scan *scan, struct arena *arena, struct slice *measurement,
+		       struct tag *tags, size_t *tag_count)
+{
+	const char *stop;
+	size_t count = 0;
+
+	if (scan->next == scan->end || *scan->next == ',')
+		return refuse(scan, scan->next, ERR_INVALID,
+			      "missing measurement, expected a name");
+	stop = key_part_end(scan->next, scan->end, ",");
+	TRY(take_part(arena, scan->next, stop, ", ", measurement));
+	for (scan->next = stop; scan->next < scan->end; count++) {
+		scan->next++;
+		if (count == TAGS_PER_SERIES_MAX)
+			return refuse(scan, scan->next, ERR_LIMIT, "too many tags");
+		TRY(parse_tag(scan, arena, &tags[count]));
+	}
+	*tag_count = count;
+	return OK;
+}
+
+static void sort_tags(struct tag *tags, size_t count)
+{
+	/* Clients mostly send them sorted. */
+	for (size_t i = 1; i < count; i++)
+		if (slice_compare(tags[i - 1].key, tags[i].key) >= 0) {
+			qsort(tags, count, sizeof(*tags), tag_compare);
+			return;
+		}
+}
+
 int line_parse_key(struct arena *arena, struct slice raw, struct slice *measurement,
 		   struct tag *tags, size_t *tag_count, struct diag *diag)
 {
 	struct scan scan = { raw.data, raw.data, raw.data + raw.length, diag, false };
-	bool escaped = false, sorted = true;
-	const char *stop = token_end(raw.data, scan.end, ",", &escaped);
-	size_t count = 0;
 
-	if (stop == scan.start)
-		return refuse(&scan, stop, ERR_INVALID, "missing measurement, expected a name");
 	if (raw.length > SERIES_KEY_BYTES_MAX)
 		return diag_set_at(diag, ERR_TOO_LONG, 1, 1, "max key length exceeded: %zu > %u",
 				   raw.length, SERIES_KEY_BYTES_MAX);
-	*measurement = slice_of(raw.data, (size_t)(stop - raw.data));
-	if (escaped)
-		TRY(unescape(arena, *measurement, ", ", measurement));
-	for (scan.next = stop; scan.next < scan.end; count++) {
-		scan.next++;
-		if (count == TAGS_PER_SERIES_MAX)
-			return refuse(&scan, scan.next, ERR_LIMIT, "too many tags");
-		TRY(parse_tag(&scan, arena, &tags[count]));
-		sorted &= count == 0 || slice_compare(tags[count - 1].key, tags[count].key) < 0;
-	}
-	if (!sorted)
-		qsort(tags, count, sizeof(*tags), tag_compare);
-	*tag_count = count;
-	return check_tags(&scan, *measurement, tags, count);
+	TRY(parse_parts(&scan, arena, measurement, tags, tag_count));
+	sort_tags(tags, *tag_count);
+	return check_tags(&scan, *measurement, tags, *tag_count);
 }
 
 /* --- field values ----------------------------------------------------------- */
@@ -272,6 +305,21 @@ static int refuse_integer(const struct scan *scan, struct slice digits, const ch
 			   (int)(digits.length < 100 ? digits.length : 100), digits.data);
 }
 
+/* InfluxDB's word for `1e` is another than for `1x`. */
+static bool is_scientific(struct slice token)
+{
+	bool exponent = false;
+
+	for (size_t i = 0; i < token.length; i++) {
+		char c = token.data[i];
+
+		exponent |= i > 0 && (c == 'e' || c == 'E');
+		if (!is_special(c, "0123456789.eE+-"))
+			return false;
+	}
+	return exponent;
+}
+
 /* number := float | digits "i" | digits "u" */
 static int parse_number(struct scan *scan, struct slice token, struct line_field *field)
 {
@@ -292,7 +340,7 @@ static int parse_number(struct scan *scan, struct slice token, struct line_field
 	} else {
 		field->type = VALUE_FLOAT;
 		err = float_parse(token, &field->value.f);
-		if (err == ERR_RANGE)
+		if (err == ERR_RANGE || (err == ERR_INVALID && is_scientific(token)))
 			return refuse(scan, token.data, ERR_INVALID,
 				      "invalid float, expected a number that a double can hold");
 	}
@@ -347,7 +395,7 @@ static int parse_field(struct scan *scan, struct arena *arena, struct line_field
 		p++;
 	if (p < scan->end && *p == '\\')
 		p = token_end(p, scan->end, "=, ", &escaped);
-	if (p == scan->end || *p != '=')
+	if (p == scan->end || *p != '=' || (escaped && p[-1] == '\\'))
 		return refuse(scan, p, ERR_INVALID, "invalid field format, expected key=value");
 	if (p == start)
 		return refuse(scan, p, ERR_INVALID, "missing field key, expected a name before =");
@@ -514,39 +562,73 @@ static int parse_rest(struct line_context *context, struct scan *scan, struct li
 
 /* --- the three forms ------------------------------------------------------------ */
 
-/* The key of a line without fields may be what is wrong with it. */
-static int refuse_without_fields(struct line_context *context, struct scan *scan, struct slice key)
+/* 1*SP fields [ 1*SP time ] */
+static int parse_behind_key(struct line_context *context, struct scan *scan, struct line *out)
+{
+	if (scan->next == scan->end)
+		return refuse(scan, scan->next, ERR_INVALID,
+			      "missing fields, expected a space and key=value");
+	TRY(check_key(scan, out->raw_key, "missing fields, expected a space and key=value"));
+	skip_spaces(scan);
+	TRY(parse_fields(context, scan, out));
+	return parse_rest(context, scan, out);
+}
+
+/* What is wrong with the key, where there were no fields its form alone. */
+static int judge_key(struct line_context *context, struct scan *scan, bool has_fields)
 {
 	struct tag *tags = malloc(TAGS_PER_SERIES_MAX * sizeof(*tags));
 	struct slice measurement;
 	size_t count;
+	int err;
 
 	if (!tags)
 		return ERR_MEMORY;
-	int err = line_parse_key(context->arena, key, &measurement, tags, &count, scan->diag);
+	err = parse_parts(scan, context->arena, &measurement, tags, &count);
+	if (err == OK && has_fields) {
+		sort_tags(tags, count);
+		err = check_tags(scan, measurement, tags, count);
+	}
 	free(tags);
-	return err < 0 ? err
-		       : refuse(scan, scan->next, ERR_INVALID,
-				"missing fields, expected a space and key=value");
+	return err;
+}
+
+/*
+ * InfluxDB tells what is wrong with a key before what is wrong behind it. Keys
+ * are parsed once a series, not once a line, so look now that the line is lost.
+ */
+static int refuse_line(struct line_context *context, struct scan *scan, struct slice key, int err)
+{
+	struct diag diag = { 0 };
+	struct scan again = { scan->start, key.data, key.data + key.length, &diag, scan->newline };
+
+	if (judge_key(context, &again, key.data + key.length < scan->end) != ERR_INVALID)
+		return err;
+	if (scan->diag)
+		*scan->diag = diag;
+	return ERR_INVALID;
+}
+
+/* Up to the first space without a backslash before it. The key's first byte is no space. */
+static const char *key_end(const char *start, const char *end)
+{
+	const char *p = start;
+
+	while ((p = memchr(p, ' ', (size_t)(end - p))) && p[-1] == '\\')
+		p++;
+	return p ? p : end;
 }
 
 /* line := key 1*SP fields [ 1*SP time ] */
 static int parse_full(struct line_context *context, struct scan *scan, struct line *out)
 {
-	const char *start = scan->next, *p = start;
+	const char *start = scan->next;
+	int err;
 
-	while (p < scan->end && *p != ' ')
-		p += *p == '\\' && p + 1 < scan->end ? 2 : 1;
-	out->raw_key = slice_of(start, (size_t)(p - start));
-	scan->next = p;
-	if (*start == ',')
-		return refuse(scan, start, ERR_INVALID, "missing measurement, expected a name");
-	if (p == scan->end)
-		return refuse_without_fields(context, scan, out->raw_key);
-	TRY(check_key(scan, out->raw_key, "missing fields, expected a space and key=value"));
-	skip_spaces(scan);
-	TRY(parse_fields(context, scan, out));
-	return parse_rest(context, scan, out);
+	scan->next = key_end(start, scan->end);
+	out->raw_key = slice_of(start, (size_t)(scan->next - start));
+	err = *start == ',' ? ERR_INVALID : parse_behind_key(context, scan, out);
+	return err < 0 ? refuse_line(context, scan, out->raw_key, err) : err;
 }
 
 /* bare := value [ 1*SP time ], for the field `value` */

@@ -208,28 +208,16 @@ static bool is_special(char c, const char *specials)
 	return c != '\0' && strchr(specials, c);
 }
 
-/*
- * Can line protocol spell it? Backslashes pair up there, so that an odd number
- * of them before a comma, a space or the end would swallow what follows; and a
- * newline ends the line.
+/* Can line protocol spell it? There a backslash at the end would swallow the delimiter behind it.
  */
-static bool is_expressible(struct slice part, const char *specials)
+static bool is_expressible(struct slice part)
 {
-	bool odd = false;
-
-	for (size_t i = 0; i < part.length; i++) {
-		char c = part.data[i];
-
-		if (c == '\n' || (odd && is_special(c, specials)))
-			return false;
-		odd = c == '\\' && !odd;
-	}
-	return !odd;
+	return part.length == 0 ||
+	       (part.data[part.length - 1] != '\\' && !memchr(part.data, '\n', part.length));
 }
 
 /* part := { any byte but "," (and "=" where `stops` has it) } */
-static int read_part(struct name_reader *reader, const char *stops, const char *specials,
-		     struct slice *part)
+static int read_part(struct name_reader *reader, const char *stops, struct slice *part)
 {
 	size_t start = reader->next, end = start;
 
@@ -237,10 +225,10 @@ static int read_part(struct name_reader *reader, const char *stops, const char *
 		end++;
 	reader->next = end;
 	TRY(decode(reader, slice_of(reader->name.data + start, end - start), part));
-	if (!is_expressible(*part, specials))
+	if (!is_expressible(*part))
 		return refuse(reader, start,
-			      "line protocol cannot spell this name: a newline, or a backslash "
-			      "before a comma, a space, = or the end of a part");
+			      "line protocol cannot spell this name: a newline, or a backslash at "
+			      "the end of a part");
 	return OK;
 }
 
@@ -254,13 +242,13 @@ static int read_tag(struct name_reader *reader, struct tag *tag)
 {
 	size_t start = ++reader->next;
 
-	TRY(read_part(reader, ",=", ",= ", &tag->key));
+	TRY(read_part(reader, ",=", &tag->key));
 	if (tag->key.length == 0)
 		return refuse(reader, start, "missing tag key, expected key=value");
 	if (!at_byte(reader, '='))
 		return refuse(reader, reader->next, "missing tag value, expected = and a value");
 	start = ++reader->next;
-	TRY(read_part(reader, ",=", ",= ", &tag->value));
+	TRY(read_part(reader, ",=", &tag->value));
 	if (tag->value.length == 0)
 		return refuse(reader, start, "missing tag value, expected a value");
 	if (at_byte(reader, '='))
@@ -271,7 +259,7 @@ static int read_tag(struct name_reader *reader, struct tag *tag)
 
 static int read_measurement(struct name_reader *reader, struct slice *measurement)
 {
-	TRY(read_part(reader, ",", ", ", measurement));
+	TRY(read_part(reader, ",", measurement));
 	if (measurement->length == 0)
 		return refuse(reader, 0, "missing measurement, expected a name");
 	if (measurement->data[0] == '#')

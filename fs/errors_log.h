@@ -1,0 +1,46 @@
+/*
+ * `errors`: what was refused, and why, newest last; one log for each database
+ * and one for the mount itself.
+ *
+ *	2026-11-22T10:00:00Z mydb/write line 3: missing fields
+ *		cpu,host=a
+ *		          ^
+ *
+ * A log grows to ERRORS_BYTES_MAX, then starts anew; the same text comes at
+ * most once a second, and the next entry of it says how many were left out.
+ * Not kept over a remount.
+ */
+#ifndef FS_ERRORS_LOG_H
+#define FS_ERRORS_LOG_H
+
+#include "engine/base/buf.h"
+#include "engine/base/err.h"
+
+#define ERRORS_BYTES_MAX      ((size_t)1 << 20)
+#define ERRORS_LINE_BYTES_MAX 200
+
+struct errors_log;
+
+struct errors_log *errors_log_new(void);
+void errors_log_free(struct errors_log *log);
+
+struct error_entry {
+	struct slice file;    /* as a path below the mount point */
+	uint64_t line_number; /* in this open file, from 1; 0 = none */
+	int err;
+	const struct diag *diag;
+	struct slice text; /* the line or query; may be empty */
+};
+/* database_id 0 = the mount's own. */
+void errors_log_tell(struct errors_log *log, uint32_t database_id, const struct error_entry *entry);
+uint64_t errors_log_bytes(struct errors_log *log, uint32_t database_id);
+/* When the last entry came, 0 = never. */
+int64_t errors_log_time_ns(struct errors_log *log, uint32_t database_id);
+void errors_log_read(struct errors_log *log, uint32_t database_id, uint64_t offset, size_t length,
+		     struct buf *out);
+void errors_log_clear(struct errors_log *log, uint32_t database_id);
+
+/* One entry as text, without its time: pure, for the log and its test. */
+void error_entry_print(struct buf *out, const struct error_entry *entry);
+
+#endif

@@ -1,0 +1,53 @@
+/* What all open files share. */
+#include "fs/handle.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "fs/fault.h"
+
+void *handle_new(size_t bytes, const struct handle_ops *ops, struct mount *mount, struct node *node,
+		 int flags)
+{
+	struct handle *handle = calloc(1, bytes);
+
+	if (!handle)
+		log_out_of_memory(bytes);
+	*handle = (struct handle){ .ops = ops, .mount = mount, .node = node, .flags = flags };
+	node_hold(node);
+	return handle;
+}
+
+void handle_free(struct handle *handle)
+{
+	node_let_go(handle->mount->nodes, handle->node);
+	free(handle);
+}
+
+void reply_err(fuse_req_t req, int err)
+{
+	fuse_reply_err(req, fault_errno(err));
+}
+
+void reply_bytes(fuse_req_t req, struct slice bytes, size_t length, uint64_t offset)
+{
+	if (offset >= bytes.length) {
+		fuse_reply_buf(req, NULL, 0);
+		return;
+	}
+	bytes = slice_from(bytes, (size_t)offset);
+	fuse_reply_buf(req, bytes.data, bytes.length < length ? bytes.length : length);
+}
+
+void reply_taken(fuse_req_t req, struct handle *handle, size_t taken)
+{
+	__atomic_fetch_add(&handle->bytes_accepted, taken, __ATOMIC_RELAXED);
+	fuse_reply_write(req, taken);
+}
+
+void reply_open(fuse_req_t req, struct fuse_file_info *info, struct handle *handle)
+{
+	info->fh = (uint64_t)(uintptr_t)handle;
+	if (fuse_reply_open(req, info) < 0)
+		handle->ops->release(handle);
+}

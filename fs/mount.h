@@ -1,0 +1,47 @@
+/*
+ * One mount: everything that the handlers share. Made by main.c before the
+ * first request, taken down after the last; the pointers do not change between.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse3/fuse_lowlevel.h>
+
+#include "fs/errors_log.h"
+#include "fs/lower.h"
+#include "fs/node.h"
+#include "fs/options.h"
+#include "fs/pool.h"
+
+struct mount {
+	struct options options;
+	struct query_limits query_limits;
+	uint32_t uid, gid; /* who mounts */
+	int64_t started_ns;
+
+	struct engine *engine;
+	struct catalog *catalog;
+	struct fuse_session *session;
+
+	struct node_table *nodes;
+	struct errors_log *errors;
+	struct scratch_table *scratches;
+	struct answer_table *answers;
+	struct frozen_table *snapshots;
+
+	struct pool *workers;  /* bulk writes, reads of series, fsync */
+	struct pool *queries;  /* evaluations, exec, ctl */
+	struct pool *notifier; /* one thread, which alone tells the kernel to drop pages */
+	struct clock *clock;
+
+	/* Writers are about to wait for memory: none of them in the loop's own thread. */
+	atomic_bool memory_is_tight;
+};
+
+static inline struct mount *mount_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+#endif

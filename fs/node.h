@@ -1,0 +1,77 @@
+/*
+ * What the kernel knows of the tree: one node for each nodeid it was given.
+ *
+ *	nodeid ─► node { place, text, payload }      place, text ─► node, while keyed
+ *
+ * nodeids count up from 2 and are never reused; they are not st_ino
+ * (tree_ino). A keyed node is found again by the next lookup of its place; a
+ * fresh one never is, and a retired one no longer. The kernel counts its
+ * lookups and tells when it forgets them; a node lives until then and until
+ * its last handle is closed.
+ *
+ * Threads: the table locks by itself. A node stays while a request for it is
+ * unanswered, so that a borrowed one needs no count of its own.
+ */
+#ifndef FS_NODE_H
+#define FS_NODE_H
+
+#include <stdatomic.h>
+
+#include "fs/tree.h"
+
+struct node {
+	uint64_t id;
+	struct place place;
+	char *text; /* owned, NUL-terminated: see place.h; "" when there is none */
+	size_t text_length;
+	/* What the kind keeps beside (series view, scratch file, answer, page); set at birth. */
+	void *payload;
+	void (*payload_release)(void *payload);
+	atomic_int requests_in_pool; /* see loop.c */
+	atomic_int handle_count;
+
+	/* protected by the table's lock */
+	uint64_t lookup_count;
+	bool keyed;
+	uint64_t key_hash;
+	struct node *next_by_id, *next_by_key;
+};
+
+static inline struct slice node_text(const struct node *node)
+{
+	return slice_of(node->text, node->text_length);
+}
+
+struct node_table;
+
+struct node_table *node_table_new(const struct place *root);
+/* Frees all nodes, whatever the kernel still knows. */
+void node_table_free(struct node_table *table);
+
+/* NULL: the kernel made a number up. */
+struct node *node_find(struct node_table *table, uint64_t id);
+/* The keyed node of a place, without counting a lookup; NULL. For the loop's thread,
+ * which alone hears of forgetting. */
+struct node *node_find_keyed(struct node_table *table, const struct place *place,
+			     struct slice text);
+/* The keyed node of a place, or a new one; one more lookup. `*is_new` tells which. */
+struct node *node_intern(struct node_table *table, const struct place *place, struct slice text,
+			 bool *is_new);
+/* A new node that is not keyed; one lookup. */
+struct node *node_add(struct node_table *table, const struct place *place, struct slice text);
+/* Make it the keyed node of its place, in place of whichever was. */
+void node_key(struct node_table *table, struct node *node);
+/* The next lookup of the place gets a new nodeid. */
+void node_retire(struct node_table *table, struct node *node);
+void node_retire_place(struct node_table *table, const struct place *place, struct slice text);
+/* One more lookup of a known node (an entry is about to be sent). */
+void node_count_lookup(struct node_table *table, struct node *node);
+void node_forget(struct node_table *table, uint64_t id, uint64_t count);
+
+/* Handles keep a node alive past the kernel's forgetting. */
+void node_hold(struct node *node);
+void node_let_go(struct node_table *table, struct node *node);
+
+size_t node_count(struct node_table *table);
+
+#endif

@@ -1,0 +1,270 @@
+/* A table of numbers, and what fuse_opt hands over one by one. */
+#define FUSE_USE_VERSION 314
+#include "fs/options.h"
+
+#include <errno.h>
+#include <fuse3/fuse_opt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "engine/base/number.h"
+#include "engine/limits.h"
+
+struct number_option {
+	const char *name;
+	size_t offset; /* of a uint64_t in struct options */
+	uint64_t value, min, max;
+	const char *help;
+};
+#define ROW(field, value, min, max, help)                                                          \
+	{                                                                                          \
+#field, offsetof(struct options, field), value, min, max, help                     \
+	}
+static const struct number_option numbers[] = {
+	ROW(commit_seconds, COMMIT_SECONDS, 0, 3600, "power loss costs at most this (as commit=)"),
+	ROW(memtable_mb, MEMTABLE_BYTES_MAX >> 20, 8, 1 << 20, "points held in memory"),
+	ROW(shards_open, SHARDS_OPEN_MAX, 2, 4096, "shards open at once"),
+	ROW(series_max, SERIES_PER_DATABASE_MAX, 1, 4000000000, "series of a database"),
+	ROW(line_bytes, LINE_BYTES_MAX, 64, LINE_BYTES_MAX, "one line of line protocol"),
+	ROW(retention_seconds, 60, 1, 60, "how often retention is enforced"),
+	ROW(query_memory_mb, 64, 1, 1 << 20, "a query's state, and an answer kept whole"),
+	ROW(query_buckets, 10000000, 1, UINT64_MAX, "rows of time buckets of a statement"),
+	ROW(query_series, 10000000, 1, UINT64_MAX, "series a statement may touch"),
+	ROW(query_points, 0, 0, UINT64_MAX, "points a statement may read (0 = any)"),
+	ROW(query_seconds, 0, 0, 1 << 30, "how long a query may run (0 = any)"),
+	ROW(query_bytes, 1 << 20, 64, 64 << 20, "length of a query's text"),
+	ROW(answers_mb, 256, 1, 1 << 20, "answers kept for the next reader"),
+	ROW(streams_max, 16, 1, 1024, "answers over query_memory_mb read at once"),
+	ROW(scratch_mb, 1024, 1, 1 << 20, "all scratch files together"),
+	ROW(snapshots_max, 16, 1, 1024, "snapshots of a database"),
+};
+#undef ROW
+#define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
+
+/* What mount(8) and fstab add that means nothing to us or to FUSE. */
+static const char *const ignored[] = {
+	"nofail", "_netdev", "defaults", "auto", "noauto", "user", "nouser", "users", "owner",
+};
+
+static uint64_t *number_at(struct options *options, size_t row)
+{
+	return (uint64_t *)((char *)options + numbers[row].offset);
+}
+
+static struct slice option_name(struct slice option)
+{
+	const char *equals = memchr(option.data, '=', option.length);
+
+	return slice_of(option.data, equals ? (size_t)(equals - option.data) : option.length);
+}
+
+/* commit= is how other file systems spell it. */
+static size_t find_number(struct slice name)
+{
+	if (slice_equal(name, SLICE("commit")))
+		return 0;
+	for (size_t row = 0; row < NUMBER_COUNT; row++)
+		if (slice_equal(name, slice_of_text(numbers[row].name)))
+			return row;
+	return NUMBER_COUNT;
+}
+
+static int set_number(struct options *options, size_t row, struct slice value, struct buf *why)
+{
+	const struct number_option *number = &numbers[row];
+	uint64_t parsed;
+
+	if (unsigned_parse(value, &parsed) < 0 || parsed < number->min || parsed > number->max) {
+		buf_printf(why, "option %s: expected a number from %llu to %llu, got `%.*s`",
+			   number->name, (unsigned long long)number->min,
+			   (unsigned long long)number->max, (int)value.length, value.data);
+		return ERR_INVALID;
+	}
+	*number_at(options, row) = parsed;
+	return OK;
+}
+
+static bool is_ignored(struct slice option)
+{
+	if (slice_starts_with(option, SLICE("x-")) || slice_starts_with(option, SLICE("comment=")))
+		return true;
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (slice_equal(option, slice_of_text(ignored[i])))
+			return true;
+	return false;
+}
+
+struct parse {
+	struct options *options;
+	struct buf *why;
+};
+
+enum { KEEP = 1, DISCARD = 0, FAIL = -1 };
+
+static int take_path(struct parse *parse, const char *arg)
+{
+	char **path = !parse->options->data_path ? &parse->options->data_path
+						 : &parse->options->mount_path;
+
+	if (*path) {
+		buf_printf(parse->why, "too many arguments: `%s`", arg);
+		return FAIL;
+	}
+	*path = strdup(arg);
+	return DISCARD;
+}
+
+static int take_option(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	struct slice option = slice_of_text(arg);
+	struct slice name = option_name(option);
+	size_t row = find_number(name);
+
+	if (row < NUMBER_COUNT) {
+		if (name.length == option.length) {
+			buf_printf(parse->why, "option %s needs a value", arg);
+			return FAIL;
+		}
+		return set_number(options, row, slice_from(option, name.length + 1), parse->why) < 0
+			       ? FAIL
+			       : DISCARD;
+	}
+	if (is_ignored(option))
+		return DISCARD;
+	if (slice_equal(option, SLICE("sync"))) {
+		options->sync_writes = true;
+		return DISCARD;
+	}
+	if (slice_equal(option, SLICE("async")))
+		return DISCARD;
+	if (slice_equal(option, SLICE("ro")))
+		options->read_only = true;
+	if (slice_equal(option, SLICE("rw")))
+		options->read_only = false;
+	if (slice_equal(option, SLICE("allow_other")) || slice_equal(option, SLICE("allow_root")))
+		options->allow_other_given = true;
+	if (slice_equal(option, SLICE("debug")) || slice_equal(option, SLICE("-d")))
+		options->debug = options->foreground = true;
+	return KEEP;
+}
+
+enum { KEY_FOREGROUND, KEY_HELP, KEY_VERSION };
+
+static int take_argument(void *data, const char *arg, int key, struct fuse_args *out)
+{
+	struct parse *parse = data;
+
+	switch (key) {
+	case KEY_FOREGROUND: parse->options->foreground = true; return DISCARD;
+	case KEY_HELP: parse->options->show_help = true; return DISCARD;
+	case KEY_VERSION: parse->options->show_version = true; return DISCARD;
+	case FUSE_OPT_KEY_NONOPT: return take_path(parse, arg);
+	default: return take_option(parse, arg);
+	}
+}
+
+int options_parse(struct options *options, struct fuse_args *args, struct buf *why)
+{
+	static const struct fuse_opt keys[] = {
+		FUSE_OPT_KEY("-f", KEY_FOREGROUND),	FUSE_OPT_KEY("-h", KEY_HELP),
+		FUSE_OPT_KEY("--help", KEY_HELP),	FUSE_OPT_KEY("-V", KEY_VERSION),
+		FUSE_OPT_KEY("--version", KEY_VERSION), FUSE_OPT_END,
+	};
+	struct parse parse = { options, why };
+
+	for (size_t row = 0; row < NUMBER_COUNT; row++)
+		*number_at(options, row) = numbers[row].value;
+	if (fuse_opt_parse(args, &parse, keys, take_argument) < 0) {
+		if (why->length == 0)
+			buf_append_text(why, "the options are not understood");
+		return ERR_INVALID;
+	}
+	if (options->show_help || options->show_version)
+		return OK;
+	if (!options->data_path || !options->mount_path) {
+		buf_append_text(why, "usage: seriesfs [options] DATADIR MOUNTPOINT");
+		return ERR_INVALID;
+	}
+	return OK;
+}
+
+static int make_absolute(char **path, struct buf *why)
+{
+	char *real = realpath(*path, NULL);
+
+	if (!real) {
+		buf_printf(why, "%s: %s", *path, strerror(errno));
+		return ERR_NOT_FOUND;
+	}
+	free(*path);
+	*path = real;
+	return OK;
+}
+
+static bool lies_in(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	if (strcmp(directory, "/") == 0)
+		return true;
+	return strncmp(path, directory, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+int options_check_paths(struct options *options, struct buf *why)
+{
+	struct stat stat_data;
+
+	if (mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
+		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
+		return ERR_IO;
+	}
+	TRY(make_absolute(&options->data_path, why));
+	TRY(make_absolute(&options->mount_path, why));
+	if (stat(options->data_path, &stat_data) == 0 && !S_ISDIR(stat_data.st_mode)) {
+		buf_printf(why, "%s: not a directory", options->data_path);
+		return ERR_INVALID;
+	}
+	if (lies_in(options->mount_path, options->data_path) ||
+	    lies_in(options->data_path, options->mount_path)) {
+		buf_printf(why, "refusing to mount: %s and the data directory %s lie in each other",
+			   options->mount_path, options->data_path);
+		return ERR_INVALID;
+	}
+	return OK;
+}
+
+void options_release(struct options *options)
+{
+	free(options->data_path);
+	free(options->mount_path);
+}
+
+struct query_limits options_query_limits(const struct options *options)
+{
+	struct query_limits limits = query_limits_default;
+
+	limits.memory_bytes_max = options->query_memory_mb << 20;
+	limits.buckets_max = options->query_buckets;
+	limits.series_max = options->query_series;
+	limits.points_max = options->query_points;
+	limits.time_max_ns = (int64_t)options->query_seconds * INT64_C(1000000000);
+	limits.text_bytes_max = options->query_bytes;
+	return limits;
+}
+
+void options_print(const struct options *options, struct buf *out)
+{
+	for (size_t row = 0; row < NUMBER_COUNT; row++)
+		buf_printf(out, "%s %llu\n", numbers[row].name,
+			   (unsigned long long)*number_at((struct options *)options, row));
+}
+
+void options_print_help(struct buf *out)
+{
+	for (size_t row = 0; row < NUMBER_COUNT; row++)
+		buf_printf(out, "    -o %-18s %s (default %llu)\n", numbers[row].name,
+			   numbers[row].help, (unsigned long long)numbers[row].value);
+}

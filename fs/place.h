@@ -1,0 +1,40 @@
+/*
+ * Names to places and back: the tree as lookups see it. Runs nothing, decodes
+ * nothing; whether a series has points is for series.h to say.
+ *
+ * Some kinds carry a text beside the place: the name as typed for `exec`,
+ * `write`, `.write` (their options), the query for PREFIX and ANSWER, the
+ * canonical key for a series without a number yet, the name for a continuous
+ * query that is not written yet.
+ */
+#ifndef FS_PLACE_H
+#define FS_PLACE_H
+
+#include "fs/mount.h"
+
+extern const struct place place_root;
+
+/*
+ * The place of `name` in a directory; its text is appended to `text`.
+ * ERR_NOT_FOUND; ERR_INVALID with diag: options of `write` or `exec` that are
+ * not understood. Series without a number (index) are ERR_NOT_FOUND; a
+ * scratch file of that name hides a series.
+ */
+int place_find(struct mount *mount, const struct node *dir, struct slice name, struct place *out,
+	       struct buf *text, struct diag *diag);
+/* The place of an object of the catalog. */
+struct place place_of_object(const struct place *dir, const struct object *object);
+/*
+ * A series by its file name: with its number when it has one, else with
+ * ID_NONE; its canonical key is appended to `key`. ERR_INVALID: not a series' name.
+ */
+int place_of_series(struct mount *mount, const struct place *dir, struct slice name,
+		    struct place *out, struct buf *key, struct diag *diag);
+/* The path below the mount point, for people; "" for the root. */
+void place_print(struct mount *mount, const struct place *place, struct slice text,
+		 struct buf *out);
+/* Tell `errors` of the place's database. */
+void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,
+		const struct diag *diag, uint64_t line_number, struct slice line);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Line protocol on its way in: `write`, `.write`, a series file, a scratch file
+ * that turned out to be a series of its own. A stream ties an ingest to one of
+ * the engine's writers.
+ */
+#ifndef FS_WRITE_H
+#define FS_WRITE_H
+
+#include "fs/handle.h"
+
+struct write_stream;
+
+/* Judge what stands behind `write`: `?precision=s&rp=NAME&skip=true`. */
+int write_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
+			struct diag *diag);
+
+/* `text` as in place.h. For a series its key, and its number when it has one. */
+int write_stream_open(struct mount *mount, const struct place *place, struct slice text,
+		      struct write_stream **out);
+int write_stream_write(struct write_stream *stream, struct slice data, uint64_t offset,
+		       size_t *taken);
+int write_stream_flush(struct write_stream *stream);
+void write_stream_close(struct write_stream *stream);
+/* The engine's options for a series in a group or a policy. */
+int write_series_options(struct mount *mount, const struct place *place, struct slice key,
+			 struct writer_options *out);
+
+/* Opens `write` and `.write`. */
+int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
+	       struct handle **out);
+
+#endif
