@@ -49,10 +49,15 @@ void line_context_release(struct line_context *context)
 
 /* --- where a line ends ----------------------------------------------------- */
 
-/* Behind the closing quote of a string whose opening quote is at `p`; NULL: it is not closed. */
-static const char *string_end(const char *p, const char *end)
+/* Behind the closing quote of a string that is opened at `open`; NULL: it is not closed. */
+static const char *string_end(const char *open, const char *end)
 {
-	for (p++; p < end; p++) {
+	const char *p = open + 1, *quote = memchr(p, '"', (size_t)(end - p));
+
+	/* Nearly always there is no escape before the first quote. */
+	if (!quote || !memchr(p, '\\', (size_t)(quote - p)))
+		return quote ? quote + 1 : NULL;
+	for (; p < end; p++) {
 		if (*p == '\\' && p + 1 < end)
 			p++;
 		else if (*p == '"')

@@ -105,6 +105,14 @@ TEST(line__refusals_speak_as_influxdb_does)
 		{ "cpu time=1",
 		  "invalid field name: input field \"time\" on measurement \"cpu\" is invalid" },
 		{ "cpu v=1\r", "invalid number" },
+		{ "cpu v=1e", "invalid float" },
+		{ "cpu,=a v=", "missing tag key" },
+		{ "cpu,h= v", "missing tag value" },
+		{ "cpu,h=a=b v=x", "invalid tag format" },
+		{ "cpu,h=a,h=b v=x", "duplicate tags" },
+		{ "cpu,h=a,h=b", "missing fields" },
+		{ "cpu,b==1=2 v=", "invalid tag format" },
+		{ "cpu,b\\\\=1 v=", "missing tag value" },
 	};
 	struct line line;
 
@@ -220,6 +228,23 @@ TEST(line__a_newline_stands_in_strings_only)
 	CHECK_INT(parse("m a\nb=1", &line), ERR_INVALID);
 	CHECK_INT(diag.column, 4);
 	CHECK_INT(parse("m v=\"a\nb\"", &line), OK);
+}
+
+/* As InfluxDB 1.6.7 does: what `show series` tells there. */
+TEST(line__keys_look_one_byte_back_for_a_backslash)
+{
+	static struct tag tags[TAGS_PER_SERIES_MAX];
+	struct slice measurement;
+	struct line line;
+	size_t count;
+
+	REQUIRE(parse("m\\\\ x,a==b,c=d\\\\,e v=1", &line) == OK);
+	CHECK_SLICE(line.raw_key, "m\\\\ x,a==b,c=d\\\\,e");
+	REQUIRE(line_parse_key(&arena, line.raw_key, &measurement, tags, &count, &diag) == OK);
+	CHECK_SLICE(measurement, "m\\ x");
+	REQUIRE(count == 2);
+	CHECK_SLICE(tags[0].value, "=b");
+	CHECK_SLICE(tags[1].value, "d\\,e");
 }
 
 TEST(line__an_unclosed_quote_is_bounded)
