@@ -54,6 +54,17 @@ TEST(env__append_goes_to_the_end_and_truncate_cuts)
 	buf_release(&content);
 }
 
+TEST(env__a_full_disk_is_told_from_a_broken_one)
+{
+	uint64_t size;
+	int fd;
+
+	REQUIRE(env_open_append("/dev/full", &fd, &size) == OK);
+	CHECK_INT(env_append(fd, "x", 1), ERR_SPACE);
+	env_close(fd);
+	CHECK_INT(env_open_append("/nowhere/at/all", &fd, &size), ERR_NOT_FOUND);
+}
+
 TEST(env__a_tree_is_removed_but_not_what_its_links_name)
 {
 	const char *dir = test_dir();
