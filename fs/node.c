@@ -187,12 +187,14 @@ struct node *node_find(struct node_table *table, uint64_t id)
 	return node;
 }
 
-struct node *node_find_keyed(struct node_table *table, const struct place *place, struct slice text)
+struct node *node_take(struct node_table *table, const struct place *place, struct slice text)
 {
 	struct node *node;
 
 	pthread_mutex_lock(&table->lock);
 	node = find_key(table, place, text);
+	if (node)
+		node->lookup_count++;
 	pthread_mutex_unlock(&table->lock);
 	return node;
 }

@@ -50,10 +50,8 @@ void node_table_free(struct node_table *table);
 
 /* NULL: the kernel made a number up. */
 struct node *node_find(struct node_table *table, uint64_t id);
-/* The keyed node of a place, without counting a lookup; NULL. For the loop's thread,
- * which alone hears of forgetting. */
-struct node *node_find_keyed(struct node_table *table, const struct place *place,
-			     struct slice text);
+/* The keyed node of a place, one more lookup; NULL. Give it back with node_forget(). */
+struct node *node_take(struct node_table *table, const struct place *place, struct slice text);
 /* The keyed node of a place, or a new one; one more lookup. `*is_new` tells which. */
 struct node *node_intern(struct node_table *table, const struct place *place, struct slice text,
 			 bool *is_new);

@@ -13,9 +13,10 @@
 struct series_view {
 	pthread_mutex_t lock;
 	atomic_uint series_id;
-	bool cached;	  /* by the kernel, see above; set at birth */
-	uint64_t version; /* of a cached one, at birth */
-	int64_t born_ns;  /* monotonic */
+	bool cached;		 /* by the kernel, see above; set at birth */
+	uint64_t version;	 /* of a cached one, at birth */
+	int64_t born_ns;	 /* monotonic */
+	atomic_bool writer_came; /* to a cached one, and was sent away for a direct one */
 
 	/* protected by lock */
 	struct series_text *text; /* open while there are readers */
@@ -114,6 +115,8 @@ static bool view_serves(struct mount *mount, const struct node *node,
 	struct series_view *view = view_of(node);
 	bool quiet = is_quiet(stat), serves;
 
+	if (atomic_load(&view->writer_came))
+		return false;
 	pthread_mutex_lock(&view->lock);
 	if (view->text)
 		serves = text_reaches(mount, node, view);
@@ -140,11 +143,14 @@ static int lookup_unborn(struct mount *mount, const struct place *place, struct 
 		key = buf_slice(&printed);
 	}
 	unborn.series_id = ID_NONE;
-	node = node_find_keyed(mount->nodes, &unborn, key);
+	node = node_take(mount->nodes, &unborn, key);
 	buf_release(&printed);
-	if (!node || atomic_load(&node->handle_count) == 0)
+	if (!node)
 		return ERR_NOT_FOUND;
-	node_count_lookup(mount->nodes, node);
+	if (atomic_load(&node->handle_count) == 0) {
+		node_forget(mount->nodes, node->id, 1);
+		return ERR_NOT_FOUND;
+	}
 	*out = node;
 	return OK;
 }
@@ -161,13 +167,16 @@ int series_lookup(struct mount *mount, const struct place *place, struct slice k
 		return lookup_unborn(mount, place, key, out);
 	if (err < 0)
 		return err;
-	node = node_find_keyed(mount->nodes, place, slice_of("", 0));
+	cached = is_quiet(&stat);
+	node = node_take(mount->nodes, place, slice_of("", 0));
 	if (node && view_serves(mount, node, &stat)) {
-		node_count_lookup(mount->nodes, node);
 		*out = node;
 		return OK;
 	}
-	cached = is_quiet(&stat);
+	if (node) {
+		cached = cached && !atomic_load(&view_of(node)->writer_came);
+		node_forget(mount->nodes, node->id, 1);
+	}
 	*out = new_node(mount, place, slice_of("", 0), cached, stat.version);
 	return OK;
 }
@@ -178,12 +187,8 @@ struct node *series_create(struct mount *mount, const struct place *place, struc
 	struct node *node;
 
 	unborn.series_id = ID_NONE;
-	node = node_find_keyed(mount->nodes, &unborn, key);
-	if (node) {
-		node_count_lookup(mount->nodes, node);
-		return node;
-	}
-	return new_node(mount, &unborn, key, false, 0);
+	node = node_take(mount->nodes, &unborn, key);
+	return node ? node : new_node(mount, &unborn, key, false, 0);
 }
 
 void series_forget_place(struct mount *mount, const struct place *place)
@@ -199,10 +204,10 @@ static int stat_open_text(struct series_view *view, struct series_stat *out)
 		out->text_bytes = series_text_bytes(view->text);
 		return OK;
 	}
-	if (series_text_version(view->text) != out->version && out->points > 0)
-		return END;
+	bool grew = out->points > 0 && series_text_version(view->text) != out->version;
+
 	out->text_bytes = view->bytes_visible;
-	return OK;
+	return grew ? END : OK;
 }
 
 int series_stat_node(struct mount *mount, struct node *node, struct series_stat *out)
@@ -431,9 +436,8 @@ int series_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	int err;
 
 	if (writes && view->cached) {
-		/* A writer may not share cached pages: the kernel's next lookup finds this. */
-		node_forget(mount->nodes,
-			    new_node(mount, &node->place, slice_of("", 0), false, 0)->id, 0);
+		/* A writer may not share cached pages: the kernel looks up once more. */
+		atomic_store(&view->writer_came, true);
 		return ERR_STALE;
 	}
 	if (reads) {

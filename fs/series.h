@@ -19,6 +19,8 @@
 #ifndef FS_SERIES_H
 #define FS_SERIES_H
 
+#include <pthread.h>
+
 #include "fs/handle.h"
 
 #define SERIES_QUIET_NS (INT64_C(2) * 1000000000)
@@ -32,8 +34,8 @@ int series_lookup(struct mount *mount, const struct place *place, struct slice k
 /* A node for a series that is about to get its first point here. */
 struct node *series_create(struct mount *mount, const struct place *place, struct slice key);
 /*
- * Size and times. END: the text grew under cached pages; series_answer_grown()
- * has to answer instead.
+ * Size and times. END: the text grew under cached pages; `out` has the old size, and
+ * series_answer_grown() can answer with the new one.
  */
 int series_stat_node(struct mount *mount, struct node *node, struct series_stat *out);
 /* Drops the pages first, on the notifier's thread; answers GETATTR. */

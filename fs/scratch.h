@@ -1,0 +1,57 @@
+/*
+ * Scratch files: what rsync, `sed -i` and everyone else who writes a new file
+ * and renames it over the old one leave lying for a moment.
+ *
+ * They hold bytes in memory that no query sees. Their name decides little; the
+ * first full line decides for a name in a group that could be a series: when it
+ * carries that name's own key, the file *becomes* that series there and then
+ * (`tar -x`, `cp`), and what the kernel still calls by the old nodeid goes on
+ * as the series. Renaming one onto a series replaces what that series had when
+ * the scratch file was made.
+ */
+#ifndef FS_SCRATCH_H
+#define FS_SCRATCH_H
+
+#include "fs/handle.h"
+
+struct scratch_table;
+struct scratch;
+
+struct scratch_table *scratch_table_new(uint64_t bytes_max);
+void scratch_table_free(struct scratch_table *table);
+uint64_t scratch_table_bytes(struct scratch_table *table);
+/*
+ * Now and then: tell in `errors` of those that were closed with lines in them and not renamed;
+ * let go of those whose directory was dropped.
+ */
+void scratch_remind(struct mount *mount);
+
+/* Does CREATE of this name make a scratch file there? */
+bool scratch_takes(const struct place *dir, struct slice name, int flags);
+/* Make one with a node (one lookup). ERR_LIMIT. */
+int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
+		   const struct attrs *attrs, struct node **out);
+/* ERR_NOT_FOUND. */
+int scratch_find(struct mount *mount, const struct place *dir, struct slice name,
+		 struct place *out);
+/* The node of a place that scratch_find() gave, one more lookup; NULL: it is gone. */
+struct node *scratch_lookup(struct mount *mount, const struct place *place);
+void scratch_print_name(struct mount *mount, const struct place *place, struct buf *out);
+/* Calls `each` for the names in a directory. */
+void scratch_list(struct mount *mount, const struct place *dir,
+		  void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
+size_t scratch_count(struct mount *mount, const struct place *dir);
+
+/* Has it become a series (its number may still be ID_NONE)? */
+bool scratch_became(struct mount *mount, const struct node *node, struct place *series);
+int scratch_stat(struct mount *mount, struct node *node, struct stat *out);
+int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what);
+int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes);
+int scratch_remove(struct mount *mount, const struct place *place);
+/* Within its directory: another scratch name, a series, `.policy`, a continuous query. */
+int scratch_rename(struct mount *mount, const struct place *place, const struct place *dir,
+		   struct slice name, unsigned flags);
+int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
+		 struct fuse_file_info *info, struct handle **out);
+
+#endif

@@ -1,0 +1,239 @@
+/* Two kinds of text, one way of installing each. */
+#include "fs/setting.h"
+
+#include "fs/place.h"
+
+#define SETTING_BYTES_MAX ((size_t)1 << 20)
+
+int setting_object(struct mount *mount, const struct node *node, struct object *out)
+{
+	if (node->place.object_id)
+		return catalog_get(mount->catalog, node->place.object_id, out);
+	return catalog_find(mount->catalog, (uint32_t)node->place.unique, node_text(node), out);
+}
+
+int setting_text(struct mount *mount, const struct object *object, struct buf *out)
+{
+	struct object policy;
+
+	if (object->kind != OBJECT_POLICY_FILE) {
+		buf_append_slice(out, object->payload);
+		return OK;
+	}
+	TRY(catalog_get(mount->catalog, object->parent_id, &policy));
+	policy_print(out, &policy.policy);
+	return OK;
+}
+
+struct place setting_place_unborn(const struct place *dir)
+{
+	return (struct place){
+		.kind = dir->kind == KIND_POLICY ? KIND_POLICY_FILE : KIND_CONTINUOUS_QUERY,
+		.database_id = dir->database_id,
+		.policy_id = dir->policy_id,
+		.unique = dir->object_id,
+	};
+}
+
+/* The object is there, or is made; `out` is it. */
+static int add_object(struct mount *mount, uint32_t parent_id, enum object_kind kind,
+		      struct slice name, struct slice payload, const struct attrs *attrs,
+		      struct object *out)
+{
+	int err = catalog_find(mount->catalog, parent_id, name, out);
+
+	if (err != ERR_NOT_FOUND)
+		return err;
+	*out = (struct object){ .parent_id = parent_id,
+				.kind = kind,
+				.name = name,
+				.payload = payload,
+				.attrs = *attrs };
+	return catalog_add(mount->catalog, out);
+}
+
+static int install_policy(struct mount *mount, uint32_t policy_id, struct slice text,
+			  const struct attrs *attrs, struct object *file, struct diag *diag)
+{
+	struct object policy;
+
+	TRY(catalog_get(mount->catalog, policy_id, &policy));
+	TRY(policy_parse(text, &policy.policy, diag));
+	TRY(catalog_set_policy(mount->catalog, policy_id, &policy.policy));
+	return add_object(mount, policy_id, OBJECT_POLICY_FILE, SLICE(".policy"), slice_of("", 0),
+			  attrs, file);
+}
+
+/* The newline that `echo` adds is no part of a query. */
+static struct slice without_end(struct slice text)
+{
+	while (text.length && (text.data[text.length - 1] == '\n'))
+		text.length--;
+	return text;
+}
+
+static int allow_all(void *arg, uint32_t database_id, bool write)
+{
+	return OK;
+}
+
+static int install_continuous(struct mount *mount, uint32_t database_id, uint32_t dir_id,
+			      struct slice name, struct slice text, const struct attrs *attrs,
+			      struct object *file, struct diag *diag)
+{
+	struct query_env env = {
+		.engine = mount->engine,
+		.database_id = database_id,
+		.access = { .check = allow_all, .attrs = *attrs },
+		.limits = &mount->query_limits,
+	};
+
+	TRY(query_check_continuous(&env, without_end(text), diag));
+	TRY(add_object(mount, dir_id, OBJECT_CONTINUOUS_QUERY, name, text, attrs, file));
+	if (slice_equal(file->payload, text))
+		return OK;
+	return catalog_set_payload(mount->catalog, file->id, text);
+}
+
+/* The parent and the name of a place, whether it has an object yet or not. */
+static int parent_of(struct mount *mount, const struct place *place, struct slice *name,
+		     uint32_t *parent_id)
+{
+	struct object object;
+
+	*parent_id = (uint32_t)place->unique;
+	if (!place->object_id)
+		return OK;
+	TRY(catalog_get(mount->catalog, place->object_id, &object));
+	*parent_id = object.parent_id;
+	*name = object.name;
+	return OK;
+}
+
+/* The line that a message is about; the whole text when it does not say. */
+static struct slice line_of(struct slice text, uint64_t number)
+{
+	for (; number > 0; number--) {
+		const char *end = memchr(text.data, '\n', text.length);
+		size_t length = end ? (size_t)(end - text.data) : text.length;
+
+		if (number == 1)
+			return slice_of(text.data, length);
+		text = slice_from(text, end ? length + 1 : length);
+	}
+	return text;
+}
+
+int setting_install(struct mount *mount, const struct place *place, struct slice name,
+		    struct slice text, const struct attrs *attrs, bool replace_attrs)
+{
+	struct diag diag = { 0 };
+	struct object file;
+	uint32_t parent_id;
+	int err;
+
+	if (mount->options.read_only)
+		return ERR_READ_ONLY;
+	TRY(parent_of(mount, place, &name, &parent_id));
+	if (place->kind == KIND_POLICY_FILE)
+		err = install_policy(mount, parent_id, text, attrs, &file, &diag);
+	else
+		err = install_continuous(mount, place->database_id, parent_id, name, text, attrs,
+					 &file, &diag);
+	if (err < 0) {
+		place_tell(mount, place, place->object_id ? slice_of("", 0) : name, err, &diag,
+			   diag.line, line_of(without_end(text), diag.line));
+		return err;
+	}
+	if (replace_attrs)
+		return catalog_set_attrs(mount->catalog, file.id, attrs);
+	if (place->kind == KIND_POLICY_FILE) {
+		file.attrs.mtime_ns = file.attrs.ctime_ns = env_now_ns();
+		return catalog_set_attrs(mount->catalog, file.id, &file.attrs);
+	}
+	return OK;
+}
+
+int setting_remove_policy(struct mount *mount, const struct place *place)
+{
+	struct policy_settings settings = policy_defaults();
+	struct object policy;
+
+	TRY(catalog_get(mount->catalog, place->policy_id, &policy));
+	settings.is_default = policy.policy.is_default;
+	TRY(catalog_set_policy(mount->catalog, policy.id, &settings));
+	return catalog_remove(mount->catalog, place->object_id);
+}
+
+struct setting_handle {
+	struct handle base;
+	struct attrs attrs; /* of a file that has to be made */
+	struct buf text;    /* as it was at open, then what was written */
+	struct buf written; /* through this handle, as long as it is good */
+};
+
+static void setting_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
+{
+	struct setting_handle *setting = (struct setting_handle *)handle;
+
+	reply_bytes(req, buf_slice(&setting->text), length, offset);
+}
+
+/* Each write goes on with those before it in this handle; what they make must be good. */
+static void setting_write(fuse_req_t req, struct handle *handle, struct slice data, uint64_t offset)
+{
+	struct setting_handle *setting = (struct setting_handle *)handle;
+	struct mount *mount = handle->mount;
+	struct node *node = handle->node;
+	int err;
+
+	if (setting->written.length + data.length > SETTING_BYTES_MAX) {
+		reply_err(req, ERR_TOO_LONG);
+		return;
+	}
+	buf_append_slice(&setting->written, data);
+	err = setting_install(mount, &node->place, node_text(node), buf_slice(&setting->written),
+			      &setting->attrs, false);
+	if (err < 0) {
+		buf_reset(&setting->written);
+		reply_err(req, err);
+		return;
+	}
+	reply_taken(req, handle, data.length);
+}
+
+static void setting_release(struct handle *handle)
+{
+	struct setting_handle *setting = (struct setting_handle *)handle;
+
+	buf_release(&setting->text);
+	buf_release(&setting->written);
+	handle_free(handle);
+}
+
+static const struct handle_ops setting_handle_ops = {
+	.read = setting_read,
+	.write = setting_write,
+	.release = setting_release,
+};
+
+int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
+		 struct fuse_file_info *info, struct handle **out)
+{
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	struct setting_handle *setting;
+	struct object object;
+
+	setting = handle_new(sizeof(*setting), &setting_handle_ops, mount, node, info->flags);
+	setting->attrs = (struct attrs){ .mode = 0666 & ~context->umask,
+					 .uid = context->uid,
+					 .gid = context->gid };
+	if (setting_object(mount, node, &object) == OK)
+		setting_text(mount, &object, &setting->text);
+	/* O_APPEND goes on with what is there. */
+	if (info->flags & O_APPEND && node->place.kind == KIND_CONTINUOUS_QUERY)
+		buf_append_slice(&setting->written, buf_slice(&setting->text));
+	info->direct_io = 1;
+	*out = &setting->base;
+	return OK;
+}
