@@ -37,7 +37,11 @@ struct shard;
 struct shard_env *shard_env_open(uint32_t open_max);
 /* All shards are closed and their versions released. */
 void shard_env_close(struct shard_env *env);
-uint32_t shard_env_open_count(struct shard_env *env);
+struct shard_env_counts {
+	uint32_t open;		 /* handles now */
+	uint64_t opened, closed; /* since the start */
+};
+void shard_env_count(struct shard_env *env, struct shard_env_counts *counts);
 
 /* --- life ----------------------------------------------------------------- */
 

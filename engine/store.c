@@ -18,7 +18,6 @@
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
-#include "engine/engine.h"
 
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define FILE_BYTES_MAX	   ((size_t)256 << 20)
@@ -51,7 +50,8 @@ struct store_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct store *newest, *oldest;
-	uint32_t open_count, open_max;
+	struct store_pool_counts counts;
+	uint32_t open_max;
 	leveldb_cache_t *cache;
 	leveldb_options_t *options;
 	leveldb_readoptions_t *read_plain, *read_verify;
@@ -117,7 +117,7 @@ struct store_pool *store_pool_open(uint32_t open_max)
 
 void store_pool_close(struct store_pool *pool)
 {
-	assert(pool->open_count == 0 && !pool->newest);
+	assert(pool->counts.open == 0 && !pool->newest);
 	leveldb_writeoptions_destroy(pool->write_sync);
 	leveldb_readoptions_destroy(pool->read_verify);
 	leveldb_readoptions_destroy(pool->read_plain);
@@ -128,14 +128,11 @@ void store_pool_close(struct store_pool *pool)
 	free(pool);
 }
 
-uint32_t store_pool_open_count(struct store_pool *pool)
+void store_pool_count(struct store_pool *pool, struct store_pool_counts *counts)
 {
-	uint32_t count;
-
 	pthread_mutex_lock(&pool->lock);
-	count = pool->open_count;
+	*counts = pool->counts;
 	pthread_mutex_unlock(&pool->lock);
-	return count;
 }
 
 static void list_remove(struct store_pool *pool, struct store *store)
@@ -185,8 +182,8 @@ static void close_locked(struct store *store, bool flush)
 	store->state = STATE_CLOSED;
 	store->failed = false;
 	store->log_bytes = 0;
-	pool->open_count--;
-	stat_add(STAT_SHARDS_CLOSED, 1);
+	pool->counts.open--;
+	pool->counts.closed++;
 	pthread_cond_broadcast(&pool->changed);
 }
 
@@ -270,22 +267,18 @@ static int db_open(struct store_pool *pool, const char *path, bool create, level
 	TRY(path_exists(path, &exists));
 	if (!exists && !create)
 		return ERR_NOT_FOUND;
-	if (!exists)
+	if (!exists) {
 		TRY(env_mkdir(path));
+		TRY(sync_parent(path)); /* before CURRENT: where that is, this was done */
+	}
 	*db = leveldb_open(pool->options, path, &error);
-	TRY(error_of(path, error));
-	if (exists)
-		return OK;
-	int err = sync_parent(path);
-	if (err < 0)
-		leveldb_close(*db);
-	return err;
+	return error_of(path, error);
 }
 
 /* A place among the open ones: a free one, or that of the longest unused. */
 static void take_place(struct store_pool *pool)
 {
-	while (pool->open_count >= pool->open_max) {
+	while (pool->counts.open >= pool->open_max) {
 		struct store *idle = find_idle(pool);
 
 		if (idle)
@@ -293,7 +286,7 @@ static void take_place(struct store_pool *pool)
 		else
 			wait_for_change(pool);
 	}
-	pool->open_count++;
+	pool->counts.open++;
 }
 
 /* CLOSED to OPEN, with the lock held at both ends. */
@@ -313,10 +306,10 @@ static int open_locked(struct store *store, bool create)
 		store->db = db;
 		store->state = STATE_OPEN;
 		list_add(pool, store);
-		stat_add(STAT_SHARDS_OPENED, 1);
+		pool->counts.opened++;
 	} else {
 		store->state = STATE_CLOSED;
-		pool->open_count--;
+		pool->counts.open--;
 	}
 	pthread_cond_broadcast(&pool->changed);
 	return err;

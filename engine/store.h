@@ -31,7 +31,11 @@ struct store;
 struct store_pool *store_pool_open(uint32_t open_max);
 /* All its stores are closed. */
 void store_pool_close(struct store_pool *pool);
-uint32_t store_pool_open_count(struct store_pool *pool);
+struct store_pool_counts {
+	uint32_t open;		 /* now */
+	uint64_t opened, closed; /* since the start */
+};
+void store_pool_count(struct store_pool *pool, struct store_pool_counts *counts);
 
 /* Touches no file. Never NULL. */
 struct store *store_open(struct store_pool *pool, const char *path);

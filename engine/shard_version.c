@@ -1,0 +1,499 @@
+/* Runs, mask tables and versions; see shard_version.h. The queries on a version are shard.h's. */
+#include "engine/shard_version.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "engine/base/err.h"
+#include "engine/base/log.h"
+
+struct run {
+	atomic_uint references;
+	size_t ref_count, stamp_count;
+	struct run_ref *refs;
+	struct series_stamp *stamps; /* one a series */
+};
+
+struct mask_table {
+	atomic_uint references;
+	size_t count;
+	struct shard_mask masks[]; /* by series, then by sequence */
+};
+
+struct shard_version {
+	atomic_uint references;
+	struct shard *shard;
+	uint64_t sequence_flushed;
+	struct run **runs; /* oldest first */
+	size_t run_count;
+	struct mask_table *masks; /* NULL: none */
+	uint64_t *generations;	  /* ascending */
+	size_t generation_count;
+};
+
+static void *allocate(size_t bytes)
+{
+	void *p = calloc(1, bytes ? bytes : 1);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
+void generation_release(struct generation *generation)
+{
+	buf_release(&generation->refs);
+	buf_release(&generation->stamps);
+	buf_release(&generation->masks);
+}
+
+/* --- runs ------------------------------------------------------------------ */
+
+static struct run *run_new(size_t ref_count, size_t stamp_count)
+{
+	struct run *run = allocate(sizeof(*run));
+
+	run->references = 1;
+	run->refs = allocate(ref_count * sizeof(*run->refs));
+	run->stamps = allocate(stamp_count * sizeof(*run->stamps));
+	return run;
+}
+
+static void run_unref(struct run *run)
+{
+	if (--run->references > 0)
+		return;
+	free(run->refs);
+	free(run->stamps);
+	free(run);
+}
+
+static int compare_stamps(const void *a, const void *b)
+{
+	const struct series_stamp *const *left = a, *const *right = b;
+
+	if ((*left)->series_id != (*right)->series_id)
+		return (*left)->series_id < (*right)->series_id ? -1 : 1;
+	return *left < *right ? -1 : 1; /* as they came */
+}
+
+/* By series, of each the last that came. */
+static size_t sort_stamps(const struct buf *buf, struct series_stamp *out)
+{
+	const struct series_stamp *stamps = (const struct series_stamp *)buf->data;
+	size_t count = buf->length / sizeof(*stamps), kept = 0;
+	const struct series_stamp **order = allocate(count * sizeof(*order));
+
+	for (size_t i = 0; i < count; i++)
+		order[i] = &stamps[i];
+	if (count)
+		qsort(order, count, sizeof(*order), compare_stamps);
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || order[i]->series_id != order[i + 1]->series_id)
+			out[kept++] = *order[i];
+	free(order);
+	return kept;
+}
+
+static struct run *run_of(const struct generation *generation, uint32_t index)
+{
+	size_t ref_count = generation->refs.length / sizeof(struct run_ref);
+	size_t stamp_count = generation->stamps.length / sizeof(struct series_stamp);
+	struct run *run = run_new(ref_count, stamp_count);
+
+	if (ref_count)
+		memcpy(run->refs, generation->refs.data, generation->refs.length);
+	run->ref_count = ref_count;
+	for (size_t i = 0; i < ref_count; i++)
+		run->refs[i].generation = index;
+	run->stamp_count = sort_stamps(&generation->stamps, run->stamps);
+	return run;
+}
+
+/* Stable: chunks of a series stay in order of acceptance. */
+static void merge_refs(struct run *out, const struct run *old, const struct run *new)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->ref_count || j < new->ref_count) {
+		bool take_old =
+			j == new->ref_count ||
+			(i < old->ref_count && old->refs[i].series_id <= new->refs[j].series_id);
+
+		out->refs[out->ref_count++] = take_old ? old->refs[i++] : new->refs[j++];
+	}
+}
+
+static void merge_stamps(struct run *out, const struct run *old, const struct run *new)
+{
+	size_t i = 0, j = 0;
+
+	while (i < old->stamp_count || j < new->stamp_count) {
+		bool take_old = j == new->stamp_count ||
+				(i < old->stamp_count &&
+				 old->stamps[i].series_id < new->stamps[j].series_id);
+
+		if (!take_old && i < old->stamp_count &&
+		    old->stamps[i].series_id == new->stamps[j].series_id)
+			i++; /* the newer one counts */
+		out->stamps[out->stamp_count++] = take_old ? old->stamps[i++] : new->stamps[j++];
+	}
+}
+
+static struct run *run_merge(const struct run *old, const struct run *new)
+{
+	struct run *run =
+		run_new(old->ref_count + new->ref_count, old->stamp_count + new->stamp_count);
+
+	merge_refs(run, old, new);
+	merge_stamps(run, old, new);
+	return run;
+}
+
+static size_t run_weight(const struct run *run)
+{
+	return run->ref_count + run->stamp_count;
+}
+
+/* First ref of a series at or above `series_id`. */
+static size_t run_find(const struct run *run, uint32_t series_id)
+{
+	size_t low = 0, high = run->ref_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (run->refs[middle].series_id < series_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static const struct series_stamp *run_find_stamp(const struct run *run, uint32_t series_id)
+{
+	size_t low = 0, high = run->stamp_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (run->stamps[middle].series_id < series_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < run->stamp_count && run->stamps[low].series_id == series_id ? &run->stamps[low]
+										 : NULL;
+}
+
+/* --- masks ----------------------------------------------------------------- */
+
+static int compare_masks(const void *a, const void *b)
+{
+	const struct shard_mask *left = a, *right = b;
+
+	if (left->series_id != right->series_id)
+		return left->series_id < right->series_id ? -1 : 1;
+	return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+static void masks_unref(struct mask_table *table)
+{
+	if (table && --table->references == 0)
+		free(table);
+}
+
+static struct mask_table *masks_add(struct mask_table *before, const struct buf *masks)
+{
+	size_t old_count = before ? before->count : 0;
+	size_t new_count = masks->length / sizeof(struct shard_mask);
+	struct mask_table *table;
+
+	if (new_count == 0) {
+		if (before)
+			before->references++;
+		return before;
+	}
+	table = allocate(sizeof(*table) + (old_count + new_count) * sizeof(*table->masks));
+	table->references = 1;
+	table->count = old_count + new_count;
+	if (old_count)
+		memcpy(table->masks, before->masks, old_count * sizeof(*table->masks));
+	memcpy(table->masks + old_count, masks->data, masks->length);
+	qsort(table->masks, table->count, sizeof(*table->masks), compare_masks);
+	return table;
+}
+
+/* --- versions --------------------------------------------------------------- */
+
+struct shard_version *version_new(struct shard *shard)
+{
+	struct shard_version *version = allocate(sizeof(*version));
+
+	version->references = 1;
+	version->shard = shard;
+	return version;
+}
+
+void version_ref(struct shard_version *version)
+{
+	version->references++;
+}
+
+void version_unref(struct shard_version *version)
+{
+	if (--version->references > 0)
+		return;
+	for (size_t i = 0; i < version->run_count; i++)
+		run_unref(version->runs[i]);
+	masks_unref(version->masks);
+	free(version->runs);
+	free(version->generations);
+	free(version);
+}
+
+struct shard *version_shard(const struct shard_version *version)
+{
+	return version->shard;
+}
+
+uint64_t version_sequence_flushed(const struct shard_version *version)
+{
+	return version->sequence_flushed;
+}
+
+/* Few runs, each at least twice as large as the next one. */
+static void merge_last_runs(struct shard_version *version)
+{
+	while (version->run_count > 1) {
+		struct run **last = &version->runs[version->run_count - 2];
+		struct run *merged;
+
+		if (run_weight(last[0]) > 2 * run_weight(last[1]))
+			return;
+		merged = run_merge(last[0], last[1]);
+		run_unref(last[0]);
+		run_unref(last[1]);
+		last[0] = merged;
+		version->run_count--;
+	}
+}
+
+struct shard_version *version_add(const struct shard_version *before, struct generation *generation)
+{
+	struct shard_version *version = version_new(before->shard);
+	size_t count = before->generation_count;
+
+	assert(count == 0 || before->generations[count - 1] < generation->number);
+	version->sequence_flushed = generation->sequence_flushed > before->sequence_flushed
+					    ? generation->sequence_flushed
+					    : before->sequence_flushed;
+	version->generations = allocate((count + 1) * sizeof(*version->generations));
+	if (count)
+		memcpy(version->generations, before->generations, count * sizeof(uint64_t));
+	version->generations[count] = generation->number;
+	version->generation_count = count + 1;
+	version->runs = allocate((before->run_count + 1) * sizeof(struct run *));
+	for (size_t i = 0; i < before->run_count; i++) {
+		version->runs[i] = before->runs[i];
+		version->runs[i]->references++;
+	}
+	version->runs[before->run_count] = run_of(generation, (uint32_t)count);
+	version->run_count = before->run_count + 1;
+	merge_last_runs(version);
+	version->masks = masks_add(before->masks, &generation->masks);
+	return version;
+}
+
+/* --- what shard.h lets one ask ----------------------------------------------- */
+
+uint64_t shard_version_generation(const struct shard_version *version)
+{
+	size_t count = version->generation_count;
+
+	return count ? version->generations[count - 1] : 0;
+}
+
+void chunk_refs_release(struct chunk_refs *refs)
+{
+	free(refs->items);
+	*refs = (struct chunk_refs){ 0 };
+}
+
+static void chunk_refs_add(struct chunk_refs *refs, const struct chunk_ref *ref)
+{
+	if (refs->count == refs->capacity) {
+		size_t capacity = refs->capacity ? 2 * refs->capacity : 8;
+		void *items = realloc(refs->items, capacity * sizeof(*refs->items));
+
+		if (!items)
+			log_out_of_memory(capacity * sizeof(*refs->items));
+		refs->items = items;
+		refs->capacity = capacity;
+	}
+	refs->items[refs->count++] = *ref;
+}
+
+static struct chunk_ref ref_public(const struct shard_version *version, const struct run_ref *ref)
+{
+	return (struct chunk_ref){
+		.generation = version->generations[ref->generation],
+		.sequence_max = ref->sequence_max,
+		.time_first_ns = ref->time_first_ns,
+		.time_last_ns = ref->time_last_ns,
+		.text_bytes = ref->text_bytes,
+		.series_id = ref->series_id,
+		.row_count = ref->row_count,
+		.bytes = ref->bytes,
+		.pack = ref->pack,
+		.offset = ref->offset,
+	};
+}
+
+void shard_version_chunks(const struct shard_version *version, uint32_t series_id,
+			  struct chunk_refs *refs)
+{
+	for (size_t r = 0; r < version->run_count; r++) {
+		const struct run *run = version->runs[r];
+		size_t i = run_find(run, series_id);
+
+		for (; i < run->ref_count && run->refs[i].series_id == series_id; i++) {
+			struct chunk_ref ref = ref_public(version, &run->refs[i]);
+
+			chunk_refs_add(refs, &ref);
+		}
+	}
+}
+
+void shard_version_masks(const struct shard_version *version, uint32_t series_id,
+			 const struct shard_mask **masks, size_t *count)
+{
+	size_t low = 0, high = version->masks ? version->masks->count : 0, end = high;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (version->masks->masks[middle].series_id < series_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (high = low; high < end && version->masks->masks[high].series_id == series_id;)
+		high++;
+	*masks = high > low ? &version->masks->masks[low] : NULL;
+	*count = high - low;
+}
+
+static bool ref_is_masked(const struct run_ref *ref, const struct shard_mask *masks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ref->sequence_max <= masks[i].sequence &&
+		    masks[i].time_first_ns <= ref->time_first_ns &&
+		    ref->time_last_ns <= masks[i].time_last_ns)
+			return true;
+	return false;
+}
+
+/* A place in each run; all stand at or above the series that comes next. */
+struct series_walk {
+	const struct shard_version *version;
+	size_t *places;
+};
+
+static struct series_walk walk_begin(const struct shard_version *version)
+{
+	return (struct series_walk){ version, allocate(version->run_count * sizeof(size_t)) };
+}
+
+/* END, or the next series and whether a chunk of it is not masked. */
+static int walk_next(struct series_walk *walk, uint32_t *series_id, bool *alive)
+{
+	const struct shard_version *version = walk->version;
+	const struct shard_mask *masks;
+	size_t mask_count;
+	bool any = false;
+
+	for (size_t r = 0; r < version->run_count; r++) {
+		const struct run *run = version->runs[r];
+		uint32_t id;
+
+		if (walk->places[r] == run->ref_count)
+			continue;
+		id = run->refs[walk->places[r]].series_id;
+		*series_id = any && *series_id < id ? *series_id : id;
+		any = true;
+	}
+	if (!any)
+		return END;
+	shard_version_masks(version, *series_id, &masks, &mask_count);
+	*alive = false;
+	for (size_t r = 0; r < version->run_count; r++) {
+		const struct run *run = version->runs[r];
+		size_t *i = &walk->places[r];
+
+		for (; *i < run->ref_count && run->refs[*i].series_id == *series_id; ++*i)
+			*alive = *alive || !ref_is_masked(&run->refs[*i], masks, mask_count);
+	}
+	return OK;
+}
+
+void shard_version_series(const struct shard_version *version, uint32_t **ids, size_t *count)
+{
+	struct series_walk walk = walk_begin(version);
+	struct buf out = { 0 };
+	uint32_t series_id;
+	bool alive;
+
+	while (walk_next(&walk, &series_id, &alive) == OK)
+		if (alive)
+			buf_append_u32(&out, series_id);
+	free(walk.places);
+	*count = out.length / sizeof(uint32_t);
+	*ids = (uint32_t *)out.data; /* ours to give: buf's memory is malloc's */
+}
+
+bool shard_version_is_empty(const struct shard_version *version)
+{
+	struct series_walk walk = walk_begin(version);
+	uint32_t series_id;
+	bool alive = false;
+
+	while (!alive && walk_next(&walk, &series_id, &alive) == OK)
+		;
+	free(walk.places);
+	return !alive;
+}
+
+bool shard_version_mtime(const struct shard_version *version, uint32_t series_id, int64_t *mtime_ns,
+			 int64_t *ctime_ns)
+{
+	for (size_t r = version->run_count; r-- > 0;) {
+		const struct series_stamp *stamp = run_find_stamp(version->runs[r], series_id);
+
+		if (!stamp)
+			continue;
+		*mtime_ns = stamp->mtime_ns;
+		*ctime_ns = stamp->ctime_ns;
+		return true;
+	}
+	return false;
+}
+
+void shard_version_totals(const struct shard_version *version, struct shard_totals *out)
+{
+	*out = (struct shard_totals){ .time_first_ns = INT64_MAX, .time_last_ns = INT64_MIN };
+	for (size_t r = 0; r < version->run_count; r++)
+		for (size_t i = 0; i < version->runs[r]->ref_count; i++) {
+			const struct run_ref *ref = &version->runs[r]->refs[i];
+
+			out->chunks++;
+			out->rows += ref->row_count;
+			out->bytes += ref->bytes;
+			if (ref->time_first_ns < out->time_first_ns)
+				out->time_first_ns = ref->time_first_ns;
+			if (ref->time_last_ns > out->time_last_ns)
+				out->time_last_ns = ref->time_last_ns;
+		}
+}

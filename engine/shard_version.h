@@ -1,0 +1,51 @@
+/*
+ * What a shard holds, in memory: runs of chunks sorted by series, oldest run first.
+ *
+ *	version -> [ run | run | run ]	each run: refs by series, stamps by series
+ *	        -> masks by series, generation numbers
+ *
+ * A flush adds a run; a run that is not much larger than what came after it is
+ * merged with that, so that a version has few runs and a chunk moves few
+ * times. Runs, mask tables and versions never change once made, and are
+ * counted: a new version shares what it can with the one before.
+ */
+#ifndef ENGINE_SHARD_VERSION_H
+#define ENGINE_SHARD_VERSION_H
+
+#include "engine/shard.h"
+#include "engine/shard_record.h"
+
+/* A chunk in memory; `generation` is the number's place in the version's list. */
+struct run_ref {
+	uint64_t sequence_max;
+	int64_t time_first_ns, time_last_ns;
+	uint32_t series_id, generation, pack, bytes;
+	uint32_t text_bytes;
+	uint16_t row_count;
+	uint16_t offset; /* a pack is closed before a chunk could begin beyond */
+};
+_Static_assert(sizeof(struct run_ref) == 48, "a million of them is 48 MB");
+
+/*
+ * What one generation brings, collected; zeroed = empty. The buffers hold
+ * arrays of the structs named beside them.
+ */
+struct generation {
+	uint64_t number, sequence_flushed;
+	struct buf refs;   /* run_ref: by series, then by acceptance; generation not set */
+	struct buf stamps; /* series_stamp: in any order, the last of a series counts */
+	struct buf masks;  /* shard_mask: in any order */
+};
+void generation_release(struct generation *generation);
+
+/* The empty version of a shard, with one reference. */
+struct shard_version *version_new(struct shard *shard);
+/* A version with one more generation, with one reference; takes nothing from `before`. */
+struct shard_version *version_add(const struct shard_version *before,
+				  struct generation *generation);
+void version_ref(struct shard_version *version);
+void version_unref(struct shard_version *version);
+struct shard *version_shard(const struct shard_version *version);
+uint64_t version_sequence_flushed(const struct shard_version *version);
+
+#endif
