@@ -52,6 +52,11 @@ int engine_close(struct engine *engine);
 int engine_sync(struct engine *engine);
 /* Move everything from memory into shards now; returns when it is there. */
 int engine_flush(struct engine *engine);
+/*
+ * Rewrite the shards below an object (a database, policy or group; 0 = all of them) into full
+ * chunks now, whatever their age; returns when it is done. ERR_NOT_FOUND: no such object.
+ */
+int engine_compact(struct engine *engine, uint32_t object_id);
 
 struct catalog *engine_catalog(struct engine *engine);
 /* The index of a database, alive as long as the engine. NULL: no such database. */
