@@ -18,6 +18,7 @@
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/base/when.h"
 
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define FILE_BYTES_MAX	   ((size_t)256 << 20)
@@ -44,6 +45,8 @@ struct store {
 	bool in_doubt;		     /* what failed may turn up when it is opened next */
 	uint64_t log_bytes;	     /* written since db was opened or flushed */
 	struct store *newer, *older; /* while it has a place in the list */
+	/* not protected by lock */
+	_Atomic int64_t told_ns; /* when its last error went to the log */
 };
 
 struct store_pool {
@@ -58,8 +61,19 @@ struct store_pool {
 	leveldb_writeoptions_t *write_sync;
 };
 
+/* A damaged store fails at every read: one line a second is enough to know it. */
+static void tell(struct store *store, const char *text)
+{
+	int64_t now = env_monotonic_ns(), told = store->told_ns;
+
+	if (told && now - told < NS_PER_SECOND)
+		return;
+	store->told_ns = now;
+	log_error("%s: %s", store->path, text);
+}
+
 /* LevelDB tells errors in words alone; frees them. */
-static int error_of(const char *path, char *text)
+static int error_of(struct store *store, char *text)
 {
 	int err = ERR_IO;
 
@@ -71,7 +85,7 @@ static int error_of(const char *path, char *text)
 		err = ERR_SPACE;
 	else if (strstr(text, "lock ") || strstr(text, "already held"))
 		err = ERR_BUSY;
-	log_error("%s: %s", path, text);
+	tell(store, text);
 	leveldb_free(text);
 	return err;
 }
@@ -232,17 +246,17 @@ static int look_at_name(void *arg, const char *name)
 	return OK;
 }
 
-static int path_exists(const char *path, bool *exists)
+static int path_exists(struct store *store, bool *exists)
 {
 	struct remains remains = { 0 };
-	int err = env_list(path, look_at_name, &remains);
+	int err = env_list(store->path, look_at_name, &remains);
 
 	*exists = remains.current;
 	if (err == ERR_NOT_FOUND)
 		return OK;
 	TRY(err);
 	if (!remains.current && remains.tables) {
-		log_error("%s: CURRENT is missing", path);
+		tell(store, "CURRENT is missing");
 		return ERR_CORRUPT;
 	}
 	return OK;
@@ -259,20 +273,20 @@ static int sync_parent(const char *path)
 	return err;
 }
 
-static int db_open(struct store_pool *pool, const char *path, bool create, leveldb_t **db)
+static int db_open(struct store *store, bool create, leveldb_t **db)
 {
 	char *error = NULL;
 	bool exists;
 
-	TRY(path_exists(path, &exists));
+	TRY(path_exists(store, &exists));
 	if (!exists && !create)
 		return ERR_NOT_FOUND;
 	if (!exists) {
-		TRY(env_mkdir(path));
-		TRY(sync_parent(path)); /* before CURRENT: where that is, this was done */
+		TRY(env_mkdir(store->path));
+		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
-	*db = leveldb_open(pool->options, path, &error);
-	return error_of(path, error);
+	*db = leveldb_open(store->pool->options, store->path, &error);
+	return error_of(store, error);
 }
 
 /* A place among the open ones: a free one, or that of the longest unused. */
@@ -300,7 +314,7 @@ static int open_locked(struct store *store, bool create)
 	store->state = STATE_CHANGING;
 	take_place(pool);
 	pthread_mutex_unlock(&pool->lock);
-	err = db_open(pool, store->path, create, &db);
+	err = db_open(store, create, &db);
 	pthread_mutex_lock(&pool->lock);
 	if (err == OK) {
 		store->db = db;
@@ -420,7 +434,7 @@ int store_exists(struct store *store, bool *exists)
 		wait_for_change(pool);
 	*exists = store->state == STATE_OPEN;
 	if (!*exists)
-		err = path_exists(store->path, exists);
+		err = path_exists(store, exists);
 	pthread_mutex_unlock(&pool->lock);
 	return err;
 }
@@ -524,7 +538,7 @@ int store_write(struct store *store, const struct store_batch *batch)
 		return ERR_IO;
 	}
 	leveldb_write(store->db, store->pool->write_sync, batch_of(batch), &error);
-	err = error_of(store->path, error);
+	err = error_of(store, error);
 	if (err == OK)
 		err = env_sync_dir(store->path); /* the log's own name */
 	write_done(store, err, batch_bytes(batch));
@@ -541,7 +555,7 @@ static int iterator_error(struct store *store, const leveldb_iterator_t *it)
 	char *error = NULL;
 
 	leveldb_iter_get_error(it, &error);
-	return error_of(store->path, error);
+	return error_of(store, error);
 }
 
 static struct slice iterator_key(const leveldb_iterator_t *it)
