@@ -14,7 +14,8 @@
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
-#define CHECKSUM_BYTES 4
+#define CHECKSUM_BYTES	4
+#define TIME_DIGITS_MAX 9 /* a second */
 
 enum { FLAG_SUMS = 1, FLAGS_KNOWN = FLAG_SUMS };
 enum { TIMES_EVEN = 0, TIMES_VECTORS = 1 };
@@ -146,8 +147,25 @@ static bool times_are_even(const int64_t *times_ns, size_t count)
 	return true;
 }
 
+/* Zeros that all distances end in: times of whole seconds need no nanoseconds. */
+static uint8_t times_digits(const int64_t *times_ns, size_t count, uint64_t *unit)
+{
+	uint8_t digits = TIME_DIGITS_MAX;
+
+	*unit = 1000000000;
+	for (size_t i = 1; i < count && digits; i++)
+		while (((uint64_t)times_ns[i] - (uint64_t)times_ns[0]) % *unit) {
+			*unit /= 10;
+			digits--;
+		}
+	return digits;
+}
+
 static void times_encode(struct buf *out, const int64_t *times_ns, size_t count)
 {
+	union value distances[CHUNK_ROWS_MAX];
+	uint64_t unit;
+
 	if (times_are_even(times_ns, count)) {
 		buf_append_byte(out, TIMES_EVEN);
 		buf_append_u64(out, (uint64_t)times_ns[0]);
@@ -156,7 +174,11 @@ static void times_encode(struct buf *out, const int64_t *times_ns, size_t count)
 		return;
 	}
 	buf_append_byte(out, TIMES_VECTORS);
-	vectors_encode(out, VALUE_INTEGER, (const union value *)times_ns, count);
+	buf_append_u64(out, (uint64_t)times_ns[0]);
+	buf_append_byte(out, (char)times_digits(times_ns, count, &unit));
+	for (size_t i = 0; i < count; i++)
+		distances[i].u = ((uint64_t)times_ns[i] - (uint64_t)times_ns[0]) / unit;
+	vectors_encode(out, VALUE_INTEGER, distances, count);
 }
 
 static void validity_encode(struct buf *out, const uint64_t *valid, size_t row_count)
@@ -389,6 +411,22 @@ static int times_fill(struct reader *in, int64_t *times_ns, size_t count)
 	return in->failed ? ERR_CORRUPT : OK;
 }
 
+static int times_grow(struct reader *in, int64_t *times_ns, size_t count, struct arena *arena)
+{
+	union value *distances = (union value *)times_ns;
+	uint64_t first = reader_u64(in), unit = 1;
+	uint8_t digits = reader_u8(in);
+
+	if (digits > TIME_DIGITS_MAX)
+		return ERR_CORRUPT;
+	TRY(vectors_decode(in, VALUE_INTEGER, distances, count, arena));
+	for (; digits; digits--)
+		unit *= 10;
+	for (size_t i = 0; i < count; i++)
+		distances[i].u = first + distances[i].u * unit;
+	return OK;
+}
+
 static int times_decode(struct slice payload, struct chunk_data *out)
 {
 	struct reader in = reader_of(payload);
@@ -402,8 +440,7 @@ static int times_decode(struct slice payload, struct chunk_data *out)
 	if (kind == TIMES_EVEN)
 		TRY(times_fill(&in, times_ns, out->row_count));
 	else
-		TRY(vectors_decode(&in, VALUE_INTEGER, (union value *)times_ns, out->row_count,
-				   &out->arena));
+		TRY(times_grow(&in, times_ns, out->row_count, &out->arena));
 	for (size_t i = 1; i < out->row_count; i++)
 		if (times_ns[i] <= times_ns[i - 1])
 			return ERR_CORRUPT;

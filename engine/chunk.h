@@ -6,7 +6,7 @@
  *... column = field_id: v | kind: 1 | bytes: v [sum: 4] [value_count: v] [summary]
  *
  *	times payload  = 0 | first: 8 | step: v			evenly spaced
- *		       | 1 | vectors
+ *		       | 1 | first: 8 | digits: 1 | vectors of (time - first) / 10^digits
  *	column payload = [vectors of the validity map] vectors of the values that are there
  *	vectors        = { length: v | vector (engine/codec) }	one for every VECTOR_ROWS
  *

@@ -4,19 +4,22 @@
  * Numbers go through three small stages, each chosen per vector and named by a
  * byte on disk:
  *
- *	transform   what a value is as a 64-bit integer: itself, or a decimal
- *	predict     what is left when the neighbours are known: nothing, delta, delta of delta
- *	pack        how the rest is laid out: one constant, or bits with exceptions (PFOR)
+ *	transform   what a value is as a 64-bit integer: itself, a decimal, a multiple of 2^-n
+ *	predict     what is left when the neighbours are known: nothing, delta, delta of delta,
+ *	            or the way off a line
+ *	pack        how the rest is laid out: one constant, bits with exceptions (PFOR), or a map
+ *	            of what is not zero and bits for these
  *
- *	vector = transform: 1 | argument: 1 | predict: 1 | pack: 1 | packed
- *	const  = value: zigzag varint
- *	bits   = base: zigzag varint | width: 1 | exceptions: varint
- *	         { gap: varint, high bits: varint } | count × width bits, little-endian
+ *	vector = transform, patched << 7: 1 | argument: 1 | predict: 1 | [patches] | pack: 1 |
+ *packed patches = count: varint { gap: varint, value: 8 } const  = value: zigzag varint bits   =
+ *base: zigzag varint | width: 1 | exceptions: varint { gap: varint, high bits: varint } | count ×
+ *width bits, little-endian sparse = map: a bit a word | bits (of the words that are not zero)
  *
- * The decimal transform stores llround(v × 10^p) and is taken only when dividing
- * back gives the same bits in every row: 10^p is exact up to 22 and the division
- * rounds once, so every literal of up to 15 digits passes (ALP, Afroozeh et al.
- * 2023, without its search). -0, NaN and infinities fail the test and go raw.
+ * The decimal transform stores llround(v × 10^p) where dividing back gives the same
+ * bits: 10^p is exact up to 22 and the division rounds once, so every literal of up
+ * to 15 digits passes (ALP, Afroozeh et al. 2023, without its search). What fails the
+ * test (-0, NaN, infinities, the odd one of 17 digits) is patched in afterwards, up to
+ * a sixteenth of a vector; with more of them another transform is taken.
  * Arithmetic is modulo 2^64 throughout.
  *
  * Strings: a dictionary when at most half of them differ, else their lengths;
@@ -44,11 +47,22 @@ int vector_decode(enum value_type type, struct slice bytes, size_t count, union 
 
 /* --- the stages, for each other ------------------------------------------- */
 
-/* Integers of a vector; `transform` and `argument` go into the header. Borrow nothing. */
+/* Rows that a transform could not hold; their words say nothing. */
+#define PATCHES_MAX (1024 / 16)
+struct patches {
+	size_t count;
+	uint16_t rows[PATCHES_MAX];
+};
+
+/*
+ * Integers of a vector; `transform` and `argument` go into the header. Borrow
+ * nothing. False: it cannot hold these values. Decoding is in place.
+ */
 struct transform {
 	const char *name;
-	bool (*encode)(const union value *values, size_t count, uint64_t *out, uint8_t *argument);
-	int (*decode)(uint64_t *words, size_t count, uint8_t argument, union value *out);
+	bool (*encode)(const union value *values, size_t count, uint64_t *out, uint8_t *argument,
+		       struct patches *patches);
+	int (*decode)(union value *values, size_t count, uint8_t argument);
 };
 extern const struct transform transforms[];
 extern const uint8_t transform_count;

@@ -1,17 +1,24 @@
 /*
- * The third stage: words into bits.
+ * The third stage: words into bits, all of them or those that are not zero.
  *
  * All words are taken relative to a base (the smallest, as signed numbers) and
  * cut to `width` bits; what does not fit keeps its high bits in a list of
  * exceptions. The width is the one that makes the whole smallest, from one
  * histogram of bit lengths. A predicted vector's first word is nearly always an
  * exception; it costs a few bytes once.
+ *
+ * Where a few words lie far below the others (a counter that starts again), such a
+ * base would make all the others long: they are folded instead (0, -1, 1, -2, ..).
+ *
+ * Where many words are zero, a map tells which are not, and only these are
+ * laid out, the zero taken out of their range (1, 2, .. become 0, 1, ..): a walk of
+ * steps -1, 0, 1 costs a bit a word and one more where it moved, which is its entropy.
  */
 #include "engine/base/bytes.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
-enum { PACK_CONST = 0, PACK_BITS = 1, PACK_COUNT };
+enum { PACK_CONST = 0, PACK_BITS = 1, PACK_SPARSE = 2 };
 
 struct layout {
 	int64_t base;
@@ -19,45 +26,70 @@ struct layout {
 	size_t exceptions;
 	size_t bytes; /* estimate of the whole */
 	bool constant;
+	bool folded; /* zigzag in place of a base */
 };
+
+enum { WIDTH_FOLDED = 0x80 };
 
 static unsigned bit_length(uint64_t word)
 {
 	return word ? 64 - (unsigned)__builtin_clzll(word) : 0;
 }
 
-static void histogram_of(const uint64_t *words, size_t count, int64_t base, size_t histogram[65])
+static uint64_t word_of(const struct layout *layout, uint64_t word)
 {
-	memset(histogram, 0, 65 * sizeof(*histogram));
-	for (size_t i = 0; i < count; i++)
-		histogram[bit_length(words[i] - (uint64_t)base)]++;
+	return layout->folded ? zigzag((int64_t)word) : word - (uint64_t)layout->base;
+}
+
+/* Two in turn: adding to one and the same count waits for the addition before. */
+static void histogram_of(const uint64_t *words, size_t count, const struct layout *layout,
+			 size_t histogram[65])
+{
+	uint32_t even[65] = { 0 }, odd[65] = { 0 };
+	size_t i = 0;
+
+	for (; i + 2 <= count; i += 2) {
+		even[bit_length(word_of(layout, words[i]))]++;
+		odd[bit_length(word_of(layout, words[i + 1]))]++;
+	}
+	if (i < count)
+		even[bit_length(word_of(layout, words[i]))]++;
+	for (i = 0; i < 65; i++)
+		histogram[i] = even[i] + odd[i];
 }
 
 /* An exception costs its gap (about a byte and a half) and its high bits as a varint. */
 static void choose_width(const size_t histogram[65], size_t count, struct layout *layout)
 {
-	size_t above = 0;
+	size_t above = 0, above_bits = 0; /* words longer than width, and by how many bits in all */
 
 	layout->bytes = SIZE_MAX;
 	for (unsigned width = 65; width-- > 0;) {
-		size_t bytes = (count * width + 7) / 8, cost = 0;
+		size_t bytes = (count * width + 7) / 8 + 2 * above + (above_bits + 3 * above) / 7;
 
-		for (unsigned bits = width + 1; bits <= 64; bits++)
-			cost += histogram[bits] * (2 + (bits - width + 6) / 7);
-		if (bytes + cost < layout->bytes) {
-			layout->bytes = bytes + cost;
+		if (bytes < layout->bytes) {
+			layout->bytes = bytes;
 			layout->width = width;
 			layout->exceptions = above;
 		}
 		above += histogram[width];
-		if (cost > layout->bytes)
-			break;
+		above_bits += above;
 	}
+}
+
+static struct layout folded_layout(const uint64_t *words, size_t count)
+{
+	struct layout layout = { .folded = true };
+	size_t histogram[65];
+
+	histogram_of(words, count, &layout, histogram);
+	choose_width(histogram, count, &layout);
+	return layout;
 }
 
 static struct layout layout_of(const uint64_t *words, size_t count)
 {
-	struct layout layout = { .base = (int64_t)words[count - 1], .constant = true };
+	struct layout layout = { .base = (int64_t)words[count - 1], .constant = true }, folded;
 	size_t histogram[65];
 
 	/* The first word stands apart: a delta's is the value itself. It may lie below the base. */
@@ -70,33 +102,94 @@ static struct layout layout_of(const uint64_t *words, size_t count)
 		layout.bytes = 0; /* nothing is smaller */
 		return layout;
 	}
-	histogram_of(words, count, layout.base, histogram);
+	histogram_of(words, count, &layout, histogram);
 	choose_width(histogram, count, &layout);
-	return layout;
+	if (layout.base >= 0)
+		return layout;
+	folded = folded_layout(words, count);
+	return folded.bytes < layout.bytes ? folded : layout;
+}
+
+static size_t map_bytes(size_t count)
+{
+	return (count + 7) / 8;
+}
+
+/* Below this share of zeros the map cannot pay. */
+static bool may_be_sparse(const uint64_t *words, size_t count)
+{
+	size_t zeros = 0;
+
+	for (size_t i = 0; i < count; i++)
+		zeros += words[i] == 0;
+	return zeros > count / 8 + 2;
+}
+
+/* The words that are not zero; `rest` has room for one more than there are. */
+static size_t take_rest(const uint64_t *words, size_t count, uint64_t *rest)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		rest[found] = words[i] - ((int64_t)words[i] > 0);
+		found += words[i] != 0;
+	}
+	return found;
+}
+
+/* The layout of the rest with the map's bytes added; rest_count 0: all in `layout` is better. */
+static struct layout sparse_layout(const uint64_t *words, size_t count, const struct layout *layout,
+				   uint64_t *rest, size_t *rest_count)
+{
+	struct layout sparse = { .bytes = SIZE_MAX };
+
+	*rest_count = 0;
+	if (layout->constant || !may_be_sparse(words, count))
+		return sparse;
+	*rest_count = take_rest(words, count, rest);
+	sparse = layout_of(rest, *rest_count);
+	sparse.bytes += map_bytes(count);
+	if (sparse.bytes >= layout->bytes)
+		*rest_count = 0;
+	return sparse;
 }
 
 size_t pack_measure(const uint64_t *words, size_t count)
 {
-	return layout_of(words, count).bytes;
+	uint64_t rest[VECTOR_ROWS + 1];
+	size_t rest_count;
+	struct layout layout = layout_of(words, count);
+	struct layout sparse = sparse_layout(words, count, &layout, rest, &rest_count);
+
+	return rest_count ? sparse.bytes : layout.bytes;
 }
 
-static void put_bits(const uint64_t *words, size_t count, const struct layout *layout,
-		     struct buf *out)
+static uint64_t mask_of(unsigned width)
 {
-	size_t bytes = (count * layout->width + 7) / 8;
-	char *room = buf_reserve(out, bytes + 16);
-	uint64_t mask = layout->width == 64 ? UINT64_MAX : (UINT64_C(1) << layout->width) - 1;
+	return width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+}
 
-	memset(room, 0, bytes + 16);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t word = (words[i] - (uint64_t)layout->base) & mask;
-		size_t bit = i * layout->width;
-		char *p = room + bit / 8;
+static void put_bits(const uint64_t *words, size_t count, unsigned width, struct buf *out)
+{
+	size_t bytes = (count * width + 7) / 8;
+	char *p = buf_reserve(out, bytes + 8);
+	uint64_t filled = 0, mask = mask_of(width);
+	unsigned used = 0;
 
-		store64(p, load64(p) | word << bit % 8);
-		if (bit % 8 + layout->width > 64)
-			p[8] = (char)(word >> (64 - bit % 8));
+	for (size_t i = 0; width && i < count; i++) {
+		uint64_t word = words[i] & mask;
+
+		filled |= word << used;
+		used += width;
+		if (used < 64)
+			continue;
+		store64(p, filled);
+		p += 8;
+		used -= 64;
+		filled = used ? word >> (width - used) : 0;
 	}
+	if (used)
+		store64(p, filled);
 	out->length += bytes;
 }
 
@@ -106,8 +199,8 @@ static void put_exceptions(const uint64_t *words, size_t count, const struct lay
 	size_t last = 0;
 
 	buf_append_varint(out, layout->exceptions);
-	for (size_t i = 0; layout->width < 64 && i < count; i++) {
-		uint64_t high = (words[i] - (uint64_t)layout->base) >> layout->width;
+	for (size_t i = 0; layout->exceptions && i < count; i++) {
+		uint64_t high = words[i] >> layout->width;
 
 		if (high == 0)
 			continue;
@@ -117,46 +210,96 @@ static void put_exceptions(const uint64_t *words, size_t count, const struct lay
 	}
 }
 
-void pack_encode(const uint64_t *words, size_t count, struct buf *out)
+static void put_packed(const uint64_t *words, size_t count, const struct layout *layout,
+		       struct buf *out)
 {
-	struct layout layout = layout_of(words, count);
+	uint64_t shifted[VECTOR_ROWS];
 
-	buf_append_byte(out, layout.constant ? PACK_CONST : PACK_BITS);
-	buf_append_varint(out, zigzag(layout.constant ? (int64_t)words[0] : layout.base));
-	if (layout.constant)
-		return;
-	buf_append_byte(out, (char)layout.width);
-	put_exceptions(words, count, &layout, out);
-	put_bits(words, count, &layout, out);
+	for (size_t i = 0; i < count; i++)
+		shifted[i] = word_of(layout, words[i]);
+	buf_append_byte(out, (char)(layout->width | (layout->folded ? WIDTH_FOLDED : 0)));
+	if (!layout->folded)
+		buf_append_varint(out, zigzag(layout->base));
+	put_exceptions(shifted, count, layout, out);
+	put_bits(shifted, count, layout->width, out);
 }
 
-static void get_bits(const char *bytes, size_t length, size_t count, unsigned width,
+static void put_map(const uint64_t *words, size_t count, struct buf *out)
+{
+	char *map = buf_reserve(out, map_bytes(count));
+
+	memset(map, 0, map_bytes(count));
+	for (size_t i = 0; i < count; i++)
+		map[i / 8] |= (char)((unsigned)(words[i] != 0) << i % 8);
+	out->length += map_bytes(count);
+}
+
+void pack_encode(const uint64_t *words, size_t count, struct buf *out)
+{
+	uint64_t rest[VECTOR_ROWS + 1];
+	size_t rest_count;
+	struct layout layout = layout_of(words, count);
+	struct layout sparse = sparse_layout(words, count, &layout, rest, &rest_count);
+
+	if (layout.constant) {
+		buf_append_byte(out, PACK_CONST);
+		buf_append_varint(out, zigzag((int64_t)words[0]));
+	} else if (rest_count) {
+		buf_append_byte(out, PACK_SPARSE);
+		put_map(words, count, out);
+		put_packed(rest, rest_count, &sparse, out);
+	} else {
+		buf_append_byte(out, PACK_BITS);
+		put_packed(words, count, &layout, out);
+	}
+}
+
+/* One word may lie over nine bytes. */
+static uint64_t get_word(const char *p, unsigned shift, unsigned width)
+{
+	uint64_t word = load64(p) >> shift;
+
+	if (shift + width > 64)
+		word |= (uint64_t)(unsigned char)p[8] << (64 - shift);
+	return word & mask_of(width);
+}
+
+/* Words that cannot be loaded whole any more, from a copy with zeros behind it. */
+static void get_last_bits(const char *bytes, size_t length, size_t i, size_t count, unsigned width,
+			  uint64_t base, uint64_t *words)
+{
+	size_t from = i * width / 8;
+	char copy[96] = { 0 };
+
+	memcpy(copy, bytes + from, length - from);
+	for (; i < count; i++) {
+		size_t bit = i * width - from * 8;
+
+		words[i] = get_word(copy + bit / 8, bit % 8, width) + base;
+	}
+}
+
+/* Words may be loaded whole while nine bytes are left; up to 56 bits lie within eight. */
+static void get_bits(const char *bytes, size_t length, size_t count, unsigned width, uint64_t base,
 		     uint64_t *words)
 {
-	uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
-	size_t i = 0;
+	size_t whole = width && length >= 9 ? (length - 9) * 8 / width + 1 : 0;
+	uint64_t mask = mask_of(width);
+	size_t bit = 0, i = 0;
 
-	/* Whole words may be loaded while nine bytes are left. */
-	for (; i < count && i * width / 8 + 9 <= length; i++) {
-		size_t bit = i * width;
-		const char *p = bytes + bit / 8;
-		uint64_t word = load64(p) >> bit % 8;
-
-		if (bit % 8 + width > 64)
-			word |= (uint64_t)(unsigned char)p[8] << (64 - bit % 8);
-		words[i] = word & mask;
-	}
-	for (; i < count; i++) {
-		char tail[16] = { 0 };
-		size_t bit = i * width, from = bit / 8;
-
-		if (from < length)
-			memcpy(tail, bytes + from, length - from < 9 ? length - from : 9);
-		uint64_t word = load64(tail) >> bit % 8;
-		if (bit % 8 + width > 64)
-			word |= (uint64_t)(unsigned char)tail[8] << (64 - bit % 8);
-		words[i] = word & mask;
-	}
+	if (whole > count)
+		whole = count;
+	if (width == 0)
+		for (; i < count; i++)
+			words[i] = base;
+	else if (width <= 56)
+		for (; i < whole; i++, bit += width)
+			words[i] = (load64(bytes + bit / 8) >> bit % 8 & mask) + base;
+	else
+		for (; i < whole; i++, bit += width)
+			words[i] = get_word(bytes + bit / 8, bit % 8, width) + base;
+	if (i < count)
+		get_last_bits(bytes, length, i, count, width, base, words);
 }
 
 struct exception {
@@ -182,10 +325,11 @@ static int get_exceptions(struct reader *reader, size_t count, unsigned width,
 	return reader->failed ? ERR_CORRUPT : OK;
 }
 
-static int get_packed(struct reader *reader, size_t count, int64_t base, uint64_t *words)
+static int get_packed(struct reader *reader, size_t count, uint64_t *words)
 {
 	struct exception exceptions[VECTOR_ROWS];
-	unsigned width = reader_u8(reader);
+	unsigned head = reader_u8(reader), width = head & ~WIDTH_FOLDED;
+	uint64_t base = head & WIDTH_FOLDED ? 0 : (uint64_t)unzigzag(reader_varint(reader));
 	size_t found;
 
 	if (width > 64)
@@ -194,24 +338,66 @@ static int get_packed(struct reader *reader, size_t count, int64_t base, uint64_
 	struct slice bits = reader_take(reader, (count * width + 7) / 8);
 	if (reader->failed)
 		return ERR_CORRUPT;
-	get_bits(bits.data, bits.length, count, width, words);
+	get_bits(bits.data, bits.length, count, width, base, words);
+	/* Adding, not joining: the base is in already. */
 	for (size_t i = 0; i < found; i++)
-		words[exceptions[i].row] |= exceptions[i].high << width;
+		words[exceptions[i].row] += exceptions[i].high << width;
+	for (size_t i = 0; head & WIDTH_FOLDED && i < count; i++)
+		words[i] = (uint64_t)unzigzag(words[i]);
+	return OK;
+}
+
+static int get_const(struct reader *reader, size_t count, uint64_t *words)
+{
+	uint64_t word = (uint64_t)unzigzag(reader_varint(reader));
+
 	for (size_t i = 0; i < count; i++)
-		words[i] += (uint64_t)base;
+		words[i] = word;
+	return reader->failed ? ERR_CORRUPT : OK;
+}
+
+/* Sixty-four words at a time: zeros, then a word for each bit that is set. */
+static void spread(const char *map, size_t count, const uint64_t *rest, uint64_t *words)
+{
+	memset(words, 0, count * sizeof(*words));
+	for (size_t from = 0; from < count; from += 64, words += 64) {
+		size_t bytes = map_bytes(count - from) < 8 ? map_bytes(count - from) : 8;
+		uint64_t bits = 0;
+
+		memcpy(&bits, map + from / 8, bytes);
+		for (; bits; bits &= bits - 1)
+			words[__builtin_ctzll(bits)] = *rest++;
+	}
+}
+
+static int get_sparse(struct reader *reader, size_t count, uint64_t *words)
+{
+	struct slice map = reader_take(reader, map_bytes(count));
+	uint64_t rest[VECTOR_ROWS];
+	size_t rest_count = 0;
+
+	for (size_t i = 0; i < map.length; i++)
+		rest_count += (size_t)__builtin_popcount((uint8_t)map.data[i]);
+	if (reader->failed || rest_count > count ||
+	    (count % 8 && (uint8_t)map.data[count / 8] >> count % 8))
+		return ERR_CORRUPT;
+	TRY(get_packed(reader, rest_count, rest));
+	for (size_t i = 0; i < rest_count; i++)
+		rest[i] += (int64_t)rest[i] >= 0;
+	spread(map.data, count, rest, words);
 	return OK;
 }
 
 int pack_decode(struct reader *reader, size_t count, uint64_t *words)
 {
 	uint8_t pack = reader_u8(reader);
-	int64_t base = unzigzag(reader_varint(reader));
 
-	if (reader->failed || pack >= PACK_COUNT || count == 0 || count > VECTOR_ROWS)
+	if (reader->failed || count == 0 || count > VECTOR_ROWS)
 		return ERR_CORRUPT;
-	if (pack == PACK_BITS)
-		return get_packed(reader, count, base, words);
-	for (size_t i = 0; i < count; i++)
-		words[i] = (uint64_t)base;
-	return OK;
+	switch (pack) {
+	case PACK_CONST: return get_const(reader, count, words);
+	case PACK_BITS: return get_packed(reader, count, words);
+	case PACK_SPARSE: return get_sparse(reader, count, words);
+	}
+	return ERR_CORRUPT;
 }

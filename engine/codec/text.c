@@ -12,6 +12,9 @@ enum { TEXT_PLAIN = 0, TEXT_DICTIONARY = 1 };
 #define TEXT_BYTES_MAX                                                                             \
 	(UINT64_C(1) << 31) /* of one vector, decoded; bounds what a bad length can ask for */
 
+/* No snappy stream grows more than this many times. */
+#define SNAPPY_RATIO_MAX 64
+
 static struct slice text_at(const void *owner, uint32_t row)
 {
 	return text_slice(((const union value *)owner)[row].s);
@@ -122,7 +125,7 @@ static int read_texts(struct reader *reader, size_t stored, const struct text **
 	size_t length;
 	if (reader->failed ||
 	    snappy_uncompressed_length(compressed.data, compressed.length, &length) != SNAPPY_OK ||
-	    length != total)
+	    length != total || length / SNAPPY_RATIO_MAX > compressed.length)
 		return ERR_CORRUPT;
 	char *bytes = malloc(length + 1);
 	if (!bytes)
