@@ -69,45 +69,80 @@ static void run_unref(struct run *run)
 	free(run);
 }
 
+/* A stamp and its place in the order of arrival. */
+struct placed_stamp {
+	struct series_stamp stamp;
+	size_t place;
+};
+
 static int compare_stamps(const void *a, const void *b)
 {
-	const struct series_stamp *const *left = a, *const *right = b;
+	const struct placed_stamp *left = a, *right = b;
 
-	if ((*left)->series_id != (*right)->series_id)
-		return (*left)->series_id < (*right)->series_id ? -1 : 1;
-	return *left < *right ? -1 : 1; /* as they came */
+	if (left->stamp.series_id != right->stamp.series_id)
+		return left->stamp.series_id < right->stamp.series_id ? -1 : 1;
+	return left->place < right->place ? -1 : 1;
 }
 
-/* By series, of each the last that came. */
-static size_t sort_stamps(const struct buf *buf, struct series_stamp *out)
+static void order_stamps(struct series_stamp *stamps, size_t count)
 {
-	const struct series_stamp *stamps = (const struct series_stamp *)buf->data;
-	size_t count = buf->length / sizeof(*stamps), kept = 0;
-	const struct series_stamp **order = allocate(count * sizeof(*order));
+	struct placed_stamp *placed = allocate(count * sizeof(*placed));
 
 	for (size_t i = 0; i < count; i++)
-		order[i] = &stamps[i];
-	if (count)
-		qsort(order, count, sizeof(*order), compare_stamps);
+		placed[i] = (struct placed_stamp){ stamps[i], i };
+	qsort(placed, count, sizeof(*placed), compare_stamps);
 	for (size_t i = 0; i < count; i++)
-		if (i + 1 == count || order[i]->series_id != order[i + 1]->series_id)
-			out[kept++] = *order[i];
-	free(order);
+		stamps[i] = placed[i].stamp;
+	free(placed);
+}
+
+static bool stamps_ascend(const struct series_stamp *stamps, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (stamps[i].series_id < stamps[i - 1].series_id)
+			return false;
+	return true;
+}
+
+/* By series, of each the last that came. Those of chunks are in order; some by hand may not be. */
+static size_t sort_stamps(struct buf *buf)
+{
+	struct series_stamp *stamps = (struct series_stamp *)buf->data;
+	size_t count = buf->length / sizeof(*stamps), kept = 0;
+
+	if (!stamps_ascend(stamps, count))
+		order_stamps(stamps, count);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && stamps[kept - 1].series_id == stamps[i].series_id)
+			kept--;
+		stamps[kept++] = stamps[i];
+	}
+	buf->length = kept * sizeof(*stamps);
 	return kept;
 }
 
-static struct run *run_of(const struct generation *generation, uint32_t index)
+/* The buffer's memory becomes the array: a million chunks are not copied once more. */
+static void *take_array(struct buf *buf)
 {
-	size_t ref_count = generation->refs.length / sizeof(struct run_ref);
-	size_t stamp_count = generation->stamps.length / sizeof(struct series_stamp);
-	struct run *run = run_new(ref_count, stamp_count);
+	void *array = buf->length ? realloc(buf->data, buf->length) : NULL;
 
-	if (ref_count)
-		memcpy(run->refs, generation->refs.data, generation->refs.length);
-	run->ref_count = ref_count;
-	for (size_t i = 0; i < ref_count; i++)
+	if (!array)
+		array = buf->data; /* nothing in it, or it stays as large as it is */
+	*buf = (struct buf){ 0 };
+	return array;
+}
+
+static struct run *run_of(struct generation *generation, uint32_t index)
+{
+	struct run *run = allocate(sizeof(*run));
+
+	run->references = 1;
+	run->ref_count = generation->refs.length / sizeof(struct run_ref);
+	run->stamp_count = sort_stamps(&generation->stamps);
+	run->refs = take_array(&generation->refs);
+	run->stamps = take_array(&generation->stamps);
+	for (size_t i = 0; i < run->ref_count; i++)
 		run->refs[i].generation = index;
-	run->stamp_count = sort_stamps(&generation->stamps, run->stamps);
 	return run;
 }
 

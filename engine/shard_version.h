@@ -40,7 +40,7 @@ void generation_release(struct generation *generation);
 
 /* The empty version of a shard, with one reference. */
 struct shard_version *version_new(struct shard *shard);
-/* A version with one more generation, with one reference; takes nothing from `before`. */
+/* A version with one more generation, with one reference; empties the generation's buffers. */
 struct shard_version *version_add(const struct shard_version *before,
 				  struct generation *generation);
 void version_ref(struct shard_version *version);

@@ -478,13 +478,28 @@ static size_t batch_bytes(const struct store_batch *batch)
 	return bytes;
 }
 
-/* Would LevelDB find room to open? While not, the handle that reads is worth more. */
+/* What is in LevelDB's memory and its log and not yet in a table. */
+static uint64_t unflushed_bytes(leveldb_t *db)
+{
+	char *text = leveldb_property_value(db, "leveldb.approximate-memory-usage");
+	uint64_t bytes = text ? strtoull(text, NULL, 10) : 0;
+
+	leveldb_free(text);
+	return bytes;
+}
+
+/*
+ * Would LevelDB find room to open? While not, the handle that reads is worth more. It
+ * writes what is in its logs into a table; moving it there before may have failed
+ * for want of room, without a word.
+ */
 static int room_to_open(const struct store *store)
 {
+	uint64_t bytes = unflushed_bytes(store->db);
 	struct env_disk disk;
 
 	TRY(env_disk(store->path, &disk));
-	return disk.bytes_available < 2 * store->log_bytes + OPEN_BYTES_SPARE ? ERR_SPACE : OK;
+	return disk.bytes_available < bytes + bytes / 4 + OPEN_BYTES_SPARE ? ERR_SPACE : OK;
 }
 
 int store_settle(struct store *store, bool *reopened)
