@@ -15,6 +15,10 @@
 
 #define BLOCK_BYTES 512u
 
+#define FOR_EVER_SECONDS  1e6
+#define FIXED_SECONDS	  1.0
+#define DIRECTORY_SECONDS 0.1 /* points make groups, statements drop what they name */
+
 void attr_set_time(struct timespec *out, int64_t time_ns)
 {
 	out->tv_sec = (time_t)floor_div(time_ns, NS_PER_SECOND);
@@ -44,15 +48,20 @@ void attr_fill(struct stat *out, enum kind kind, const struct attrs *attrs, uint
 	attr_set_time(&out->st_ctim, attrs->ctime_ns);
 }
 
-double attr_timeout(const struct node *node)
+double attr_timeout(struct mount *mount, const struct node *node)
 {
 	enum kind kind = node->place.kind;
 
+	if (kind == KIND_ANSWER)
+		return answer_is_settled(mount, node) ? FOR_EVER_SECONDS : 0;
+	if (kind == KIND_FROZEN_FILE)
+		return frozen_is_measured(node) ? FOR_EVER_SECONDS : 0;
 	if (tree_type(kind) == S_IFDIR)
-		return 0.1; /* points make groups, statements drop what they name */
-	if (tree_mode(kind) == MODE_OWN || tree_mode(kind) == MODE_SCRATCH || tree_is_series(kind))
+		return DIRECTORY_SECONDS;
+	if (tree_mode(kind) == MODE_OWN || tree_mode(kind) == MODE_SCRATCH ||
+	    tree_is_series(kind) || kind == KIND_ERRORS || kind == KIND_SERVICE_ERRORS)
 		return 0;
-	return kind == KIND_ERRORS || kind == KIND_SERVICE_ERRORS || kind == KIND_ANSWER ? 0 : 1;
+	return FIXED_SECONDS;
 }
 
 static int stat_object(struct mount *mount, struct node *node, struct stat *out)
@@ -203,7 +212,7 @@ void attr_reply_series(fuse_req_t req, struct mount *mount, struct node *node, i
 	if (err < 0)
 		reply_err(req, err);
 	else
-		fuse_reply_attr(req, &stat, attr_timeout(node));
+		fuse_reply_attr(req, &stat, attr_timeout(mount, node));
 }
 
 void attr_get(fuse_req_t req, struct mount *mount, struct node *node)
@@ -211,6 +220,11 @@ void attr_get(fuse_req_t req, struct mount *mount, struct node *node)
 	struct stat stat;
 	int err = attr_stat(mount, node, &stat);
 
+	if (err == END && node->place.kind == KIND_FROZEN_FILE) {
+		err = frozen_measure(mount, node);
+		if (err == OK)
+			err = attr_stat(mount, node, &stat);
+	}
 	if (err == END && node->place.kind == KIND_ANSWER)
 		answer_wait_attr(req, mount, node);
 	else if (err == END)
@@ -218,7 +232,7 @@ void attr_get(fuse_req_t req, struct mount *mount, struct node *node)
 	else if (err < 0)
 		reply_err(req, err);
 	else
-		fuse_reply_attr(req, &stat, attr_timeout(node));
+		fuse_reply_attr(req, &stat, attr_timeout(mount, node));
 }
 
 /* A series lookup never waits: what it finds has no grown text under cached pages. */
@@ -227,7 +241,7 @@ static int stat_entry(struct mount *mount, struct node *node, struct fuse_entry_
 	int err;
 
 	*entry = (struct fuse_entry_param){ .ino = node->id };
-	entry->attr_timeout = attr_timeout(node);
+	entry->attr_timeout = attr_timeout(mount, node);
 	err = attr_stat(mount, node, &entry->attr);
 	return err == END ? OK : err;
 }

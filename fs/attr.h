@@ -10,7 +10,7 @@
  */
 int attr_stat(struct mount *mount, struct node *node, struct stat *out);
 /* How long the kernel may believe it, in seconds. */
-double attr_timeout(const struct node *node);
+double attr_timeout(struct mount *mount, const struct node *node);
 /* From the attributes that the catalog keeps. */
 void attr_fill(struct stat *out, enum kind kind, const struct attrs *attrs, uint64_t size);
 void attr_set_time(struct timespec *out, int64_t time_ns);

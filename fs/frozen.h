@@ -1,6 +1,36 @@
+/*
+ * mydb/.snapshot/NAME: a database as it was at one instant, read-only.
+ *
+ * mkdir takes a snapshot of the engine and a copy of the names; the text of a
+ * series is made when it is first asked for its size, out of that snapshot, and
+ * kept as long as the kernel knows the file.
+ */
 #ifndef FS_FROZEN_H
 #define FS_FROZEN_H
-#include "fs/mount.h"
+
+#include "fs/handle.h"
+
+struct frozen_table;
+
+struct frozen_table *frozen_table_new(void);
+/* Before the engine closes. */
+void frozen_table_free(struct frozen_table *table);
+
+/* In KIND_SNAPSHOTS or KIND_FROZEN_DIR. ERR_NOT_FOUND. */
 int frozen_find(struct mount *mount, const struct place *dir, struct slice name, struct place *out);
+/* The node of a place that frozen_find() gave, one more lookup. ERR_NOT_FOUND. */
+int frozen_lookup(struct mount *mount, const struct place *place, struct node **out);
+int frozen_list(struct mount *mount, const struct place *dir,
+		void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
+int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struct node **out);
+/* Only a whole snapshot; what is open stays readable. */
+int frozen_rmdir(struct mount *mount, const struct place *place);
+/* END: the size of a series is not known before frozen_measure(), which may take long. */
 int frozen_stat(struct mount *mount, struct node *node, struct stat *out);
+int frozen_measure(struct mount *mount, struct node *node);
+bool frozen_is_measured(const struct node *node);
+int frozen_readlink(struct mount *mount, struct node *node, struct buf *out);
+int frozen_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
+		struct handle **out);
+
 #endif

@@ -28,8 +28,9 @@ struct handle {
 	struct mount *mount;
 	struct node *node;
 	int flags;
-	bool write_refused;	 /* after a truncation that was refused */
-	uint64_t bytes_accepted; /* by its writes */
+	bool write_refused;		/* after a truncation that was refused */
+	uint64_t bytes_accepted;	/* by its writes */
+	struct handle *next, *previous; /* of all that are open; protected by handle.c's lock */
 };
 
 /*
@@ -57,6 +58,8 @@ void *handle_new(size_t bytes, const struct handle_ops *ops, struct mount *mount
 		 int flags);
 /* Let go of the node and free it. */
 void handle_free(struct handle *handle);
+/* At the end: release what the kernel did not close. */
+void handle_release_all(void);
 
 /* Answers, with the errno of `err`. */
 void reply_err(fuse_req_t req, int err);

@@ -302,6 +302,27 @@ void node_let_go(struct node_table *table, struct node *node)
 		free_node(dead);
 }
 
+void node_count_in_pool(struct node_table *table, uint64_t id, int change)
+{
+	struct node *node;
+
+	pthread_mutex_lock(&table->lock);
+	node = find_id(table, id);
+	if (node)
+		node->requests_in_pool += change;
+	pthread_mutex_unlock(&table->lock);
+}
+
+int node_requests_in_pool(struct node_table *table, const struct node *node)
+{
+	int count;
+
+	pthread_mutex_lock(&table->lock);
+	count = node->requests_in_pool;
+	pthread_mutex_unlock(&table->lock);
+	return count;
+}
+
 size_t node_count(struct node_table *table)
 {
 	size_t count;

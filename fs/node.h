@@ -27,10 +27,10 @@ struct node {
 	/* What the kind keeps beside (series view, scratch file, answer, page); set at birth. */
 	void *payload;
 	void (*payload_release)(void *payload);
-	atomic_int requests_in_pool; /* see loop.c */
 	atomic_int handle_count;
 
 	/* protected by the table's lock */
+	int requests_in_pool; /* see loop.c */
 	uint64_t lookup_count;
 	bool keyed;
 	uint64_t key_hash;
@@ -69,6 +69,10 @@ void node_forget(struct node_table *table, uint64_t id, uint64_t count);
 /* Handles keep a node alive past the kernel's forgetting. */
 void node_hold(struct node *node);
 void node_let_go(struct node_table *table, struct node *node);
+
+/* Requests for it that the pool has; the kernel may have forgotten the node when one ends. */
+void node_count_in_pool(struct node_table *table, uint64_t id, int change);
+int node_requests_in_pool(struct node_table *table, const struct node *node);
 
 size_t node_count(struct node_table *table);
 

@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "engine/limits.h"
 #include "engine/name.h"
 #include "fs/attr.h"
 #include "fs/place.h"
@@ -312,7 +313,9 @@ static bool is_left_behind(struct scratch *scratch)
 {
 	bool left;
 
-	pthread_mutex_lock(&scratch->lock);
+	/* In use: then it is not left behind; and the table's lock is not to wait for it. */
+	if (pthread_mutex_trylock(&scratch->lock) != 0)
+		return false;
 	left = !scratch->told && scratch->closed_ns && scratch->writer_count == 0 &&
 	       scratch->bytes.length > 0 &&
 	       env_monotonic_ns() - scratch->closed_ns > LEFT_BEHIND_NS;
@@ -824,8 +827,10 @@ static int rename_only(struct scratch *scratch, struct slice name)
 	char *copy = strndup(name.data, name.length);
 
 	pthread_mutex_lock(&table->lock);
+	pthread_mutex_lock(&scratch->lock);
 	free(scratch->name);
 	scratch->name = copy;
+	pthread_mutex_unlock(&scratch->lock);
 	pthread_mutex_unlock(&table->lock);
 	return OK;
 }

@@ -1,0 +1,129 @@
+/* A table of words. */
+#include "fs/control.h"
+
+#define ARGUMENTS_MAX 4
+
+#pragma weak engine_compact
+
+struct arguments {
+	struct slice word[ARGUMENTS_MAX];
+	size_t count;
+};
+
+static int split(struct slice line, struct arguments *out, struct diag *diag)
+{
+	const char *p = line.data, *end = line.data + line.length;
+
+	out->count = 0;
+	for (;;) {
+		const char *start;
+
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+		if (p == end)
+			return OK;
+		if (out->count == ARGUMENTS_MAX)
+			return diag_set_at(diag, ERR_INVALID, 1, (uint32_t)(p - line.data) + 1,
+					   "expected the end of the line");
+		start = p;
+		while (p < end && *p != ' ' && *p != '\t')
+			p++;
+		out->word[out->count++] = slice_of(start, (size_t)(p - start));
+	}
+}
+
+static int find(struct mount *mount, uint32_t parent_id, enum object_kind kind, struct slice name,
+		const char *what, struct object *out, struct diag *diag)
+{
+	if (catalog_find(mount->catalog, parent_id, name, out) < 0 || out->kind != kind)
+		return diag_set(diag, ERR_INVALID, "%s not found: %.*s", what, (int)name.length,
+				name.data);
+	return OK;
+}
+
+/* Follow the names as far as they go; `*depth` objects of `path` are set. */
+static int find_path(struct mount *mount, const struct arguments *args, struct object path[3],
+		     size_t *depth, struct diag *diag)
+{
+	static const struct {
+		enum object_kind kind;
+		const char *what;
+	} level[3] = { { OBJECT_DATABASE, "database" },
+		       { OBJECT_POLICY, "retention policy" },
+		       { OBJECT_GROUP, "shard group" } };
+	uint32_t parent_id = OBJECT_ROOT_ID;
+
+	*depth = args->count - 1;
+	for (size_t i = 0; i < *depth; i++) {
+		TRY(find(mount, parent_id, level[i].kind, args->word[i + 1], level[i].what,
+			 &path[i], diag));
+		parent_id = path[i].id;
+	}
+	return OK;
+}
+
+static int run_flush(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	return engine_flush(mount->engine);
+}
+
+static int run_retention(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	size_t dropped;
+
+	return engine_retention(mount->engine, &dropped);
+}
+
+static int run_compact(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	struct object path[3];
+	size_t depth;
+
+	TRY(find_path(mount, args, path, &depth, diag));
+	if (!engine_compact)
+		return diag_set(diag, ERR_INVALID, "this build has no cold rewrite");
+	return engine_compact(mount->engine, depth ? path[depth - 1].id : 0);
+}
+
+static int run_drop(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	struct object path[3];
+	size_t depth;
+
+	TRY(find_path(mount, args, path, &depth, diag));
+	return engine_drop(mount->engine, path[depth - 1].id);
+}
+
+static const struct word {
+	const char *name;
+	size_t arguments_min, arguments_max;
+	int (*run)(struct mount *mount, const struct arguments *args, struct diag *diag);
+	const char *usage;
+} words[] = {
+	{ "flush", 0, 0, run_flush, "flush" },
+	{ "compact", 0, 3, run_compact, "compact [db [policy [group]]]" },
+	{ "retention", 0, 0, run_retention, "retention" },
+	{ "drop", 3, 3, run_drop, "drop db policy group" },
+};
+
+int control_run(struct mount *mount, struct slice line, struct diag *diag)
+{
+	struct arguments args;
+
+	TRY(split(line, &args, diag));
+	if (args.count == 0)
+		return OK;
+	if (mount->options.read_only)
+		return ERR_READ_ONLY;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const struct word *word = &words[i];
+
+		if (!slice_equal(args.word[0], slice_of_text(word->name)))
+			continue;
+		if (args.count - 1 < word->arguments_min || args.count - 1 > word->arguments_max)
+			return diag_set(diag, ERR_INVALID, "usage: %s", word->usage);
+		return word->run(mount, &args, diag);
+	}
+	return diag_set_at(diag, ERR_INVALID, 1, 1,
+			   "unknown word (expected flush, compact, retention or drop)");
+}

@@ -1,0 +1,220 @@
+/*
+ * A listing: names that are kept, then series that are only numbers until they
+ * are asked for.
+ *
+ *	| . | .. | objects, scratch files | series ids |
+ *	0   1    2                        2 + name_count
+ */
+#include "fs/dir.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "fs/frozen.h"
+#include "fs/place.h"
+#include "fs/scratch.h"
+
+struct listed {
+	size_t name_offset, name_length; /* in `names` */
+	uint64_t ino;
+	mode_t type;
+};
+
+struct listing {
+	struct mount *mount;
+	struct place dir;
+	struct buf names, entries; /* bytes; of struct listed */
+	uint32_t *series_ids;
+	size_t series_count;
+	bool read_from_start;
+};
+
+static void add_name(struct listing *listing, const struct place *place, struct slice name,
+		     mode_t type)
+{
+	struct listed listed = { listing->names.length, name.length,
+				 tree_ino(place, slice_of("", 0)), type };
+
+	buf_append_slice(&listing->names, name);
+	buf_append_byte(&listing->names, '\0');
+	buf_append(&listing->entries, &listed, sizeof(listed));
+}
+
+static void add_scratch(void *arg, const struct place *place, struct slice name)
+{
+	add_name(arg, place, name, S_IFREG);
+}
+
+static void add_frozen(void *arg, const struct place *place, struct slice name)
+{
+	add_name(arg, place, name, tree_type(place->kind));
+}
+
+static int add_objects(struct listing *listing)
+{
+	struct object *objects;
+	size_t count;
+
+	TRY(catalog_list(listing->mount->catalog, listing->dir.object_id, 0, &objects, &count));
+	for (size_t i = 0; i < count; i++) {
+		struct place place = place_of_object(&listing->dir, &objects[i]);
+
+		add_name(listing, &place, objects[i].name, tree_type(place.kind));
+	}
+	free(objects);
+	return OK;
+}
+
+static void reset(struct listing *listing)
+{
+	buf_reset(&listing->names);
+	buf_reset(&listing->entries);
+	free(listing->series_ids);
+	listing->series_ids = NULL;
+	listing->series_count = 0;
+}
+
+static int fill(struct listing *listing)
+{
+	struct mount *mount = listing->mount;
+	const struct place *dir = &listing->dir;
+
+	reset(listing);
+	switch ((enum kind)dir->kind) {
+	case KIND_ROOT:
+	case KIND_DATABASE: return add_objects(listing);
+	case KIND_POLICY:
+	case KIND_CONTINUOUS:
+	case KIND_VIEWS:
+		scratch_list(mount, dir, add_scratch, listing);
+		return add_objects(listing);
+	case KIND_GROUP:
+		scratch_list(mount, dir, add_scratch, listing);
+		return engine_group_series(mount->engine, dir->policy_id, dir->group_id,
+					   &listing->series_ids, &listing->series_count);
+	case KIND_SNAPSHOTS:
+	case KIND_FROZEN_DIR: return frozen_list(mount, dir, add_frozen, listing);
+	default: return OK; /* what resolves there is not listed */
+	}
+}
+
+static void free_listing(struct listing *listing)
+{
+	reset(listing);
+	buf_release(&listing->names);
+	buf_release(&listing->entries);
+	free(listing);
+}
+
+/* A query that is not finished was opened as if it were: say what is missing. */
+static int refuse_prefix(struct mount *mount, struct node *node)
+{
+	struct diag diag = { 0 };
+
+	query_shape(node_text(node), &diag);
+	diag_set(&diag, ERR_INVALID, "the query is not complete");
+	place_tell(mount, &node->place, node_text(node), ERR_INVALID, &diag, 0, node_text(node));
+	return ERR_INVALID;
+}
+
+int dir_open(struct mount *mount, struct node *node, struct fuse_file_info *info)
+{
+	struct listing *listing;
+	int err;
+
+	if (node->place.kind == KIND_PREFIX)
+		return refuse_prefix(mount, node);
+	listing = calloc(1, sizeof(*listing));
+	if (!listing)
+		log_out_of_memory(sizeof(*listing));
+	listing->mount = mount;
+	listing->dir = node->place;
+	err = fill(listing);
+	if (err < 0) {
+		free_listing(listing);
+		return err;
+	}
+	info->fh = (uint64_t)(uintptr_t)listing;
+	return OK;
+}
+
+static struct listing *listing_of(const struct fuse_file_info *info)
+{
+	return (struct listing *)(uintptr_t)info->fh;
+}
+
+void dir_close(struct fuse_file_info *info)
+{
+	free_listing(listing_of(info));
+}
+
+static size_t add_series(fuse_req_t req, const struct listing *listing, size_t index, char *out,
+			 size_t room, off_t next)
+{
+	struct place place = { .kind = KIND_SERIES,
+			       .database_id = listing->dir.database_id,
+			       .policy_id = listing->dir.policy_id,
+			       .group_id = listing->dir.group_id,
+			       .series_id = listing->series_ids[index] };
+	struct stat stat = { .st_mode = S_IFREG, .st_ino = tree_ino(&place, slice_of("", 0)) };
+	struct index *series = engine_index(listing->mount->engine, place.database_id);
+	struct buf name = { 0 };
+	size_t used;
+
+	if (!series)
+		return 0;
+	index_series_name(series, place.series_id, &name);
+	used = fuse_add_direntry(req, out, room, buf_text(&name), &stat, next);
+	buf_release(&name);
+	return used;
+}
+
+/* The entry with a number; 0: there is none. More than `room`: it does not fit. */
+static size_t add_entry(fuse_req_t req, const struct listing *listing, size_t index, char *out,
+			size_t room)
+{
+	const struct listed *listed = (const struct listed *)(const void *)listing->entries.data;
+	size_t name_count = listing->entries.length / sizeof(*listed);
+	struct stat stat = { .st_mode = S_IFDIR };
+	off_t next = (off_t)index + 1;
+
+	if (index < 2) {
+		stat.st_ino = tree_ino(&listing->dir, slice_of("", 0));
+		return fuse_add_direntry(req, out, room, index ? ".." : ".", &stat, next);
+	}
+	index -= 2;
+	if (index >= name_count) {
+		index -= name_count;
+		return index < listing->series_count
+			       ? add_series(req, listing, index, out, room, next)
+			       : 0;
+	}
+	stat.st_mode = listed[index].type;
+	stat.st_ino = listed[index].ino;
+	return fuse_add_direntry(req, out, room, listing->names.data + listed[index].name_offset,
+				 &stat, next);
+}
+
+void dir_read(fuse_req_t req, struct mount *mount, struct node *node, size_t bytes, off_t offset,
+	      struct fuse_file_info *info)
+{
+	struct listing *listing = listing_of(info);
+	char *out = malloc(bytes);
+	size_t used = 0, index = (size_t)offset;
+
+	if (!out)
+		log_out_of_memory(bytes);
+	/* rewinddir(3): look again. */
+	if (offset == 0 && listing->read_from_start)
+		fill(listing);
+	listing->read_from_start = true;
+	for (;; index++) {
+		size_t length = add_entry(req, listing, index, out + used, bytes - used);
+
+		if (length == 0 || length > bytes - used)
+			break;
+		used += length;
+	}
+	fuse_reply_buf(req, out, used);
+	free(out);
+}

@@ -1,0 +1,205 @@
+/* Receive, choose, process. */
+#include "fs/loop.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+
+/* A write that parses longer than the wake-up of a worker takes. */
+#define BULK_BYTES	  (32u << 10)
+#define FREE_REQUESTS_MAX 8
+
+struct request {
+	struct job job;
+	struct mount *mount;
+	struct fuse_buf buf;
+	uint64_t nodeid;
+	struct request *next_free;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct request *first_free; /* protected by lock */
+	size_t free_count;	    /* protected by lock */
+	pthread_t thread;
+	atomic_bool running, stopping;
+	void (*on_ready)(void);
+} loop = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct request *take_request(struct mount *mount)
+{
+	struct request *request;
+
+	pthread_mutex_lock(&loop.lock);
+	request = loop.first_free;
+	if (request) {
+		loop.first_free = request->next_free;
+		loop.free_count--;
+	}
+	pthread_mutex_unlock(&loop.lock);
+	if (!request)
+		request = calloc(1, sizeof(*request));
+	if (!request)
+		log_out_of_memory(sizeof(*request));
+	request->mount = mount;
+	return request;
+}
+
+static void free_request(struct request *request)
+{
+	free(request->buf.mem);
+	free(request);
+}
+
+/* Their buffers are a megabyte each: a few are kept. */
+static void give_request(struct request *request)
+{
+	bool keep;
+
+	pthread_mutex_lock(&loop.lock);
+	keep = loop.free_count < FREE_REQUESTS_MAX;
+	if (keep) {
+		request->next_free = loop.first_free;
+		loop.first_free = request;
+		loop.free_count++;
+	}
+	pthread_mutex_unlock(&loop.lock);
+	if (!keep)
+		free_request(request);
+}
+
+static void process_in_pool(struct job *job)
+{
+	struct request *request = (struct request *)job;
+
+	fuse_session_process_buf(request->mount->session, &request->buf);
+	node_count_in_pool(request->mount->nodes, request->nodeid, -1);
+	give_request(request);
+}
+
+static bool reads_much(const struct node *node)
+{
+	return tree_is_series(node->place.kind) || node->place.kind == KIND_FROZEN_FILE;
+}
+
+static bool open_reads(const struct fuse_in_header *header)
+{
+	const struct fuse_open_in *in = (const struct fuse_open_in *)(header + 1);
+
+	return (in->flags & O_ACCMODE) == O_RDONLY;
+}
+
+/* May it take longer than a loop that serves everyone should? */
+static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
+{
+	const struct node *node;
+
+	switch (header->opcode) {
+	case FUSE_FSYNC:
+	case FUSE_FSYNCDIR: return true;
+	case FUSE_WRITE:
+		if (header->len > BULK_BYTES || atomic_load(&mount->memory_is_tight))
+			return true;
+		break;
+	case FUSE_LOOKUP:
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+	case FUSE_INIT:
+	case FUSE_DESTROY: return false;
+	default: break;
+	}
+	node = node_find(mount->nodes, header->nodeid);
+	if (!node)
+		return false;
+	/* It waits for the same file as one that takes long, or it would overtake it. */
+	if (node_requests_in_pool(mount->nodes, node) > 0 && tree_type(node->place.kind) == S_IFREG)
+		return true;
+	switch (header->opcode) {
+	case FUSE_OPEN: return reads_much(node) && open_reads(header);
+	case FUSE_READ:
+	case FUSE_GETXATTR:
+		return reads_much(node) || node->place.kind == KIND_GROUP ||
+		       node->place.kind == KIND_POLICY;
+	case FUSE_GETATTR:
+	case FUSE_MKDIR:
+		return node->place.kind == KIND_FROZEN_FILE || node->place.kind == KIND_SNAPSHOTS;
+	case FUSE_RENAME:
+	case FUSE_RENAME2: return node->place.kind == KIND_GROUP;
+	default: return false;
+	}
+}
+
+static void dispatch(struct request *request)
+{
+	struct mount *mount = request->mount;
+	const struct fuse_in_header *header = request->buf.mem;
+
+	if (request->buf.size < sizeof(*header) || !takes_long(mount, header)) {
+		fuse_session_process_buf(mount->session, &request->buf);
+		give_request(request);
+		return;
+	}
+	request->nodeid = header->nodeid;
+	request->job.run = process_in_pool;
+	node_count_in_pool(mount->nodes, request->nodeid, 1);
+	pool_submit(mount->workers, &request->job);
+}
+
+static void wake_up(int signal)
+{
+}
+
+int loop_run(struct mount *mount)
+{
+	struct sigaction action = { .sa_handler = wake_up };
+	int result = 0;
+
+	sigaction(SIGUSR1, &action, NULL);
+	loop.thread = pthread_self();
+	atomic_store(&loop.running, true);
+	while (!atomic_load(&loop.stopping) && !fuse_session_exited(mount->session)) {
+		struct request *request = take_request(mount);
+
+		result = fuse_session_receive_buf(mount->session, &request->buf);
+		if (result > 0) {
+			dispatch(request);
+			continue;
+		}
+		give_request(request);
+		if (result != -EINTR && result != -EAGAIN)
+			break;
+	}
+	atomic_store(&loop.running, false);
+	while (loop.first_free) {
+		struct request *request = loop.first_free;
+
+		loop.first_free = request->next_free;
+		free_request(request);
+	}
+	loop.free_count = FREE_REQUESTS_MAX;
+	return result < 0 && result != -EINTR && result != -EAGAIN ? ERR_IO : OK;
+}
+
+void loop_stop(void)
+{
+	atomic_store(&loop.stopping, true);
+	if (atomic_load(&loop.running))
+		pthread_kill(loop.thread, SIGUSR1);
+}
+
+void loop_on_ready(void (*call)(void))
+{
+	loop.on_ready = call;
+}
+
+void loop_ready(void)
+{
+	if (loop.on_ready)
+		loop.on_ready();
+	loop.on_ready = NULL;
+}

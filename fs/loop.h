@@ -1,0 +1,28 @@
+/*
+ * One thread receives; what is cheap it does itself, what may take long goes
+ * with its buffer to the workers.
+ *
+ *	/dev/fuse ─► receive ─┬─ inline: lookups, attributes, small writes
+ *	                      ├─ workers: bulk writes, reads of series, fsync, replaces
+ *	                      └─ (answers and exec: inline, they wait as list entries)
+ *
+ * A second receiving thread would cost a wake-up on another CPU for each of
+ * the small requests that make up a shell's `echo`.
+ */
+#ifndef FS_LOOP_H
+#define FS_LOOP_H
+
+#include "fs/mount.h"
+
+#define LOOP_WRITE_BYTES_MAX (1u << 20) /* libfuse 3.14's buffer takes no more */
+
+/* Until unmounted or stopped. OK, or ERR_IO. */
+int loop_run(struct mount *mount);
+/* From another thread or a signal's; returns at once, and may be called again. */
+void loop_stop(void);
+/* The kernel's first request is here: the mount answers. */
+void loop_ready(void);
+/* What to call then, once. */
+void loop_on_ready(void (*call)(void));
+
+#endif

@@ -1,0 +1,185 @@
+/* A table of pages, each a function that prints. */
+#include "fs/pages.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/base/when.h"
+#include "fs/answer.h"
+#include "fs/scratch.h"
+
+static const char help_text[] =
+	"SERIESFS, a time series database that you mount\n"
+	"\n"
+	"  mkdir mydb                                       a database; rm -r drops it\n"
+	"  echo 'cpu,host=a usage=0.64' > mydb/write        a point (line protocol)\n"
+	"  echo 0.64 >> mydb/autogen/events                 a point of one series\n"
+	"  cat \"mydb/query/select mean(usage) from cpu\"     an answer\n"
+	"  ls -R mydb                                       policies, shard groups, series\n"
+	"\n"
+	"What ls shows\n"
+	"  mydb/POLICY/                                     a retention policy: mkdir makes one\n"
+	"  mydb/POLICY/.policy                              its settings, `key value` lines:\n"
+	"                duration 30d | shard_duration 1d | shards 1 | replication 1 | default "
+	"true\n"
+	"  mydb/POLICY/2026-11-16--2026-11-23/              a shard group: rm -r drops it\n"
+	"  mydb/POLICY/2026-11-16--2026-11-23/cpu,host=a    a series, as line protocol\n"
+	"  mydb/continuous/NAME                             a continuous query (mkdir continuous)\n"
+	"  mydb/views/NAME                                  a saved query: ln -s "
+	"'../query/…;.csv'\n"
+	"\n"
+	"What resolves and is not listed\n"
+	"  mydb/query/SELECT …[;][.csv|.json|.jsonl|.lp|.txt|.svg][?epoch=s&rp=NAME&pretty=true]\n"
+	"  mydb/exec[.FORMAT]        exec 3<>mydb/exec; echo 'show tag keys' >&3; cat <&3\n"
+	"  mydb/write[?precision=s&rp=NAME&skip=true]       line protocol for any series\n"
+	"  mydb/POLICY/.write                               the same, into this policy\n"
+	"  mydb/POLICY/cpu,host=a                           a series over all its groups\n"
+	"  mydb/errors                                      why something was refused\n"
+	"  mydb/.snapshot/NAME/                             mkdir freezes the database, rmdir "
+	"thaws\n"
+	"  .seriesfs/{help,version,status,metrics,errors,exec}\n"
+	"  .seriesfs/ctl             flush | compact [db [policy [group]]] | retention |\n"
+	"                            drop db policy group\n"
+	"\n"
+	"A `/` in a query is fine; end with `;` where the text could go on, write %2F for //, /./\n"
+	"and /../. What changes data goes through exec. A refused write says EINVAL (not\n"
+	"understood), ERANGE (outside retention), EDQUOT (a limit), and `errors` says why.\n"
+	"\n"
+	"  rsync -a MNT/ backup/     copies everything; rsync -a backup/ MNT/ brings it back\n"
+	"  sync FILE                 makes what was written before durable\n"
+	"  fusermount3 -u MNT        stops\n";
+
+struct page {
+	struct buf text;
+	int64_t made_ns;
+};
+
+static void print_help(struct mount *mount, struct buf *out)
+{
+	buf_append_text(out, help_text);
+}
+
+static void print_version(struct mount *mount, struct buf *out)
+{
+	buf_append_text(out, "seriesfs " SERIESFS_VERSION "\n");
+}
+
+static void print_status(struct mount *mount, struct buf *out)
+{
+	struct engine_gauges gauges;
+	char uptime[DURATION_BYTES_MAX];
+	size_t length = duration_print(uptime, (env_now_ns() - mount->started_ns) / NS_PER_SECOND *
+						       NS_PER_SECOND);
+
+	engine_gauges(mount->engine, &gauges);
+	buf_printf(out, "version %s\n", SERIESFS_VERSION);
+	buf_printf(out, "data %s\n", mount->options.data_path);
+	buf_printf(out, "up %.*s\n", (int)length, uptime);
+	buf_printf(out, "series %llu\n", (unsigned long long)gauges.series);
+	buf_printf(out, "groups %llu\n", (unsigned long long)gauges.groups);
+	buf_printf(out, "shards_open_now %llu\n", (unsigned long long)gauges.shards_open);
+	buf_printf(out, "memtable_bytes %llu\n", (unsigned long long)gauges.memtable_bytes);
+	buf_printf(out, "index_bytes %llu\n", (unsigned long long)gauges.index_bytes);
+	buf_printf(out, "wal_bytes %llu\n", (unsigned long long)gauges.wal_bytes);
+	buf_printf(out, "answer_bytes %llu\n",
+		   (unsigned long long)answer_table_bytes(mount->answers));
+	buf_printf(out, "scratch_bytes %llu\n",
+		   (unsigned long long)scratch_table_bytes(mount->scratches));
+	buf_printf(out, "nodes %zu\n", node_count(mount->nodes));
+	buf_printf(out, "requests_waiting %zu\n", pool_waiting(mount->workers));
+	buf_printf(out, "queries_waiting %zu\n", pool_waiting(mount->queries));
+	buf_printf(out, "read_only %s\n", mount->options.read_only ? "true" : "false");
+	buf_printf(out, "sync %s\n", mount->options.sync_writes ? "true" : "false");
+	options_print(&mount->options, out);
+}
+
+static void print_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	buf_printf(out, "# HELP seriesfs_%s %s\n# TYPE seriesfs_%s gauge\nseriesfs_%s %llu\n", name,
+		   help, name, name, (unsigned long long)value);
+}
+
+static void print_metrics(struct mount *mount, struct buf *out)
+{
+	struct engine_gauges gauges;
+
+	for (int i = 0; i < STAT_COUNT; i++)
+		buf_printf(out,
+			   "# HELP seriesfs_%s_total %s\n# TYPE seriesfs_%s_total counter\n"
+			   "seriesfs_%s_total %llu\n",
+			   stat_name(i), stat_help(i), stat_name(i), stat_name(i),
+			   (unsigned long long)stat_get(i));
+	engine_gauges(mount->engine, &gauges);
+	print_gauge(out, "series", "series over all databases", gauges.series);
+	print_gauge(out, "groups", "shard groups", gauges.groups);
+	print_gauge(out, "shards_open", "shards open", gauges.shards_open);
+	print_gauge(out, "memtable_bytes", "points in memory", gauges.memtable_bytes);
+	print_gauge(out, "index_bytes", "the index in memory", gauges.index_bytes);
+	print_gauge(out, "wal_bytes", "the write-ahead log", gauges.wal_bytes);
+	print_gauge(out, "answer_bytes", "answers kept", answer_table_bytes(mount->answers));
+	print_gauge(out, "scratch_bytes", "scratch files", scratch_table_bytes(mount->scratches));
+	print_gauge(out, "nodes", "names the kernel knows", node_count(mount->nodes));
+}
+
+static const struct {
+	enum kind kind;
+	void (*print)(struct mount *mount, struct buf *out);
+} pages[] = {
+	{ KIND_HELP, print_help },
+	{ KIND_VERSION, print_version },
+	{ KIND_STATUS, print_status },
+	{ KIND_METRICS, print_metrics },
+};
+
+static void page_release(void *payload)
+{
+	struct page *page = payload;
+
+	buf_release(&page->text);
+	free(page);
+}
+
+struct node *page_lookup(struct mount *mount, const struct place *place)
+{
+	struct page *page = calloc(1, sizeof(*page));
+	struct node *node = node_add(mount->nodes, place, slice_of("", 0));
+
+	if (!page)
+		log_out_of_memory(sizeof(*page));
+	page->made_ns = env_now_ns();
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (pages[i].kind == place->kind)
+			pages[i].print(mount, &page->text);
+	node->payload = page;
+	node->payload_release = page_release;
+	return node;
+}
+
+struct slice page_text(const struct node *node)
+{
+	return buf_slice(&((const struct page *)node->payload)->text);
+}
+
+int64_t page_time_ns(const struct node *node)
+{
+	return ((const struct page *)node->payload)->made_ns;
+}
+
+static void page_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
+{
+	reply_bytes(req, page_text(handle->node), length, offset);
+}
+
+static const struct handle_ops page_handle_ops = {
+	.read = page_read,
+	.release = handle_free,
+};
+
+int page_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
+	      struct handle **out)
+{
+	*out = handle_new(sizeof(**out), &page_handle_ops, mount, node, info->flags);
+	info->keep_cache = 1;
+	info->noflush = 1;
+	return OK;
+}

@@ -1,0 +1,23 @@
+/*
+ * An answer too large to keep: one evaluation for each open file, in a thread
+ * of its own, that runs ahead of its reader by at most STREAM_BYTES.
+ *
+ *	query ─► | ring | ─► read(2), in order, once
+ */
+#ifndef FS_STREAM_H
+#define FS_STREAM_H
+
+#include "fs/handle.h"
+
+#define STREAM_BYTES ((size_t)1 << 20)
+
+/* ERR_LIMIT: streams_max are open. */
+int stream_open(struct mount *mount, struct node *node, struct fuse_file_info *info,
+		struct handle **out);
+/* A few times a second: answer readers that were interrupted. */
+void stream_tick(struct mount *mount);
+bool stream_any(void);
+/* Cancel all, and wait until their threads have gone. */
+void stream_cancel_all(struct mount *mount);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * user.seriesfs.{points,first,last,fields,bytes} on series, groups and
+ * policies: gettable, never listed (rsync -X and cp -a would copy them).
+ */
+#ifndef FS_XATTR_H
+#define FS_XATTR_H
+
+#include "fs/handle.h"
+
+/* Answers GETXATTR; `size` 0 asks for the length. */
+void xattr_get(fuse_req_t req, struct mount *mount, struct node *node, const char *name,
+	       size_t size);
+
+#endif
