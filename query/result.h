@@ -40,6 +40,9 @@ struct result_series {
 	const struct slice *columns;
 	size_t column_count;
 	int32_t utc_offset_rule; /* reserved: 0 */
+	/* tz(): seconds east of UTC at a time; NULL = UTC. `zone` lives until series_end. */
+	int32_t (*utc_offset)(const void *zone, int64_t time_ns);
+	const void *zone;
 };
 
 struct result_ops {
