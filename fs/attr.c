@@ -373,27 +373,35 @@ static int truncate_node(struct mount *mount, struct node *node, uint64_t bytes,
 	return truncate_nothing(mount, node, bytes, info);
 }
 
+int attr_apply(struct mount *mount, struct node *node, const struct stat *to, int what,
+	       struct fuse_file_info *info)
+{
+	enum kind kind = node->place.kind;
+	struct place place;
+
+	if (what & FUSE_SET_ATTR_SIZE)
+		TRY(truncate_node(mount, node, (uint64_t)to->st_size, info));
+	if (tree_mode(kind) == MODE_OWN)
+		return set_object(mount, node, to, what);
+	if (kind == KIND_SCRATCH)
+		return scratch_became(mount, node, &place) ? set_series(mount, &place, to, what)
+							   : scratch_set(mount, node, to, what);
+	if (!tree_is_series(kind))
+		return OK;
+	place = numbered(mount, node);
+	return set_series(mount, &place, to, what);
+}
+
 void attr_set(fuse_req_t req, struct mount *mount, struct node *node, const struct stat *to,
 	      int what, struct fuse_file_info *info)
 {
-	enum kind kind = node->place.kind;
-	int refused = check_calls(kind, what), err = OK;
-	struct place place;
+	int refused = check_calls(node->place.kind, what), err;
 
 	if (refused) {
 		fuse_reply_err(req, refused);
 		return;
 	}
-	if (what & FUSE_SET_ATTR_SIZE)
-		err = truncate_node(mount, node, (uint64_t)to->st_size, info);
-	if (err == OK && tree_mode(kind) == MODE_OWN)
-		err = set_object(mount, node, to, what);
-	else if (err == OK && kind == KIND_SCRATCH && !scratch_became(mount, node, &place))
-		err = scratch_set(mount, node, to, what);
-	else if (err == OK && kind == KIND_SCRATCH)
-		err = set_series(mount, &place, to, what);
-	else if (err == OK && tree_is_series(kind))
-		place = numbered(mount, node), err = set_series(mount, &place, to, what);
+	err = attr_apply(mount, node, to, what, info);
 	if (err < 0)
 		reply_err(req, err);
 	else

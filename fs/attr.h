@@ -20,6 +20,9 @@ void attr_get(fuse_req_t req, struct mount *mount, struct node *node);
 /* Answers GETATTR of a series with what series_stat_node() gave. */
 void attr_reply_series(fuse_req_t req, struct mount *mount, struct node *node, int err,
 		       const struct series_stat *stat);
+/* Change what `what` (FUSE_SET_ATTR_…) names; the table of calls was asked. */
+int attr_apply(struct mount *mount, struct node *node, const struct stat *to, int what,
+	       struct fuse_file_info *info);
 /* Answers SETATTR. */
 void attr_set(fuse_req_t req, struct mount *mount, struct node *node, const struct stat *to,
 	      int what, struct fuse_file_info *info);

@@ -568,7 +568,10 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 			size_t size, int flags)
 {
-	fuse_reply_err(req, 0);
+	struct node *node = node_of(req, ino);
+
+	if (node)
+		xattr_set(req, mount_of(req), node, name, slice_of(value, size));
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)

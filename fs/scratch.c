@@ -208,8 +208,9 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 
 	switch ((enum kind)dir->kind) {
 	case KIND_POLICY:
-	case KIND_CONTINUOUS:
-	case KIND_VIEWS: return dotted;
+	case KIND_CONTINUOUS: return dotted;
+	/* tar puts an empty file where a link will be, until all else is there. */
+	case KIND_VIEWS: return dotted || flags & O_EXCL;
 	case KIND_GROUP: return dotted || flags & O_EXCL || name_is_cut(name);
 	default: return false;
 	}

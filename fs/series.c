@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/map.h"
 #include "fs/attr.h"
 #include "fs/place.h"
 #include "fs/write.h"
@@ -13,10 +14,8 @@
 struct series_view {
 	pthread_mutex_t lock;
 	atomic_uint series_id;
-	bool cached;		 /* by the kernel, see above; set at birth */
-	uint64_t version;	 /* of a cached one, at birth */
-	int64_t born_ns;	 /* monotonic */
-	atomic_bool writer_came; /* to a cached one, and was sent away for a direct one */
+	bool cached;	  /* by the kernel, see above; set at birth */
+	uint64_t version; /* of a cached one, at birth */
 
 	/* protected by lock */
 	struct series_text *text; /* open while there are readers */
@@ -48,7 +47,6 @@ static struct node *new_node(struct mount *mount, const struct place *place, str
 	atomic_init(&view->series_id, place->series_id);
 	view->cached = cached;
 	view->version = version;
-	view->born_ns = env_monotonic_ns();
 	view->last.mtime_ns = view->last.ctime_ns = env_now_ns();
 	node = node_add(mount->nodes, place, key);
 	node->payload = view;
@@ -85,9 +83,25 @@ static int engine_stat(struct mount *mount, const struct place *place, uint32_t 
 	return engine_series_stat(mount->engine, place->policy_id, place->group_id, series_id, out);
 }
 
-static bool is_quiet(const struct series_stat *stat)
+/*
+ * Until when a series counts as changing because a writer came, by hash: the
+ * kernel may forget the nodeid that a writer is about to open between two
+ * lookups, so no node can remember it. A collision only costs another series
+ * its cached pages for a moment.
+ */
+static atomic_llong busy_until_ns[1024];
+
+static atomic_llong *busy_slot(const struct place *place)
 {
-	return env_now_ns() - stat->ctime_ns > SERIES_QUIET_NS;
+	const uint32_t key[3] = { place->policy_id, place->group_id, place->series_id };
+
+	return &busy_until_ns[hash_bytes(slice_of(key, sizeof(key))) % 1024];
+}
+
+static bool is_quiet(const struct place *place, const struct series_stat *stat)
+{
+	return env_now_ns() - stat->ctime_ns > SERIES_QUIET_NS &&
+	       env_monotonic_ns() > atomic_load(busy_slot(place));
 }
 
 /* Can the open text be, or grow to be, what the series is now? */
@@ -113,18 +127,17 @@ static bool view_serves(struct mount *mount, const struct node *node,
 			const struct series_stat *stat)
 {
 	struct series_view *view = view_of(node);
-	bool quiet = is_quiet(stat), serves;
+	bool quiet = is_quiet(&node->place, stat), serves;
 
-	if (atomic_load(&view->writer_came))
+	if (view->cached && !quiet)
 		return false;
 	pthread_mutex_lock(&view->lock);
 	if (view->text)
 		serves = text_reaches(mount, node, view);
 	else if (view->cached)
-		serves = quiet && view->version == stat->version;
+		serves = view->version == stat->version;
 	else
-		serves = !quiet || view->writer_count > 0 ||
-			 env_monotonic_ns() - view->born_ns < SERIES_QUIET_NS;
+		serves = !quiet || view->writer_count > 0;
 	pthread_mutex_unlock(&view->lock);
 	return serves;
 }
@@ -167,16 +180,14 @@ int series_lookup(struct mount *mount, const struct place *place, struct slice k
 		return lookup_unborn(mount, place, key, out);
 	if (err < 0)
 		return err;
-	cached = is_quiet(&stat);
+	cached = is_quiet(place, &stat);
 	node = node_take(mount->nodes, place, slice_of("", 0));
 	if (node && view_serves(mount, node, &stat)) {
 		*out = node;
 		return OK;
 	}
-	if (node) {
-		cached = cached && !atomic_load(&view_of(node)->writer_came);
+	if (node)
 		node_forget(mount->nodes, node->id, 1);
-	}
 	*out = new_node(mount, place, slice_of("", 0), cached, stat.version);
 	return OK;
 }
@@ -437,7 +448,7 @@ int series_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 
 	if (writes && view->cached) {
 		/* A writer may not share cached pages: the kernel looks up once more. */
-		atomic_store(&view->writer_came, true);
+		atomic_store(busy_slot(&node->place), env_monotonic_ns() + SERIES_QUIET_NS);
 		return ERR_STALE;
 	}
 	if (reads) {

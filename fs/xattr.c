@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engine/base/bytes.h"
 #include "engine/base/when.h"
+#include "fs/attr.h"
 #include "fs/series.h"
 
 struct facts {
@@ -199,4 +201,49 @@ void xattr_get(fuse_req_t req, struct mount *mount, struct node *node, const cha
 	attributes[i].print(&value, &facts);
 	reply_value(req, buf_slice(&value), size);
 	buf_release(&value);
+}
+
+/*
+ * system.posix_acl_access, as the kernel lays it out:
+ *
+ *	| version: 4 = 2 | { tag: 2 | permissions: 2 | id: 4 } ... |
+ */
+enum { ACL_USER_OBJ = 0x01, ACL_GROUP_OBJ = 0x04, ACL_MASK = 0x10, ACL_OTHER = 0x20 };
+
+static bool mode_of_acl(struct slice acl, mode_t *mode)
+{
+	struct reader reader = reader_of(acl);
+	bool has_mask = false;
+
+	*mode = 0;
+	if (reader_u32(&reader) != 2)
+		return false;
+	while (reader_left(&reader) >= 8) {
+		uint32_t entry = reader_u32(&reader);
+		mode_t bits = entry >> 16 & 7;
+
+		reader_u32(&reader);
+		switch (entry & 0xffff) {
+		case ACL_USER_OBJ: *mode |= bits << 6; break;
+		case ACL_GROUP_OBJ: *mode |= has_mask ? 0 : bits << 3; break;
+		case ACL_MASK:
+			*mode = (*mode & ~(mode_t)070) | bits << 3;
+			has_mask = true;
+			break;
+		case ACL_OTHER: *mode |= bits; break;
+		}
+	}
+	return !reader.failed;
+}
+
+void xattr_set(fuse_req_t req, struct mount *mount, struct node *node, const char *name,
+	       struct slice value)
+{
+	struct stat to = { 0 };
+	int err = OK;
+
+	if (strcmp(name, "system.posix_acl_access") == 0 && mode_of_acl(value, &to.st_mode) &&
+	    !tree_call(node->place.kind, CALL_CHMOD))
+		err = attr_apply(mount, node, &to, FUSE_SET_ATTR_MODE, NULL);
+	reply_err(req, err);
 }

@@ -11,4 +11,11 @@
 void xattr_get(fuse_req_t req, struct mount *mount, struct node *node, const char *name,
 	       size_t size);
 
+/*
+ * Answers SETXATTR: accepted and forgotten, but for the ACL by which `cp -a` sets
+ * the mode: of that the mode is kept.
+ */
+void xattr_set(fuse_req_t req, struct mount *mount, struct node *node, const char *name,
+	       struct slice value);
+
 #endif

@@ -1,0 +1,143 @@
+/* `errors`: what people see when something was refused. */
+#include "fs/errors_log.c"
+
+#include <stdio.h>
+
+#include "tests/lib/test.h"
+
+static struct diag diag_at(uint32_t column, const char *text)
+{
+	struct diag diag = { .column = column };
+
+	strcpy(diag.text, text);
+	return diag;
+}
+
+static void check_print(const struct error_entry *entry, const char *expected)
+{
+	struct buf out = { 0 };
+
+	error_entry_print(&out, entry);
+	CHECK_STR(buf_text(&out), expected);
+	buf_release(&out);
+}
+
+TEST(errors_log__an_entry_shows_the_line_with_a_caret)
+{
+	struct diag diag = diag_at(11, "missing fields");
+
+	check_print(&(struct error_entry){ .file = SLICE("db/write"),
+					   .line_number = 3,
+					   .err = ERR_INVALID,
+					   .diag = &diag,
+					   .text = SLICE("cpu,host=a") },
+		    "db/write line 3: missing fields\n\tcpu,host=a\n\t          ^\n");
+}
+
+TEST(errors_log__without_words_the_error_has_its_own)
+{
+	check_print(&(struct error_entry){ .file = SLICE("db/write"), .err = ERR_SPACE },
+		    "db/write: no space left\n");
+}
+
+TEST(errors_log__the_caret_stands_under_its_character)
+{
+	struct diag diag = diag_at(4, "here"); /* behind two bytes of one character */
+
+	check_print(&(struct error_entry){ .file = SLICE("f"),
+					   .err = ERR_INVALID,
+					   .diag = &diag,
+					   .text = SLICE("a\xc3\xbc"
+							 "b") },
+		    "f: here\n\ta\xc3\xbc"
+		    "b\n\t  ^\n");
+}
+
+TEST(errors_log__a_long_line_is_cut_where_the_caret_stays_visible)
+{
+	struct buf line = { 0 }, out = { 0 };
+	struct diag diag = diag_at(901, "here");
+	const char *caret;
+
+	for (int i = 0; i < 900; i++)
+		buf_append_byte(&line, 'a');
+	buf_append_text(&line, "Xbbb");
+	error_entry_print(&out, &(struct error_entry){ .file = SLICE("f"),
+						       .err = ERR_INVALID,
+						       .diag = &diag,
+						       .text = buf_slice(&line) });
+	CHECK(out.length < 400);
+	buf_text(&out);
+	caret = strchr(out.data, '^');
+	REQUIRE(caret && strchr(out.data, 'X'));
+	CHECK_INT(caret - strrchr(out.data, '\t'), strchr(out.data, 'X') - strchr(out.data, '\t'));
+	buf_release(&line);
+	buf_release(&out);
+}
+
+TEST(errors_log__control_bytes_do_not_break_the_picture)
+{
+	check_print(&(struct error_entry){ .file = SLICE("f"),
+					   .err = ERR_INVALID,
+					   .text = SLICE("a\x1b[2J\nb") },
+		    "f: not understood\n\ta?[2J?b\n");
+}
+
+static size_t count_entries(struct errors_log *log, uint32_t database_id)
+{
+	struct buf out = { 0 };
+	size_t count = 0;
+
+	errors_log_read(log, database_id, 0, 2 << 20, &out);
+	for (size_t i = 0; i < out.length; i++)
+		count += out.data[i] == '\n' && (i + 1 == out.length || out.data[i + 1] != '\t');
+	buf_release(&out);
+	return count;
+}
+
+TEST(errors_log__the_same_text_comes_once_a_second)
+{
+	struct errors_log *log = errors_log_new();
+	struct error_entry entry = { .file = SLICE("f"), .err = ERR_INVALID };
+
+	for (int i = 0; i < 100; i++) {
+		entry.line_number = (uint64_t)i + 1; /* where it is does not make it another */
+		errors_log_tell(log, 1, &entry);
+	}
+	CHECK_INT(count_entries(log, 1), 1);
+	entry.err = ERR_RANGE;
+	errors_log_tell(log, 1, &entry);
+	CHECK_INT(count_entries(log, 1), 2);
+	CHECK_INT(count_entries(log, 2), 0);
+	errors_log_free(log);
+}
+
+TEST(errors_log__clearing_empties_it_and_lets_the_same_text_in_again)
+{
+	struct errors_log *log = errors_log_new();
+	struct error_entry entry = { .file = SLICE("f"), .err = ERR_INVALID };
+
+	errors_log_tell(log, 1, &entry);
+	errors_log_clear(log, 1);
+	CHECK_INT(errors_log_bytes(log, 1), 0);
+	errors_log_tell(log, 1, &entry);
+	CHECK_INT(count_entries(log, 1), 1);
+	errors_log_free(log);
+}
+
+TEST(errors_log__starts_anew_when_it_is_full)
+{
+	struct errors_log *log = errors_log_new();
+
+	for (int i = 0; i < 20000; i++) {
+		char file[100];
+		int length = snprintf(file, sizeof(file),
+				      "a file with a rather long name, number %d", i);
+
+		errors_log_tell(log, 1,
+				&(struct error_entry){ .file = slice_of(file, (size_t)length),
+						       .err = ERR_INVALID });
+		CHECK(errors_log_bytes(log, 1) < ERRORS_BYTES_MAX + 1000);
+	}
+	errors_log_free(log);
+}
