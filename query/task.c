@@ -1,0 +1,92 @@
+/* Why: every statement names databases, and each of them has to be there and be allowed. */
+#include "query/task.h"
+
+#include <stdlib.h>
+
+int task_access(struct task *task, uint32_t database_id, bool write)
+{
+	const struct query_access *access = &task->env->access;
+
+	if (!access->check || access->check(access->arg, database_id, write) >= 0)
+		return OK;
+	return diag_set(task->diag, ERR_ACCESS, "not authorized to %s this database",
+			write ? "change" : "read");
+}
+
+int task_database(struct task *task, struct slice name, bool write, struct object *out)
+{
+	struct catalog *catalog = task_catalog(task);
+	int err;
+
+	if (name.length)
+		err = catalog_find(catalog, OBJECT_ROOT_ID, name, out);
+	else if (task->env->database_id)
+		err = catalog_get(catalog, task->env->database_id, out);
+	else
+		return diag_set(task->diag, ERR_INVALID, "database name required");
+	if (err < 0 || out->kind != OBJECT_DATABASE)
+		return diag_set(task->diag, ERR_NOT_FOUND, "database not found: %.*s",
+				(int)name.length, name.data);
+	return task_access(task, out->id, write);
+}
+
+int task_policy(struct task *task, uint32_t database_id, struct slice name, struct object *out)
+{
+	int err = catalog_find(task_catalog(task), database_id, name, out);
+
+	if (err < 0 || out->kind != OBJECT_POLICY)
+		return diag_set(task->diag, ERR_NOT_FOUND, "retention policy not found: %.*s",
+				(int)name.length, name.data);
+	return OK;
+}
+
+int task_check(const struct task *task)
+{
+	const bool *cancelled = task->env->cancelled;
+
+	return cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED) ? ERR_CANCELLED : OK;
+}
+
+int task_databases(struct task *task, struct object **out, size_t *count)
+{
+	const struct query_access *access = &task->env->access;
+	size_t kept = 0, total;
+	struct object *all;
+
+	TRY(catalog_list(task_catalog(task), OBJECT_ROOT_ID, OBJECT_DATABASE, &all, &total));
+	for (size_t i = 0; i < total; i++)
+		if (!access->check || access->check(access->arg, all[i].id, false) >= 0)
+			all[kept++] = all[i];
+	*out = all;
+	*count = kept;
+	return OK;
+}
+
+int task_series_begin(struct task *task, struct slice name, const struct slice *columns,
+		      size_t column_count)
+{
+	struct result_series series = { .name = name,
+					.columns = columns,
+					.column_count = column_count };
+
+	return task->result->ops->series_begin(task->result->arg, &series);
+}
+
+int task_row(struct task *task, const struct cell *cells)
+{
+	return task->result->ops->row(task->result->arg, cells);
+}
+
+int task_series_end(struct task *task)
+{
+	return task->result->ops->series_end(task->result->arg);
+}
+
+int task_count(struct task *task, struct slice column, uint64_t count)
+{
+	struct cell cell = cell_integer((int64_t)count);
+
+	TRY(task_series_begin(task, SLICE(""), &column, 1));
+	TRY(task_row(task, &cell));
+	return task_series_end(task);
+}
