@@ -44,8 +44,8 @@ for test in "$BUILD"/tests/test_*; do
 	case $test in *.d|*.o) ;; *) run env "$test" ;; esac
 done
 scripts=""
-[ -e fs/main.c ] && scripts="tests/query/*.sh tests/oracle/*.sh tests/mount/*.sh tests/crash/*.sh tests/examples/*.sh"
-[ -n "$scripts" ] || echo "there is no mount in this tree yet: the tests through one wait for fs/main.c"
+[ -e "$BUILD/seriesfs" ] && scripts="tests/query/*.sh tests/oracle/*.sh tests/mount/*.sh tests/crash/*.sh tests/examples/*.sh"
+[ -n "$scripts" ] || echo "there is no mount in this tree yet: the tests through one wait for it"
 for test in $scripts; do
 	[ -e "$test" ] && run bash "$test"
 done

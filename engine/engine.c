@@ -1,0 +1,542 @@
+/* Opening, recovering, closing; databases, policies and groups; times of arrival. */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/limits.h"
+#include "engine/state.h"
+
+#define FORMAT_TEXT "seriesfs 1\n"
+
+static void path_of(const struct engine *engine, const char *name, char *path)
+{
+	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/%s", engine->path, name);
+}
+
+/* --- databases ---------------------------------------------------------------------- */
+
+struct live_database *engine_database(struct engine *engine, uint32_t database_id)
+{
+	struct live_database *found = NULL;
+
+	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; i < engine->database_count; i++)
+		if (engine->databases[i]->id == database_id)
+			found = engine->databases[i];
+	pthread_mutex_unlock(&engine->lock);
+	return found;
+}
+
+struct index *engine_index(struct engine *engine, uint32_t database_id)
+{
+	struct live_database *database = engine_database(engine, database_id);
+
+	return database ? database->index : NULL;
+}
+
+void engine_touch(struct engine *engine, uint32_t database_id)
+{
+	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; i < engine->database_count; i++)
+		if (database_id == 0 || engine->databases[i]->id == database_id)
+			atomic_fetch_add(&engine->databases[i]->version, 1);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+uint64_t engine_database_version(struct engine *engine, uint32_t database_id)
+{
+	struct live_database *database = engine_database(engine, database_id);
+	uint64_t points = database ? atomic_load(&database->version) : 0;
+
+	return points + (catalog_version(engine->catalog) << 32);
+}
+
+static int database_open(struct engine *engine, uint32_t id, struct diag *diag)
+{
+	struct live_database *database = calloc(1, sizeof(*database));
+	char path[ENGINE_PATH_BYTES_MAX], name[64];
+	int err = OK;
+
+	if (!database)
+		return ERR_MEMORY;
+	snprintf(name, sizeof(name), "db/%u", id);
+	path_of(engine, name, path);
+	if (!engine->options.read_only)
+		err = env_mkdir(path);
+	snprintf(name, sizeof(name), "db/%u/index", id);
+	path_of(engine, name, path);
+	if (err == OK)
+		err = index_open(path, engine->options.read_only, &database->index, diag);
+	if (err < 0) {
+		free(database);
+		return err;
+	}
+	index_set_series_max(database->index, engine->options.series_max);
+	database->id = id;
+	database->version = 1;
+	pthread_mutex_lock(&engine->lock);
+	engine->databases = realloc(engine->databases,
+				    (engine->database_count + 1) * sizeof(*engine->databases));
+	if (!engine->databases)
+		log_out_of_memory(engine->database_count * sizeof(*engine->databases));
+	engine->databases[engine->database_count++] = database;
+	pthread_mutex_unlock(&engine->lock);
+	return OK;
+}
+
+static int databases_open(struct engine *engine, struct diag *diag)
+{
+	struct object *objects;
+	size_t count;
+	int err = OK;
+
+	TRY(catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &objects, &count));
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = database_open(engine, objects[i].id, diag);
+	free(objects);
+	return err;
+}
+
+int engine_create_database(struct engine *engine, struct slice name, const struct attrs *attrs,
+			   uint32_t *id)
+{
+	struct object object = {
+		.parent_id = OBJECT_ROOT_ID, .kind = OBJECT_DATABASE, .attrs = *attrs, .name = name
+	};
+
+	if (engine->options.read_only)
+		return ERR_READ_ONLY;
+	TRY(catalog_add(engine->catalog, &object));
+	int err = database_open(engine, object.id, NULL);
+	if (err < 0)
+		catalog_remove(engine->catalog, object.id);
+	*id = object.id;
+	return err;
+}
+
+int engine_create_policy(struct engine *engine, uint32_t database_id, struct slice name,
+			 const struct policy_settings *settings, const struct attrs *attrs,
+			 uint32_t *id)
+{
+	struct object object = { .parent_id = database_id,
+				 .kind = OBJECT_POLICY,
+				 .attrs = *attrs,
+				 .policy = *settings,
+				 .name = name };
+
+	if (engine->options.read_only)
+		return ERR_READ_ONLY;
+	TRY(catalog_add(engine->catalog, &object));
+	*id = object.id;
+	return OK;
+}
+
+int engine_create_group(struct engine *engine, uint32_t policy_id, int64_t start_s, int64_t end_s,
+			const struct attrs *attrs, uint32_t *id)
+{
+	struct object policy;
+	struct object object = { .parent_id = policy_id, .kind = OBJECT_GROUP, .attrs = *attrs };
+
+	if (engine->options.read_only)
+		return ERR_READ_ONLY;
+	TRY(catalog_get(engine->catalog, policy_id, &policy));
+	if (policy.policy.duration_ns &&
+	    end_s <= floor_div(env_now_ns() - policy.policy.duration_ns, NS_PER_SECOND))
+		return ERR_RANGE;
+	object.window = (struct group_window){ start_s, end_s, policy.policy.shards, 0 };
+	pthread_mutex_lock(&engine->create_lock);
+	int err = catalog_add(engine->catalog, &object);
+	pthread_mutex_unlock(&engine->create_lock);
+	*id = object.id;
+	return err;
+}
+
+/* --- arrival ---------------------------------------------------------------------------- */
+
+void engine_note_arrival(struct engine *engine, int64_t arrival_ns)
+{
+	int64_t last = atomic_load(&engine->arrival_ns);
+
+	while (arrival_ns > last &&
+	       !atomic_compare_exchange_weak(&engine->arrival_ns, &last, arrival_ns))
+		;
+}
+
+int64_t engine_arrival_ns(struct engine *engine)
+{
+	int64_t now = env_now_ns(), last = atomic_load(&engine->arrival_ns), given;
+
+	do {
+		given = now > last ? now : last + 1;
+	} while (!atomic_compare_exchange_weak(&engine->arrival_ns, &last, given));
+	return given;
+}
+
+/*
+ * The log tells the last arrival and sequence until it is trimmed; after that the
+ * file `clock` does, written before: `ARRIVAL_NS SEQUENCE`.
+ */
+static int clock_read(struct engine *engine, uint64_t *sequence)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	struct buf text = { 0 };
+	long long arrival_ns;
+	unsigned long long last;
+
+	*sequence = 0;
+	path_of(engine, "clock", path);
+	int err = env_read_file(path, &text);
+	if (err == OK && sscanf(buf_text(&text), "%lld %llu", &arrival_ns, &last) == 2) {
+		engine_note_arrival(engine, arrival_ns);
+		*sequence = last;
+	} else if (err == OK) {
+		/* Later than all there can be: numbers may be left out, never given twice. */
+		log_error("%s is damaged; the log goes on with a number from the clock", path);
+		*sequence = (uint64_t)env_now_ns();
+	}
+	buf_release(&text);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+int engine_write_clock(struct engine *engine)
+{
+	char path[ENGINE_PATH_BYTES_MAX], text[64];
+
+	path_of(engine, "clock", path);
+	snprintf(text, sizeof(text), "%lld %llu\n", (long long)atomic_load(&engine->arrival_ns),
+		 (unsigned long long)wal_sequence(engine->wal));
+	return env_write_file(path, slice_of_text(text));
+}
+
+/* --- recovery ------------------------------------------------------------------------------ */
+
+struct recovery {
+	struct engine *engine;
+	struct arena arena;
+	uint64_t records, rows, unknown, damaged;
+};
+
+static void recover_types(struct engine *engine, struct live_group *group,
+			  const struct wal_record *record)
+{
+	struct live_database *database = engine_database(engine, group->database_id);
+
+	for (size_t i = 0; i < record->row_count; i++) {
+		const struct layout *layout = record->layouts[record->rows[i].layout];
+		uint32_t measurement_id =
+			index_series_measurement(database->index, record->rows[i].series_id);
+
+		for (uint32_t k = 0; k < layout->field_count; k++)
+			live_group_set_type(
+				group, shard_field_key(measurement_id, layout->fields[k].field_id),
+				layout->fields[k].type);
+	}
+}
+
+/* A record whose group is dropped, or whose bytes are not a record, is counted and passed over. */
+static int recover_record(void *arg, uint64_t sequence, struct slice payload)
+{
+	struct recovery *recovery = arg;
+	struct live_group *group;
+	struct wal_record record;
+
+	arena_reset(&recovery->arena);
+	recovery->records++;
+	if (wal_record_decode(payload, sequence, &recovery->arena, &record) < 0) {
+		recovery->damaged++;
+		return OK;
+	}
+	engine_note_arrival(recovery->engine, record.arrival_ns);
+	if (live_group_get(recovery->engine, record.group_id, &group) < 0) {
+		recovery->unknown++;
+		return OK;
+	}
+	pthread_mutex_lock(&group->lock);
+	recover_types(recovery->engine, group, &record);
+	live_group_replay(group, &record, sequence);
+	pthread_mutex_unlock(&group->lock);
+	recovery->rows += record.row_count;
+	live_group_release(group);
+	return OK;
+}
+
+static int recover(struct engine *engine, uint64_t sequence)
+{
+	struct recovery recovery = { .engine = engine };
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, "wal", path);
+	int err = wal_open(path, engine->options.read_only, sequence, recover_record, &recovery,
+			   &engine->wal);
+	arena_release(&recovery.arena);
+	if (recovery.damaged)
+		log_error("%s: %llu records could not be understood", path,
+			  (unsigned long long)recovery.damaged);
+	if (recovery.rows)
+		log_info("recovered %llu points from the log", (unsigned long long)recovery.rows);
+	return err;
+}
+
+/* --- directories --------------------------------------------------------------------------------
+ */
+
+static int check_format(struct engine *engine, struct diag *diag)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	struct buf text = { 0 };
+
+	path_of(engine, "format", path);
+	int err = env_read_file(path, &text);
+	bool same = err == OK && slice_equal(buf_slice(&text), SLICE(FORMAT_TEXT));
+	buf_release(&text);
+	if (same)
+		return OK;
+	if (err == OK)
+		return diag_set(diag, ERR_INVALID,
+				"%s is of a format that this version does not know", engine->path);
+	if (err != ERR_NOT_FOUND)
+		return diag_set(diag, err, "%s could not be read: %s", path, err_text(err));
+	char catalog[ENGINE_PATH_BYTES_MAX];
+	path_of(engine, "catalog", catalog);
+	if (engine->options.read_only || env_exists(catalog))
+		return diag_set(diag, ERR_INVALID, "%s is not a data directory: %s is missing",
+				engine->path, path);
+	return env_write_file(path, SLICE(FORMAT_TEXT));
+}
+
+static int make_directories(struct engine *engine)
+{
+	static const char *const names[] = { "db", "shard", "trash", "wal" };
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		path_of(engine, names[i], path);
+		TRY(env_mkdir(path));
+	}
+	return OK;
+}
+
+static int lock_directory(struct engine *engine, struct diag *diag)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	int owner;
+
+	path_of(engine, "lock", path);
+	int err = env_lock(path, &engine->lock_fd, &owner);
+	if (err == ERR_BUSY)
+		return diag_set(diag, err, "%s is in use by process %d", engine->path, owner);
+	if (err < 0)
+		return diag_set(diag, err, "%s could not be locked: %s", path, err_text(err));
+	return OK;
+}
+
+static int trash_name(void *arg, const char *name)
+{
+	struct engine *engine = arg;
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	snprintf(path, sizeof(path), "%s/trash/%s", engine->path, name);
+	engine_trash(engine, path);
+	return OK;
+}
+
+/* A shard of a group that the catalog does not know was dropped, and the crash came before the
+ * rename. */
+static int orphan_name(void *arg, const char *name)
+{
+	struct engine *engine = arg;
+	char from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX];
+	struct object object;
+
+	if (catalog_get(engine->catalog, (uint32_t)strtoul(name, NULL, 10), &object) !=
+	    ERR_NOT_FOUND)
+		return OK;
+	snprintf(from, sizeof(from), "%s/shard/%s", engine->path, name);
+	snprintf(to, sizeof(to), "%s/trash/%s", engine->path, name);
+	return env_rename(from, to);
+}
+
+/* What a damaged catalog forgot is kept: its groups may be wanted by whoever repairs it. */
+static void sweep(struct engine *engine)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, "catalog.damaged", path);
+	if (!env_exists(path)) {
+		path_of(engine, "shard", path);
+		env_list(path, orphan_name, engine);
+	}
+	path_of(engine, "trash", path);
+	env_list(path, trash_name, engine);
+}
+
+/* --- life
+ * --------------------------------------------------------------------------------------------- */
+
+static void set_defaults(struct engine_options *options)
+{
+	if (!options->commit_seconds)
+		options->commit_seconds = COMMIT_SECONDS;
+	if (!options->memtable_bytes_max)
+		options->memtable_bytes_max = MEMTABLE_BYTES_MAX;
+	if (!options->series_max)
+		options->series_max = SERIES_PER_DATABASE_MAX;
+}
+
+static void init_locks(struct engine *engine)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_init(&engine->lock, NULL);
+	pthread_mutex_init(&engine->create_lock, NULL);
+	pthread_mutex_init(&engine->flush_lock, NULL);
+	pthread_mutex_init(&engine->wake_lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&engine->wake, &monotonic);
+	pthread_cond_init(&engine->room, &monotonic);
+	pthread_cond_init(&engine->trash_wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static int open_parts(struct engine *engine, struct diag *diag)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	uint64_t sequence;
+
+	if (!engine->options.read_only)
+		TRY(env_mkdir(engine->path));
+	TRY(lock_directory(engine, diag));
+	TRY(check_format(engine, diag));
+	if (!engine->options.read_only)
+		TRY(make_directories(engine));
+	path_of(engine, "catalog", path);
+	TRY(catalog_open(path, engine->options.read_only, &engine->catalog, diag));
+	engine->shard_env = shard_env_open(engine->options.shards_open_max);
+	TRY(databases_open(engine, diag));
+	TRY(clock_read(engine, &sequence));
+	return recover(engine, sequence);
+}
+
+static void engine_free(struct engine *engine)
+{
+	while (engine->group_count)
+		live_group_release(engine->groups[--engine->group_count]);
+	free(engine->groups);
+	idmap_release(&engine->group_ids);
+	if (engine->shard_env)
+		shard_env_close(engine->shard_env);
+	wal_close(engine->wal);
+	for (size_t i = 0; i < engine->database_count; i++) {
+		index_close(engine->databases[i]->index);
+		free(engine->databases[i]);
+	}
+	free(engine->databases);
+	if (engine->catalog)
+		catalog_close(engine->catalog);
+	for (size_t i = 0; i < engine->trash_count; i++)
+		free(engine->trash[i]);
+	free(engine->trash);
+	env_close(engine->lock_fd);
+	free(engine);
+}
+
+int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return ERR_MEMORY;
+	engine->lock_fd = -1;
+	engine->options = *options;
+	set_defaults(&engine->options);
+	if ((size_t)snprintf(engine->path, sizeof(engine->path), "%s", options->path) >=
+	    sizeof(engine->path)) {
+		free(engine);
+		return diag_set(diag, ERR_TOO_LONG, "the path of the data directory is too long");
+	}
+	init_locks(engine);
+	int err = open_parts(engine, diag);
+	if (err < 0) {
+		engine_free(engine);
+		return diag_set(diag, err, "%s: %s", options->path, err_text(err));
+	}
+	*out = engine;
+	return OK;
+}
+
+int engine_start(struct engine *engine)
+{
+	if (!engine->options.read_only)
+		sweep(engine);
+	return engine_start_threads(engine);
+}
+
+int engine_close(struct engine *engine)
+{
+	engine_stop_threads(engine);
+	int err = engine_flush(engine);
+	engine_free(engine);
+	return err;
+}
+
+int engine_sync(struct engine *engine)
+{
+	int err = catalog_sync(engine->catalog);
+
+	pthread_mutex_lock(&engine->lock);
+	size_t count = engine->database_count;
+	pthread_mutex_unlock(&engine->lock);
+	for (size_t i = 0; err == OK && i < count; i++) {
+		pthread_mutex_lock(&engine->lock);
+		struct index *index = engine->databases[i]->index;
+		pthread_mutex_unlock(&engine->lock);
+		err = index_sync(index);
+	}
+	return err < 0 ? err : wal_sync(engine->wal);
+}
+
+int engine_flush(struct engine *engine)
+{
+	if (engine->options.read_only)
+		return OK;
+	return flush_all(engine);
+}
+
+int engine_compact(struct engine *engine, uint32_t object_id)
+{
+	struct object object;
+
+	if (object_id)
+		TRY(catalog_get(engine->catalog, object_id, &object));
+	return engine_flush(engine);
+}
+
+struct catalog *engine_catalog(struct engine *engine)
+{
+	return engine->catalog;
+}
+
+int engine_disk(struct engine *engine, struct env_disk *out)
+{
+	return env_disk(engine->path, out);
+}
+
+void engine_gauges(struct engine *engine, struct engine_gauges *out)
+{
+	struct shard_env_counts counts;
+
+	shard_env_count(engine->shard_env, &counts);
+	*out = (struct engine_gauges){ .memtable_bytes = atomic_load(&engine->memtable_bytes),
+				       .wal_bytes = wal_bytes(engine->wal),
+				       .shards_open = counts.open };
+	pthread_mutex_lock(&engine->lock);
+	out->groups = engine->group_count;
+	for (size_t i = 0; i < engine->database_count; i++) {
+		out->series += index_series_count(engine->databases[i]->index);
+		out->index_bytes += index_bytes(engine->databases[i]->index);
+	}
+	pthread_mutex_unlock(&engine->lock);
+}

@@ -1,0 +1,538 @@
+/*
+ * From memory into shards.
+ *
+ *	rotate the log ─► seal every dirty memtable ─► encode and commit, a shard at a
+ *	time ─► let the memtables go ─► delete the log's older segments
+ *
+ * A group whose commit fails keeps its sealed memtable, and the log is not
+ * trimmed; both are tried again. Rows of a series are written in chunks of up to
+ * CHUNK_ROWS_MAX, split where a scratch file has a cut, so that no chunk holds
+ * rows from both sides of a mask that may come. Rows that a mask of this very
+ * memtable hides are left out.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine/base/log.h"
+#include "engine/limits.h"
+#include "engine/state.h"
+
+#define RETRY_SECONDS 5
+
+/* --- one series --------------------------------------------------------------------- */
+
+/* Rows of a series with sequences in (after, until], sorted and merged, as columns. */
+struct columns {
+	struct arena arena;
+	size_t row_count;
+	int64_t *times_ns;
+	struct chunk_write_column *columns;
+	size_t column_count, column_capacity;
+	uint64_t sequence_max;
+};
+
+static void *room(struct columns *columns, size_t bytes)
+{
+	void *p = arena_alloc(&columns->arena, bytes ? bytes : 1);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
+static struct chunk_write_column *column_of(struct columns *columns,
+					    const struct layout_field *field, size_t capacity)
+{
+	for (size_t i = 0; i < columns->column_count; i++)
+		if (columns->columns[i].field_id == field->field_id)
+			return &columns->columns[i];
+	if (columns->column_count == columns->column_capacity) {
+		size_t more = columns->column_capacity ? columns->column_capacity * 2 : 16;
+		struct chunk_write_column *list = room(columns, more * sizeof(*list));
+
+		if (columns->column_count)
+			memcpy(list, columns->columns, columns->column_count * sizeof(*list));
+		columns->columns = list;
+		columns->column_capacity = more;
+	}
+	struct chunk_write_column *column = &columns->columns[columns->column_count++];
+	*column = (struct chunk_write_column){ field->field_id, field->type,
+					       room(columns, capacity * sizeof(union value)),
+					       room(columns, (capacity + 63) / 64 * 8) };
+	return column;
+}
+
+static void put_row(struct columns *columns, size_t at, size_t capacity,
+		    const struct captured_row *row)
+{
+	columns->times_ns[at] = row->time_ns;
+	for (uint32_t i = 0; i < row->layout->field_count; i++) {
+		/* Rows with one layout meet their columns in its order. */
+		struct chunk_write_column *column =
+			i < columns->column_count && columns->columns[i].field_id ==
+							     row->layout->fields[i].field_id
+				? &columns->columns[i]
+				: column_of(columns, &row->layout->fields[i], capacity);
+
+		((union value *)column->values)[at] = row->values[i];
+		((uint64_t *)column->valid)[at / 64] |= UINT64_C(1) << at % 64;
+	}
+}
+
+static bool masked(const struct masks *masks, const struct captured_row *row)
+{
+	for (size_t i = 0; i < masks->count; i++) {
+		const struct mask *mask = &masks->items[i];
+
+		if (row->sequence <= mask->sequence && row->time_ns >= mask->time_first_ns &&
+		    row->time_ns <= mask->time_last_ns)
+			return true;
+	}
+	return false;
+}
+
+static void sort_rows(struct captured_row *rows, size_t count, struct captured_row *spare)
+{
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t from = 0; from < count; from += 2 * width) {
+			size_t middle = from + width < count ? from + width : count;
+			size_t end = from + 2 * width < count ? from + 2 * width : count;
+			size_t a = from, b = middle;
+
+			for (size_t i = from; i < end; i++)
+				spare[i] = a < middle && (b == end ||
+							  rows[a].time_ns <= rows[b].time_ns)
+						   ? rows[a++]
+						   : rows[b++];
+		}
+		memcpy(rows, spare, count * sizeof(*rows));
+	}
+}
+
+static void gather_columns(struct columns *columns, const struct capture *capture,
+			   const struct masks *masks)
+{
+	struct captured_row *rows = room(columns, capture->row_count * sizeof(*rows));
+	size_t kept = 0, at = 0;
+
+	capture_rows(capture, rows);
+	for (size_t i = 0; i < capture->row_count; i++)
+		if (!masked(masks, &rows[i]))
+			rows[kept++] = rows[i];
+	if (!capture->ascending)
+		sort_rows(rows, kept, room(columns, kept * sizeof(*rows)));
+	columns->times_ns = room(columns, kept * sizeof(*columns->times_ns));
+	for (size_t i = 0; i < kept; i++) {
+		if (at && columns->times_ns[at - 1] == rows[i].time_ns)
+			at--;
+		put_row(columns, at++, kept, &rows[i]);
+		if (rows[i].sequence > columns->sequence_max)
+			columns->sequence_max = rows[i].sequence;
+	}
+	columns->row_count = at;
+}
+
+/* Pieces begin at whole words of the validity maps: CHUNK_ROWS_MAX is a multiple of 64. */
+_Static_assert(CHUNK_ROWS_MAX % 64 == 0, "chunks begin at a word of a bit map");
+
+static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct columns *columns,
+		      int64_t mtime_ns)
+{
+	struct chunk_write_column *piece = room(columns, columns->column_count * sizeof(*piece));
+
+	for (size_t first = 0; first < columns->row_count; first += CHUNK_ROWS_MAX) {
+		size_t rows = columns->row_count - first;
+
+		if (rows > CHUNK_ROWS_MAX)
+			rows = CHUNK_ROWS_MAX;
+		for (size_t c = 0; c < columns->column_count; c++) {
+			piece[c] = columns->columns[c];
+			piece[c].values += first;
+			piece[c].valid += first / 64;
+		}
+		TRY(shard_batch_add(batch, series_id,
+				    &(struct shard_rows){ .row_count = rows,
+							  .times_ns = columns->times_ns + first,
+							  .columns = piece,
+							  .column_count = columns->column_count,
+							  .sequence_max = columns->sequence_max,
+							  .mtime_ns = mtime_ns }));
+	}
+	return OK;
+}
+
+static void set_types(struct live_group *group, struct shard_batch *batch, uint32_t series_id,
+		      const struct columns *columns)
+{
+	struct live_database *database = engine_database(group->engine, group->database_id);
+	uint32_t measurement_id = index_series_measurement(database->index, series_id);
+
+	for (size_t c = 0; c < columns->column_count; c++) {
+		uint64_t key = shard_field_key(measurement_id, columns->columns[c].field_id);
+		enum value_type stored;
+
+		if (shard_field_type(live_group_shard(group, series_id), key, &stored) == OK &&
+		    stored == VALUE_NONE)
+			shard_batch_set_type(batch, key, columns->columns[c].type);
+	}
+}
+
+/* What is written with a group, taken under its lock. */
+struct sealed {
+	struct live_group *group;
+	struct memtable *memtable;
+	uint64_t generation;
+	uint64_t *cuts;
+	size_t cut_count;
+};
+
+static int add_range(const struct sealed *sealed, struct shard_batch *batch, uint32_t series_id,
+		     uint64_t after, uint64_t until, const struct masks *masks, int64_t mtime_ns)
+{
+	struct columns columns = { 0 };
+	struct capture capture;
+	int err = OK;
+
+	memtable_capture(sealed->memtable, series_id, after, until, &capture);
+	if (capture.row_count) {
+		gather_columns(&columns, &capture, masks);
+		if (columns.row_count) {
+			set_types(sealed->group, batch, series_id, &columns);
+			err = add_chunks(batch, series_id, &columns, mtime_ns);
+		}
+	}
+	arena_release(&columns.arena);
+	capture_release(&capture);
+	return err;
+}
+
+/* The sealed memtable is not added to any more, so it is read without the lock. */
+static int add_series(const struct sealed *sealed, struct shard_batch *batch, uint32_t series_id)
+{
+	struct memtable_info info;
+	struct masks masks = { 0 };
+	uint64_t after = 0;
+	int err = OK;
+
+	if (!memtable_info(sealed->memtable, series_id, &info))
+		return OK;
+	memtable_masks(sealed->memtable, series_id, UINT64_MAX, &masks);
+	for (size_t i = 0; err == OK && i < sealed->cut_count; i++) {
+		err = add_range(sealed, batch, series_id, after, sealed->cuts[i], &masks,
+				info.mtime_ns);
+		after = sealed->cuts[i];
+	}
+	if (err == OK)
+		err = add_range(sealed, batch, series_id, after, UINT64_MAX, &masks, info.mtime_ns);
+	for (size_t i = 0; i < masks.count; i++)
+		shard_batch_mask(batch,
+				 &(struct shard_mask){ series_id, masks.items[i].time_first_ns,
+						       masks.items[i].time_last_ns,
+						       masks.items[i].sequence });
+	if (info.mtime_ns)
+		shard_batch_set_mtime(batch, series_id, info.mtime_ns, info.ctime_ns);
+	masks_release(&masks);
+	return err;
+}
+
+/* --- one group ------------------------------------------------------------------------- */
+
+static int flush_shard(const struct sealed *sealed, uint32_t number, const uint32_t *ids,
+		       size_t count)
+{
+	struct shard *shard = sealed->group->shards[number];
+	struct shard_batch *batch;
+	int err = shard_batch_begin(shard, sealed->generation, &batch);
+
+	/* An earlier try reached the disk although it failed. */
+	if (err == ERR_EXISTS)
+		return OK;
+	if (err < 0)
+		return err;
+	for (size_t i = 0; err == OK && i < count; i++)
+		if (ids[i] % sealed->group->shard_count == number)
+			err = add_series(sealed, batch, ids[i]);
+	if (err < 0) {
+		shard_batch_abandon(batch);
+		return err;
+	}
+	stat_add(STAT_FLUSH_BYTES, shard_batch_bytes(batch));
+	return shard_batch_commit(batch, sealed->generation);
+}
+
+static int flush_group(const struct sealed *sealed)
+{
+	uint32_t *ids;
+	size_t count;
+	int err = OK;
+
+	memtable_series(sealed->memtable, &ids, &count);
+	for (uint32_t i = 0; err == OK && i < sealed->group->shard_count; i++)
+		err = flush_shard(sealed, i, ids, count);
+	free(ids);
+	return err == ERR_STALE ? OK : err; /* dropped: nobody wants it */
+}
+
+/* False: there is nothing to write. A memtable that could not be written before comes first. */
+static bool seal(struct live_group *group, struct sealed *out)
+{
+	pthread_mutex_lock(&group->lock);
+	if (!group->sealed && !memtable_is_empty(group->active)) {
+		group->sealed = group->active;
+		group->sealed_generation = wal_sequence(group->engine->wal);
+		group->active = memtable_new();
+	}
+	bool any = group->sealed && !group->dropped;
+	if (any) {
+		*out = (struct sealed){ group, memtable_ref(group->sealed),
+					group->sealed_generation, NULL, group->cut_count };
+		out->cuts = malloc((group->cut_count + 1) * sizeof(*out->cuts));
+		if (!out->cuts)
+			log_out_of_memory(group->cut_count * sizeof(*out->cuts));
+		if (group->cut_count)
+			memcpy(out->cuts, group->cuts, group->cut_count * sizeof(*out->cuts));
+	}
+	pthread_mutex_unlock(&group->lock);
+	return any;
+}
+
+static void unseal(struct sealed *sealed)
+{
+	struct live_group *group = sealed->group;
+
+	pthread_mutex_lock(&group->lock);
+	struct memtable *memtable = group->sealed;
+	group->sealed = NULL;
+	atomic_fetch_sub(&group->engine->memtable_bytes, memtable_bytes(memtable));
+	pthread_mutex_unlock(&group->lock);
+	memtable_release(memtable);
+}
+
+static int flush_one(struct live_group *group)
+{
+	struct sealed sealed;
+
+	if (!seal(group, &sealed))
+		return OK;
+	int err = flush_group(&sealed);
+	if (err == OK)
+		unseal(&sealed);
+	else
+		log_warning("shard group %u could not be written, it stays in memory and in the "
+			    "log: %s",
+			    group->id, err_text(err));
+	memtable_release(sealed.memtable);
+	free(sealed.cuts);
+	return err;
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
+static int sync_names(struct engine *engine)
+{
+	int err = catalog_sync(engine->catalog);
+
+	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; err == OK && i < engine->database_count; i++)
+		err = index_sync(engine->databases[i]->index);
+	pthread_mutex_unlock(&engine->lock);
+	return err;
+}
+
+static bool left_behind(struct live_group *group)
+{
+	pthread_mutex_lock(&group->lock);
+	bool left = group->sealed && !group->dropped;
+	pthread_mutex_unlock(&group->lock);
+	return left;
+}
+
+static int flush_groups(struct engine *engine)
+{
+	struct live_group **groups;
+	size_t count;
+	bool sealed_before = false;
+	int err = OK;
+
+	live_groups_all(engine, &groups, &count);
+	for (size_t i = 0; i < count; i++) {
+		bool left = left_behind(groups[i]);
+		int failed = flush_one(groups[i]);
+
+		/* What was sealed by an earlier, failed flush is in: now what came since. */
+		if (failed == OK && left)
+			failed = flush_one(groups[i]);
+		sealed_before |= left;
+		if (failed < 0)
+			err = failed;
+	}
+	live_groups_release(groups, count);
+	return err;
+}
+
+int flush_all(struct engine *engine)
+{
+	uint64_t segment;
+
+	if (engine->options.read_only)
+		return OK;
+	pthread_mutex_lock(&engine->flush_lock);
+	int err = sync_names(engine);
+	if (err == OK)
+		err = wal_rotate(engine->wal, &segment);
+	if (err == OK)
+		err = flush_groups(engine);
+	if (err == OK)
+		err = engine_write_clock(engine);
+	if (err == OK)
+		err = wal_trim(engine->wal, segment);
+	atomic_store(&engine->flush_failing, err < 0);
+	pthread_mutex_unlock(&engine->flush_lock);
+	stat_add(STAT_FLUSHES, err == OK);
+	pthread_mutex_lock(&engine->wake_lock);
+	pthread_cond_broadcast(&engine->room);
+	pthread_mutex_unlock(&engine->wake_lock);
+	return err;
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+static void wait_seconds(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	pthread_cond_timedwait(cond, lock, &until);
+}
+
+static bool memory_is_half_full(struct engine *engine)
+{
+	return atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max / 2;
+}
+
+static void *flusher(void *arg)
+{
+	struct engine *engine = arg;
+
+	pthread_mutex_lock(&engine->wake_lock);
+	while (!engine->stopping) {
+		if (!engine->flush_wanted && !memory_is_half_full(engine)) {
+			wait_seconds(&engine->wake, &engine->wake_lock, 1);
+			continue;
+		}
+		engine->flush_wanted = false;
+		pthread_mutex_unlock(&engine->wake_lock);
+		int err = flush_all(engine);
+		pthread_mutex_lock(&engine->wake_lock);
+		if (err < 0 && !engine->stopping)
+			wait_seconds(&engine->wake, &engine->wake_lock, RETRY_SECONDS);
+	}
+	pthread_mutex_unlock(&engine->wake_lock);
+	return NULL;
+}
+
+static void *committer(void *arg)
+{
+	struct engine *engine = arg;
+
+	pthread_mutex_lock(&engine->wake_lock);
+	while (!engine->stopping) {
+		wait_seconds(&engine->trash_wake, &engine->wake_lock,
+			     engine->options.commit_seconds);
+		pthread_mutex_unlock(&engine->wake_lock);
+		int err = engine_sync(engine);
+		if (err < 0)
+			log_error("the log could not be synced: %s", err_text(err));
+		pthread_mutex_lock(&engine->wake_lock);
+	}
+	pthread_mutex_unlock(&engine->wake_lock);
+	return NULL;
+}
+
+static void *cleaner(void *arg)
+{
+	struct engine *engine = arg;
+
+	pthread_mutex_lock(&engine->wake_lock);
+	while (!engine->stopping || engine->trash_count) {
+		if (engine->trash_count == 0) {
+			wait_seconds(&engine->wake, &engine->wake_lock, 1);
+			continue;
+		}
+		char *path = engine->trash[--engine->trash_count];
+		pthread_mutex_unlock(&engine->wake_lock);
+		int err = env_remove_tree(path);
+		if (err < 0)
+			log_warning("%s could not be deleted: %s", path, err_text(err));
+		free(path);
+		pthread_mutex_lock(&engine->wake_lock);
+	}
+	pthread_mutex_unlock(&engine->wake_lock);
+	return NULL;
+}
+
+void engine_trash(struct engine *engine, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		log_out_of_memory(strlen(path));
+	pthread_mutex_lock(&engine->wake_lock);
+	if (engine->trash_count == engine->trash_capacity) {
+		engine->trash_capacity = engine->trash_capacity ? engine->trash_capacity * 2 : 16;
+		engine->trash =
+			realloc(engine->trash, engine->trash_capacity * sizeof(*engine->trash));
+		if (!engine->trash)
+			log_out_of_memory(engine->trash_capacity * sizeof(*engine->trash));
+	}
+	engine->trash[engine->trash_count++] = copy;
+	pthread_cond_broadcast(&engine->wake);
+	pthread_mutex_unlock(&engine->wake_lock);
+}
+
+int engine_start_threads(struct engine *engine)
+{
+	if (engine->options.read_only || engine->started)
+		return OK;
+	if (pthread_create(&engine->flusher, NULL, flusher, engine) ||
+	    pthread_create(&engine->committer, NULL, committer, engine) ||
+	    pthread_create(&engine->cleaner, NULL, cleaner, engine))
+		return ERR_MEMORY;
+	engine->started = true;
+	return OK;
+}
+
+void engine_stop_threads(struct engine *engine)
+{
+	if (!engine->started)
+		return;
+	pthread_mutex_lock(&engine->wake_lock);
+	engine->stopping = true;
+	pthread_cond_broadcast(&engine->wake);
+	pthread_cond_broadcast(&engine->trash_wake);
+	pthread_mutex_unlock(&engine->wake_lock);
+	pthread_join(engine->flusher, NULL);
+	pthread_join(engine->committer, NULL);
+	pthread_join(engine->cleaner, NULL);
+	engine->started = false;
+}
+
+int engine_wait_for_room(struct engine *engine)
+{
+	if (!memory_is_half_full(engine))
+		return OK;
+	pthread_mutex_lock(&engine->wake_lock);
+	pthread_cond_signal(&engine->wake);
+	while (engine->started && !engine->stopping &&
+	       atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max) {
+		if (atomic_load(&engine->flush_failing)) {
+			pthread_mutex_unlock(&engine->wake_lock);
+			return ERR_SPACE;
+		}
+		wait_seconds(&engine->room, &engine->wake_lock, 1);
+	}
+	pthread_mutex_unlock(&engine->wake_lock);
+	return OK;
+}

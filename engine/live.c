@@ -1,0 +1,359 @@
+/* Shard groups at work: found by number, written under one lock, dropped while readers go on. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/base/when.h"
+#include "engine/series_text.h"
+#include "engine/state.h"
+
+/* --- life ------------------------------------------------------------------------ */
+
+static void shard_path(const struct engine *engine, uint32_t group_id, uint32_t number, char *path)
+{
+	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/shard/%u.%u", engine->path, group_id, number);
+}
+
+static void trash_path(const struct engine *engine, uint32_t group_id, uint32_t number, char *path)
+{
+	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/trash/%u.%u", engine->path, group_id, number);
+}
+
+static struct live_group *group_new(struct engine *engine, const struct object *object,
+				    uint32_t database_id)
+{
+	struct live_group *group = calloc(1, sizeof(*group));
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	if (!group)
+		log_out_of_memory(sizeof(*group));
+	group->engine = engine;
+	group->references = 1;
+	group->id = object->id;
+	group->policy_id = object->parent_id;
+	group->database_id = database_id;
+	group->window = object->window;
+	group->shard_count = object->window.shards ? object->window.shards : 1;
+	group->shards = calloc(group->shard_count, sizeof(*group->shards));
+	if (!group->shards)
+		log_out_of_memory(group->shard_count * sizeof(*group->shards));
+	for (uint32_t i = 0; i < group->shard_count; i++) {
+		shard_path(engine, group->id, i, path);
+		group->shards[i] = shard_open(engine->shard_env, path);
+	}
+	pthread_mutex_init(&group->lock, NULL);
+	pthread_mutex_init(&group->text_lock, NULL);
+	group->active = memtable_new();
+	group->version = 1;
+	return group;
+}
+
+static void group_free(struct live_group *group)
+{
+	for (uint32_t i = 0; i < group->shard_count; i++)
+		shard_close(group->shards[i]);
+	memtable_release(group->active);
+	memtable_release(group->sealed);
+	for (size_t i = 0; i < group->text_count; i++)
+		text_info_release(group->texts[i]);
+	free(group->texts);
+	idmap_release(&group->text_ids);
+	idmap_release(&group->types);
+	free(group->present);
+	free(group->shards);
+	free(group->cuts);
+	pthread_mutex_destroy(&group->lock);
+	pthread_mutex_destroy(&group->text_lock);
+	free(group);
+}
+
+void live_group_release(struct live_group *group)
+{
+	if (group && atomic_fetch_sub(&group->references, 1) == 1)
+		group_free(group);
+}
+
+static struct live_group *reference(struct live_group *group)
+{
+	atomic_fetch_add(&group->references, 1);
+	return group;
+}
+
+/* --- the list ---------------------------------------------------------------------- */
+
+static struct live_group *find_locked(struct engine *engine, uint32_t group_id)
+{
+	uint32_t index = idmap_find(&engine->group_ids, group_id);
+
+	return index == MAP_NONE ? NULL : engine->groups[index];
+}
+
+static void add_locked(struct engine *engine, struct live_group *group)
+{
+	if (engine->group_count == engine->group_capacity) {
+		engine->group_capacity = engine->group_capacity ? engine->group_capacity * 2 : 64;
+		engine->groups =
+			realloc(engine->groups, engine->group_capacity * sizeof(*engine->groups));
+		if (!engine->groups)
+			log_out_of_memory(engine->group_capacity * sizeof(*engine->groups));
+	}
+	idmap_set(&engine->group_ids, group->id, (uint32_t)engine->group_count);
+	engine->groups[engine->group_count++] = group;
+}
+
+int live_group_of(struct engine *engine, const struct object *object, struct live_group **out)
+{
+	struct object policy;
+
+	pthread_mutex_lock(&engine->lock);
+	struct live_group *group = find_locked(engine, object->id);
+	if (group)
+		reference(group);
+	pthread_mutex_unlock(&engine->lock);
+	*out = group;
+	if (group)
+		return OK;
+	TRY(catalog_get(engine->catalog, object->parent_id, &policy));
+	struct live_group *made = group_new(engine, object, policy.parent_id);
+	pthread_mutex_lock(&engine->lock);
+	group = find_locked(engine, object->id);
+	if (!group)
+		add_locked(engine, group = made);
+	*out = reference(group);
+	pthread_mutex_unlock(&engine->lock);
+	if (group != made)
+		live_group_release(made);
+	return OK;
+}
+
+int live_group_get(struct engine *engine, uint32_t group_id, struct live_group **out)
+{
+	struct object object;
+
+	pthread_mutex_lock(&engine->lock);
+	*out = find_locked(engine, group_id);
+	if (*out)
+		reference(*out);
+	pthread_mutex_unlock(&engine->lock);
+	if (*out)
+		return OK;
+	TRY(catalog_get(engine->catalog, group_id, &object));
+	if (object.kind != OBJECT_GROUP)
+		return ERR_NOT_FOUND;
+	return live_group_of(engine, &object, out);
+}
+
+void live_groups_release(struct live_group **groups, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		live_group_release(groups[i]);
+	free(groups);
+}
+
+static bool window_overlaps(const struct group_window *window, int64_t first_ns, int64_t last_ns)
+{
+	return window->start_s <= floor_div(last_ns, NS_PER_SECOND) &&
+	       window->end_s > floor_div(first_ns, NS_PER_SECOND);
+}
+
+static int append_policy_groups(struct engine *engine, uint32_t policy_id, int64_t first_ns,
+				int64_t last_ns, struct live_group ***list, size_t *count)
+{
+	struct object *objects;
+	size_t object_count;
+
+	TRY(catalog_list(engine->catalog, policy_id, OBJECT_GROUP, &objects, &object_count));
+	*list = realloc(*list, (*count + object_count + 1) * sizeof(**list));
+	if (!*list)
+		log_out_of_memory((*count + object_count) * sizeof(**list));
+	for (size_t i = 0; i < object_count; i++)
+		if (window_overlaps(&objects[i].window, first_ns, last_ns) &&
+		    live_group_of(engine, &objects[i], &(*list)[*count]) == OK)
+			++*count;
+	free(objects);
+	return OK;
+}
+
+int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,
+		int64_t time_first_ns, int64_t time_last_ns, struct live_group ***out,
+		size_t *count)
+{
+	struct object *policies;
+	size_t policy_count;
+
+	*out = NULL;
+	*count = 0;
+	if (policy_id)
+		return append_policy_groups(engine, policy_id, time_first_ns, time_last_ns, out,
+					    count);
+	TRY(catalog_list(engine->catalog, database_id, OBJECT_POLICY, &policies, &policy_count));
+	for (size_t i = 0; i < policy_count; i++)
+		append_policy_groups(engine, policies[i].id, time_first_ns, time_last_ns, out,
+				     count);
+	free(policies);
+	return OK;
+}
+
+void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count)
+{
+	pthread_mutex_lock(&engine->lock);
+	*count = engine->group_count;
+	*out = malloc((*count + 1) * sizeof(**out));
+	if (!*out)
+		log_out_of_memory(*count * sizeof(**out));
+	for (size_t i = 0; i < *count; i++)
+		(*out)[i] = reference(engine->groups[i]);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+/* The last of the list takes its place. */
+static void remove_locked(struct engine *engine, struct live_group *group)
+{
+	uint32_t index = idmap_find(&engine->group_ids, group->id);
+
+	if (index == MAP_NONE || engine->groups[index] != group)
+		return;
+	struct live_group *last = engine->groups[--engine->group_count];
+	engine->groups[index] = last;
+	idmap_set(&engine->group_ids, last->id, index);
+	idmap_set(&engine->group_ids, group->id, MAP_NONE);
+}
+
+/* --- dropping ------------------------------------------------------------------------ */
+
+struct gone {
+	struct engine *engine;
+	char path[ENGINE_PATH_BYTES_MAX];
+};
+
+/* Nobody reads the shard any more. */
+static void delete_directory(void *arg)
+{
+	struct gone *gone = arg;
+
+	engine_trash(gone->engine, gone->path);
+	free(gone);
+}
+
+static int move_shard(struct live_group *group, uint32_t number)
+{
+	struct gone *gone = malloc(sizeof(*gone));
+
+	if (!gone)
+		log_out_of_memory(sizeof(*gone));
+	gone->engine = group->engine;
+	trash_path(group->engine, group->id, number, gone->path);
+	int err = shard_move(group->shards[number], gone->path);
+	if (err < 0) {
+		free(gone);
+		return err;
+	}
+	shard_on_gone(group->shards[number], delete_directory, gone);
+	return OK;
+}
+
+int live_group_drop(struct live_group *group)
+{
+	struct engine *engine = group->engine;
+	int err = OK;
+
+	pthread_mutex_lock(&group->lock);
+	bool dropped = group->dropped;
+	group->dropped = true;
+	pthread_mutex_unlock(&group->lock);
+	if (dropped)
+		return OK;
+	for (uint32_t i = 0; i < group->shard_count; i++) {
+		int moved = move_shard(group, i);
+
+		if (moved < 0)
+			err = moved;
+	}
+	pthread_mutex_lock(&engine->lock);
+	remove_locked(engine, group);
+	pthread_mutex_unlock(&engine->lock);
+	stat_add(STAT_GROUPS_DROPPED, 1);
+	live_group_release(group); /* the list's */
+	return err;
+}
+
+/* --- small questions -------------------------------------------------------------------- */
+
+struct shard *live_group_shard(const struct live_group *group, uint32_t series_id)
+{
+	return group->shards[series_id % group->shard_count];
+}
+
+bool live_group_holds(const struct live_group *group, int64_t time_ns)
+{
+	int64_t time_s = floor_div(time_ns, NS_PER_SECOND);
+
+	return time_s >= group->window.start_s && time_s < group->window.end_s;
+}
+
+int live_group_type(struct live_group *group, uint64_t field_key, enum value_type *type)
+{
+	uint32_t known = idmap_find(&group->types, field_key);
+
+	if (known != MAP_NONE) {
+		*type = known;
+		return OK;
+	}
+	*type = VALUE_NONE;
+	for (uint32_t i = 0; i < group->shard_count && *type == VALUE_NONE; i++)
+		TRY(shard_field_type(group->shards[i], field_key, type));
+	idmap_set(&group->types, field_key, *type);
+	return OK;
+}
+
+void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type)
+{
+	idmap_set(&group->types, field_key, type);
+}
+
+/* --- writing --------------------------------------------------------------------------- */
+
+void live_group_replay(struct live_group *group, const struct wal_record *record, uint64_t sequence)
+{
+	size_t before = memtable_bytes(group->active);
+
+	for (size_t i = 0; i < record->mask_count; i++) {
+		struct mask mask = record->masks[i];
+
+		mask.since = sequence;
+		if (mask.sequence == 0)
+			mask.sequence = sequence;
+		memtable_add_mask(group->active, &mask);
+	}
+	for (size_t i = 0; i < record->row_count; i++) {
+		const struct wal_row *row = &record->rows[i];
+
+		memtable_add(group->active, row->series_id, record->layouts[row->layout],
+			     row->time_ns, row->values, sequence, record->arrival_ns);
+	}
+	for (size_t i = 0; i < record->mtime_count; i++)
+		memtable_set_mtime(group->active, record->mtimes[i].series_id,
+				   record->mtimes[i].mtime_ns, record->mtimes[i].ctime_ns,
+				   sequence);
+	atomic_fetch_add(&group->engine->memtable_bytes, memtable_bytes(group->active) - before);
+	atomic_fetch_add(&group->version, 1);
+	engine_touch(group->engine, group->database_id);
+}
+
+int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence)
+{
+	struct buf payload = { 0 };
+
+	if (group->dropped)
+		return ERR_STALE;
+	record->database_id = group->database_id;
+	record->policy_id = group->policy_id;
+	record->group_id = group->id;
+	wal_record_encode(record, &payload);
+	int err = wal_append(group->engine->wal, buf_slice(&payload), sequence);
+	buf_release(&payload);
+	if (err == OK)
+		live_group_replay(group, record, *sequence);
+	return err;
+}

@@ -1,0 +1,117 @@
+/*
+ * The memtable of a shard group: accepted rows that no shard has yet.
+ *
+ * Every series has its rows in the order of acceptance, in blocks that double
+ * and never move; a block's rows have one layout:
+ *
+ *	block = | time | value of field 0 | value of field 1 | ... |   a row each
+ *
+ * and a list of runs { sequence, rows up to here }, so that what a snapshot of
+ * sequence S sees is a number of rows. Whoever holds the group's lock may add
+ * and capture; what was captured is read without a lock, since it never moves.
+ *
+ * Masks are deletions: rows accepted at or before `sequence` in a closed range
+ * of time are gone for readers whose snapshot is at or after `since`.
+ */
+#ifndef ENGINE_MEMTABLE_H
+#define ENGINE_MEMTABLE_H
+
+#include "engine/base/err.h"
+#include "engine/value.h"
+
+struct layout_field {
+	uint32_t field_id;
+	uint32_t type; /* enum value_type */
+};
+struct layout {
+	uint32_t field_count;
+	struct layout_field fields[];
+};
+
+struct mask {
+	uint32_t series_id;
+	int64_t time_first_ns, time_last_ns;
+	uint64_t sequence; /* hides rows at or before it */
+	uint64_t since;	   /* the record that asked for it */
+};
+
+struct memtable;
+
+/* Counted; the last release frees it. */
+struct memtable *memtable_new(void);
+struct memtable *memtable_ref(struct memtable *memtable);
+void memtable_release(struct memtable *memtable);
+
+/* --- under the group's lock ------------------------------------------------ */
+
+/* One row; copies strings. Memory failure ends the process, as buf does. */
+void memtable_add(struct memtable *memtable, uint32_t series_id, const struct layout *layout,
+		  int64_t time_ns, const union value *values, uint64_t sequence,
+		  int64_t arrival_ns);
+void memtable_add_mask(struct memtable *memtable, const struct mask *mask);
+/* utimens of a series. */
+void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t mtime_ns,
+			int64_t ctime_ns, uint64_t sequence);
+bool memtable_is_empty(const struct memtable *memtable);
+size_t memtable_bytes(const struct memtable *memtable);
+
+/* The series in it that have rows, mtimes or masks: ascending, free() the array. */
+void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
+
+struct memtable_info {
+	size_t row_count;
+	uint64_t sequence_last;		     /* that touched the series, 0 = none did */
+	int64_t mtime_ns, ctime_ns;	     /* 0 = not set here */
+	int64_t time_first_ns, time_last_ns; /* of its rows, masked ones too */
+};
+/* False: nothing of the series in here. */
+bool memtable_info(const struct memtable *memtable, uint32_t series_id, struct memtable_info *out);
+/* Append the masks of a series that a snapshot of `sequence` obeys. */
+struct masks {
+	struct mask *items;
+	size_t count, capacity;
+};
+void masks_add(struct masks *masks, const struct mask *mask);
+void masks_release(struct masks *masks);
+void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
+		    struct masks *out);
+
+/*
+ * Rows of a series accepted after `after` and at or before `sequence`, in the
+ * order of acceptance. Zeroed = none. The memtable must stay referenced.
+ */
+struct row_block;
+struct capture_part {
+	const struct row_block *block;
+	uint32_t row_first, row_count;
+};
+struct capture_run {
+	uint64_t sequence;
+	size_t row_end; /* counted within the capture */
+};
+struct capture {
+	struct capture_part *parts;
+	size_t part_count;
+	struct capture_run *runs;
+	size_t run_count;
+	size_t row_count;
+	int64_t time_first_ns, time_last_ns;
+	bool ascending; /* strictly, as they were accepted */
+};
+void memtable_capture(const struct memtable *memtable, uint32_t series_id, uint64_t after,
+		      uint64_t sequence, struct capture *out);
+
+/* --- without a lock ---------------------------------------------------------- */
+
+void capture_release(struct capture *capture);
+
+struct captured_row {
+	int64_t time_ns;
+	uint64_t sequence;
+	const struct layout *layout;
+	const union value *values; /* layout->field_count */
+};
+/* Every row in the order of acceptance; `rows` has room for row_count. */
+void capture_rows(const struct capture *capture, struct captured_row *rows);
+
+#endif

@@ -1,0 +1,518 @@
+/*
+ * The rows of one series in one view, merged.
+ *
+ * Sources are chunks in a shard and captures of memtables, in the order of
+ * acceptance. Those whose times overlap form a cluster; a cluster is decoded
+ * and merged as one slab (later acceptance wins per field), and clusters follow
+ * one another in time without being compared. Data that arrives in order makes
+ * clusters of one chunk each, which are handed on as they were decoded.
+ */
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/limits.h"
+#include "engine/state.h"
+
+struct source {
+	int64_t time_first_ns, time_last_ns;
+	size_t order;		 /* of acceptance */
+	struct chunk_ref ref;	 /* a chunk, when */
+	struct capture *capture; /* this is NULL */
+};
+
+/* Decoded rows of one source; times strictly ascend. Borrows the scan's arena or a chunk_data. */
+struct segment {
+	size_t row_count;
+	int64_t *times_ns;
+	struct batch_column *columns;
+};
+
+struct scan {
+	struct scan_spec spec;
+	struct shard_version *version; /* the view's */
+	struct masks masks;
+	struct capture captures[2];
+	struct source *sources; /* by time */
+	size_t source_count;
+	size_t next; /* source where the next cluster begins; descending: ends */
+	struct arena arena;
+	struct chunk_data *data; /* one a source of the current cluster */
+	size_t data_count;
+};
+
+static void *room(struct scan *scan, size_t bytes)
+{
+	void *p = arena_alloc(&scan->arena, bytes ? bytes : 1);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
+/* --- finding the sources ------------------------------------------------------------ */
+
+static bool in_range(const struct scan_spec *spec, int64_t first_ns, int64_t last_ns)
+{
+	return first_ns <= spec->time_last_ns && last_ns >= spec->time_first_ns;
+}
+
+static void collect_masks(struct scan *scan)
+{
+	const struct view *view = scan->spec.view;
+	const struct shard_mask *stored;
+	size_t count;
+
+	shard_version_masks(scan->version, scan->spec.series_id, &stored, &count);
+	for (size_t i = 0; i < count; i++)
+		masks_add(&scan->masks,
+			  &(struct mask){ stored[i].series_id, stored[i].time_first_ns,
+					  stored[i].time_last_ns, stored[i].sequence,
+					  stored[i].sequence });
+	pthread_mutex_lock(&view->group->lock);
+	if (view->sealed)
+		memtable_masks(view->sealed, scan->spec.series_id, view->sequence, &scan->masks);
+	memtable_masks(view->active, scan->spec.series_id, view->sequence, &scan->masks);
+	pthread_mutex_unlock(&view->group->lock);
+}
+
+static void collect_captures(struct scan *scan)
+{
+	const struct view *view = scan->spec.view;
+
+	pthread_mutex_lock(&view->group->lock);
+	if (view->sealed)
+		memtable_capture(view->sealed, scan->spec.series_id, 0, view->sequence,
+				 &scan->captures[0]);
+	memtable_capture(view->active, scan->spec.series_id, 0, view->sequence, &scan->captures[1]);
+	pthread_mutex_unlock(&view->group->lock);
+}
+
+static void add_capture(struct scan *scan, struct capture *capture)
+{
+	if (capture->row_count == 0 ||
+	    !in_range(&scan->spec, capture->time_first_ns, capture->time_last_ns))
+		return;
+	scan->sources[scan->source_count] =
+		(struct source){ .time_first_ns = capture->time_first_ns,
+				 .time_last_ns = capture->time_last_ns,
+				 .order = scan->source_count,
+				 .capture = capture };
+	scan->source_count++;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	const struct source *x = a, *y = b;
+
+	if (x->time_first_ns != y->time_first_ns)
+		return x->time_first_ns < y->time_first_ns ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void collect_sources(struct scan *scan)
+{
+	struct chunk_refs refs = { 0 };
+
+	shard_version_chunks(scan->version, scan->spec.series_id, &refs);
+	scan->sources = calloc(refs.count + 2, sizeof(*scan->sources));
+	if (!scan->sources)
+		log_out_of_memory(refs.count * sizeof(*scan->sources));
+	for (size_t i = 0; i < refs.count; i++) {
+		const struct chunk_ref *ref = &refs.items[i];
+
+		if (ref->generation > scan->spec.view->sequence ||
+		    !in_range(&scan->spec, ref->time_first_ns, ref->time_last_ns))
+			continue;
+		scan->sources[scan->source_count] =
+			(struct source){ ref->time_first_ns, ref->time_last_ns, scan->source_count,
+					 *ref, NULL };
+		scan->source_count++;
+	}
+	chunk_refs_release(&refs);
+	add_capture(scan, &scan->captures[0]);
+	add_capture(scan, &scan->captures[1]);
+	qsort(scan->sources, scan->source_count, sizeof(*scan->sources), compare_times);
+}
+
+int scan_open(const struct scan_spec *spec, struct scan **out)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+
+	if (!scan)
+		return ERR_MEMORY;
+	scan->spec = *spec;
+	int err = view_version(spec->view, spec->series_id, &scan->version);
+	if (err < 0) {
+		free(scan);
+		return err;
+	}
+	collect_masks(scan);
+	collect_captures(scan);
+	collect_sources(scan);
+	scan->next = spec->descending ? scan->source_count : 0;
+	*out = scan;
+	return OK;
+}
+
+void scan_close(struct scan *scan)
+{
+	if (!scan)
+		return;
+	for (size_t i = 0; i < scan->data_count; i++)
+		chunk_data_release(&scan->data[i]);
+	free(scan->data);
+	masks_release(&scan->masks);
+	capture_release(&scan->captures[0]);
+	capture_release(&scan->captures[1]);
+	free(scan->sources);
+	arena_release(&scan->arena);
+	free(scan);
+}
+
+/* --- leaving rows out ----------------------------------------------------------------- */
+
+static bool masked(const struct scan *scan, int64_t time_ns, uint64_t sequence)
+{
+	for (size_t i = 0; i < scan->masks.count; i++) {
+		const struct mask *mask = &scan->masks.items[i];
+
+		if (sequence <= mask->sequence && time_ns >= mask->time_first_ns &&
+		    time_ns <= mask->time_last_ns)
+			return true;
+	}
+	return false;
+}
+
+static bool wanted(const struct scan *scan, int64_t time_ns, uint64_t sequence)
+{
+	return time_ns >= scan->spec.time_first_ns && time_ns <= scan->spec.time_last_ns &&
+	       !masked(scan, time_ns, sequence);
+}
+
+static void set_bit(uint64_t *bits, size_t row)
+{
+	bits[row / 64] |= UINT64_C(1) << row % 64;
+}
+
+static struct batch_column column_new(struct scan *scan, enum value_type type, size_t rows)
+{
+	return (struct batch_column){ type, room(scan, rows * sizeof(union value)),
+				      room(scan, (rows + 63) / 64 * sizeof(uint64_t)) };
+}
+
+static void column_put(struct batch_column *column, size_t row, union value value)
+{
+	((union value *)column->values)[row] = value;
+	set_bit((uint64_t *)column->valid, row);
+}
+
+/* Keep the rows that `rows` lists, ascending. */
+static void segment_select(struct scan *scan, struct segment *segment, const uint32_t *rows,
+			   size_t count)
+{
+	int64_t *times_ns = room(scan, count * sizeof(*times_ns));
+	struct batch_column *columns = room(scan, scan->spec.field_count * sizeof(*columns));
+
+	for (size_t i = 0; i < count; i++)
+		times_ns[i] = segment->times_ns[rows[i]];
+	for (size_t c = 0; c < scan->spec.field_count; c++) {
+		const struct batch_column *from = &segment->columns[c];
+
+		if (from->type == VALUE_NONE)
+			continue;
+		columns[c] = column_new(scan, from->type, count);
+		for (size_t i = 0; i < count; i++)
+			if (column_has(from, rows[i]))
+				column_put(&columns[c], i, from->values[rows[i]]);
+	}
+	*segment = (struct segment){ count, times_ns, columns };
+}
+
+/* --- decoding the sources ---------------------------------------------------------------- */
+
+static void drop_unwanted(struct scan *scan, struct segment *segment, const struct source *source)
+{
+	bool whole = source->time_first_ns >= scan->spec.time_first_ns &&
+		     source->time_last_ns <= scan->spec.time_last_ns && scan->masks.count == 0;
+	uint32_t *rows;
+	size_t count = 0;
+
+	if (whole)
+		return;
+	rows = room(scan, segment->row_count * sizeof(*rows));
+	for (uint32_t row = 0; row < segment->row_count; row++)
+		if (wanted(scan, segment->times_ns[row], source->ref.sequence_max))
+			rows[count++] = row;
+	if (count < segment->row_count)
+		segment_select(scan, segment, rows, count);
+}
+
+static int load_chunk(struct scan *scan, const struct source *source, struct chunk_data *data,
+		      struct segment *out)
+{
+	TRY(shard_version_read(scan->version, &source->ref, scan->spec.field_ids,
+			       scan->spec.field_count, data));
+	stat_add(STAT_CHUNKS_DECODED, 1);
+	out->row_count = data->row_count;
+	out->times_ns = (int64_t *)data->times_ns;
+	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
+	for (size_t i = 0; i < scan->spec.field_count; i++)
+		out->columns[i] =
+			(struct batch_column){ data->columns[i].type, data->columns[i].values,
+					       data->columns[i].valid };
+	drop_unwanted(scan, out, source);
+	return OK;
+}
+
+/* Stable by time: qsort is not, so rows are merged bottom-up. */
+static void sort_rows(struct captured_row *rows, size_t count, struct captured_row *spare)
+{
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t from = 0; from < count; from += 2 * width) {
+			size_t middle = from + width < count ? from + width : count;
+			size_t end = from + 2 * width < count ? from + 2 * width : count;
+			size_t a = from, b = middle;
+
+			for (size_t i = from; i < end; i++)
+				spare[i] = a < middle && (b == end ||
+							  rows[a].time_ns <= rows[b].time_ns)
+						   ? rows[a++]
+						   : rows[b++];
+		}
+		memcpy(rows, spare, count * sizeof(*rows));
+	}
+}
+
+/* Which asked-for column a field of a layout is; field_count when none. */
+static size_t column_of(const struct scan *scan, uint32_t field_id)
+{
+	for (size_t i = 0; i < scan->spec.field_count; i++)
+		if (scan->spec.field_ids[i] == field_id)
+			return i;
+	return scan->spec.field_count;
+}
+
+struct layout_map {
+	const struct layout *layout;
+	size_t *columns;
+	size_t capacity;
+};
+
+static void map_layout(struct scan *scan, struct layout_map *map, const struct layout *layout)
+{
+	if (map->layout == layout)
+		return;
+	if (layout->field_count > map->capacity) {
+		map->capacity = layout->field_count;
+		map->columns = room(scan, map->capacity * sizeof(*map->columns));
+	}
+	for (uint32_t i = 0; i < layout->field_count; i++)
+		map->columns[i] = column_of(scan, layout->fields[i].field_id);
+	map->layout = layout;
+}
+
+static void put_row(struct scan *scan, struct segment *out, size_t at, size_t capacity,
+		    const struct captured_row *row, struct layout_map *map)
+{
+	map_layout(scan, map, row->layout);
+	out->times_ns[at] = row->time_ns;
+	for (uint32_t i = 0; i < row->layout->field_count; i++) {
+		size_t c = map->columns[i];
+
+		if (c == scan->spec.field_count)
+			continue;
+		if (out->columns[c].type == VALUE_NONE)
+			out->columns[c] = column_new(scan, row->layout->fields[i].type, capacity);
+		column_put(&out->columns[c], at, row->values[i]);
+	}
+}
+
+static int load_capture(struct scan *scan, const struct source *source, struct segment *out)
+{
+	const struct capture *capture = source->capture;
+	struct captured_row *rows = room(scan, capture->row_count * sizeof(*rows));
+	struct layout_map map = { 0 };
+	size_t kept = 0, at = 0;
+
+	capture_rows(capture, rows);
+	for (size_t i = 0; i < capture->row_count; i++)
+		if (wanted(scan, rows[i].time_ns, rows[i].sequence))
+			rows[kept++] = rows[i];
+	if (!capture->ascending)
+		sort_rows(rows, kept, room(scan, kept * sizeof(*rows)));
+	out->times_ns = room(scan, kept * sizeof(*out->times_ns));
+	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
+	for (size_t i = 0; i < kept; i++) {
+		if (at && out->times_ns[at - 1] == rows[i].time_ns)
+			at--; /* the later one wins field by field */
+		put_row(scan, out, at++, kept, &rows[i], &map);
+	}
+	out->row_count = at;
+	return OK;
+}
+
+/* --- merging ---------------------------------------------------------------------------------- */
+
+static void put_from(struct scan *scan, struct segment *out, size_t at, size_t capacity,
+		     const struct segment *from, size_t row)
+{
+	out->times_ns[at] = from->times_ns[row];
+	for (size_t c = 0; c < scan->spec.field_count; c++) {
+		if (!column_has(&from->columns[c], row))
+			continue;
+		if (out->columns[c].type == VALUE_NONE)
+			out->columns[c] = column_new(scan, from->columns[c].type, capacity);
+		if (out->columns[c].type == from->columns[c].type)
+			column_put(&out->columns[c], at, from->columns[c].values[row]);
+	}
+}
+
+static void merge(struct scan *scan, struct segment *older, const struct segment *newer)
+{
+	size_t capacity = older->row_count + newer->row_count, a = 0, b = 0, at = 0;
+	struct segment out = { 0, room(scan, capacity * sizeof(int64_t)),
+			       room(scan, scan->spec.field_count * sizeof(struct batch_column)) };
+
+	while (a < older->row_count || b < newer->row_count) {
+		bool from_a = a < older->row_count &&
+			      (b == newer->row_count || older->times_ns[a] <= newer->times_ns[b]);
+		bool from_b = b < newer->row_count &&
+			      (a == older->row_count || newer->times_ns[b] <= older->times_ns[a]);
+
+		if (from_a)
+			put_from(scan, &out, at, capacity, older, a++);
+		if (from_b)
+			put_from(scan, &out, at, capacity, newer, b++);
+		at++;
+	}
+	out.row_count = at;
+	*older = out;
+}
+
+static bool row_has_any(const struct scan *scan, const struct segment *segment, size_t row)
+{
+	for (size_t c = 0; c < scan->spec.field_count; c++)
+		if (column_has(&segment->columns[c], row))
+			return true;
+	return false;
+}
+
+/* Rows without any of the asked fields are not there. */
+static void drop_empty_rows(struct scan *scan, struct segment *segment)
+{
+	uint32_t *rows;
+	size_t count = 0;
+
+	for (size_t c = 0; c < scan->spec.field_count; c++)
+		if (segment->columns[c].type != VALUE_NONE && !segment->columns[c].valid)
+			return;
+	if (scan->spec.field_count == 0)
+		return;
+	rows = room(scan, segment->row_count * sizeof(*rows));
+	for (uint32_t row = 0; row < segment->row_count; row++)
+		if (row_has_any(scan, segment, row))
+			rows[count++] = row;
+	if (count < segment->row_count)
+		segment_select(scan, segment, rows, count);
+}
+
+/* --- clusters ------------------------------------------------------------------------------------
+ */
+
+static int compare_order(const void *a, const void *b)
+{
+	const struct source *x = a, *y = b;
+
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+/* Behind the last source of the cluster that begins at `first`. */
+static size_t cluster_end(const struct scan *scan, size_t first)
+{
+	int64_t last_ns = scan->sources[first].time_last_ns;
+	size_t end = first + 1;
+
+	for (; end < scan->source_count && scan->sources[end].time_first_ns <= last_ns; end++)
+		if (scan->sources[end].time_last_ns > last_ns)
+			last_ns = scan->sources[end].time_last_ns;
+	return end;
+}
+
+/* Where the cluster that ends before `end` begins: no source before it reaches into it. */
+static size_t cluster_first(const struct scan *scan, size_t end)
+{
+	size_t first = 0, next = 0;
+
+	while (next < end) {
+		first = next;
+		next = cluster_end(scan, first);
+	}
+	return first;
+}
+
+static void data_reserve(struct scan *scan, size_t count)
+{
+	if (count <= scan->data_count)
+		return;
+	scan->data = realloc(scan->data, count * sizeof(*scan->data));
+	if (!scan->data)
+		log_out_of_memory(count * sizeof(*scan->data));
+	memset(scan->data + scan->data_count, 0, (count - scan->data_count) * sizeof(*scan->data));
+	scan->data_count = count;
+}
+
+static int load_cluster(struct scan *scan, size_t first, size_t end, struct segment *out)
+{
+	struct source *ordered = room(scan, (end - first) * sizeof(*ordered));
+
+	memcpy(ordered, &scan->sources[first], (end - first) * sizeof(*ordered));
+	qsort(ordered, end - first, sizeof(*ordered), compare_order);
+	data_reserve(scan, end - first);
+	for (size_t i = 0; i < end - first; i++) {
+		struct segment segment = { 0 };
+
+		if (ordered[i].capture)
+			TRY(load_capture(scan, &ordered[i], &segment));
+		else
+			TRY(load_chunk(scan, &ordered[i], &scan->data[i], &segment));
+		if (i == 0)
+			*out = segment;
+		else
+			merge(scan, out, &segment);
+	}
+	drop_empty_rows(scan, out);
+	return OK;
+}
+
+static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
+{
+	if (scan->spec.descending) {
+		*end = scan->next;
+		if (*end == 0)
+			return false;
+		*first = scan->next = cluster_first(scan, *end);
+		return true;
+	}
+	*first = scan->next;
+	if (*first == scan->source_count)
+		return false;
+	*end = scan->next = cluster_end(scan, *first);
+	return true;
+}
+
+int scan_next(struct scan *scan, struct slab *out)
+{
+	size_t first, end;
+
+	while (next_cluster(scan, &first, &end)) {
+		struct segment segment = { 0 };
+
+		arena_reset(&scan->arena);
+		TRY(load_cluster(scan, first, end, &segment));
+		if (segment.row_count == 0)
+			continue;
+		*out = (struct slab){ segment.row_count, segment.times_ns, segment.columns };
+		return OK;
+	}
+	return END;
+}

@@ -1,0 +1,214 @@
+/*
+ * The engine at work, for its own files: what is open, and the shard groups
+ * that somebody has touched.
+ *
+ * Locks, in the order in which they are taken:
+ *	engine.flush_lock   one flush at a time
+ *	engine.create_lock  one maker of policies and groups at a time
+ *	group.lock          orders the log and the memtable of a group, so that a
+ *	                    replay meets rows in the order of acceptance
+ *	engine.lock         the lists of groups and databases
+ *	wal, shard, index, catalog have their own inside
+ * None is held across a decode of stored chunks.
+ */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/base/map.h"
+#include "engine/base/when.h"
+#include "engine/engine.h"
+#include "engine/memtable.h"
+#include "engine/shard.h"
+#include "engine/wal.h"
+
+#define ENGINE_PATH_BYTES_MAX 4096
+
+/* What a series in a group was last seen to be as text; see series_text.c. */
+struct text_info;
+
+/* A shard group at work. Counted: the engine's list holds one reference until it is dropped. */
+struct live_group {
+	struct engine *engine;
+	_Atomic unsigned references;
+	uint32_t id, policy_id, database_id;
+	struct group_window window;
+	uint32_t shard_count;
+	struct shard **shards;
+
+	pthread_mutex_t lock;
+	_Atomic bool dropped;		  /* set under lock */
+	struct memtable *active, *sealed; /* protected by lock; sealed: being flushed, or NULL */
+	uint64_t sealed_generation;	  /* protected by lock */
+	struct idmap types;		  /* protected by lock; field key -> enum value_type */
+	uint64_t *cuts;			  /* protected by lock; of scratch files, ascending */
+	size_t cut_count, cut_capacity;
+	_Atomic uint64_t version; /* changes with any point, mask or mtime */
+
+	pthread_mutex_t text_lock;
+	struct idmap text_ids; /* protected by text_lock; series -> index in texts */
+	struct text_info **texts;
+	size_t text_count, text_capacity;
+	/* Series present at `present_version`, which is 0 before the first time. */
+	uint32_t *present; /* protected by text_lock */
+	size_t present_count;
+	uint64_t present_version;
+};
+
+struct live_database {
+	uint32_t id;
+	struct index *index;
+	_Atomic uint64_t version;
+};
+
+struct engine {
+	char path[ENGINE_PATH_BYTES_MAX - 128];
+	struct engine_options options;
+	int lock_fd;
+	struct catalog *catalog;
+	struct wal *wal;
+	struct shard_env *shard_env;
+
+	pthread_mutex_t lock;
+	struct idmap group_ids; /* protected by lock; object id -> index in groups */
+	struct live_group **groups;
+	size_t group_count, group_capacity;
+	struct live_database **databases; /* protected by lock; entries live until close */
+	size_t database_count;
+
+	pthread_mutex_t create_lock;
+	_Atomic int64_t arrival_ns;
+	_Atomic uint64_t memtable_bytes; /* active and sealed, as of each group's last write */
+
+	pthread_mutex_t flush_lock;
+	pthread_mutex_t wake_lock;
+	pthread_cond_t wake, room;   /* the flusher's; writers' who wait for room */
+	bool stopping, flush_wanted; /* protected by wake_lock */
+	_Atomic bool flush_failing;
+	pthread_t flusher, committer, cleaner;
+	bool started;
+	char **trash; /* protected by wake_lock; directories to delete */
+	size_t trash_count, trash_capacity;
+	pthread_cond_t trash_wake;
+};
+
+/* --- engine.c -------------------------------------------------------------- */
+
+struct live_database *engine_database(struct engine *engine, uint32_t database_id); /* or NULL */
+void engine_touch(struct engine *engine, uint32_t database_id);
+/* Before the log is trimmed: the last arrival and sequence survive without it. */
+int engine_write_clock(struct engine *engine);
+void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
+/* Waits while memory is over its budget. ERR_SPACE: it does not shrink, since flushing fails. */
+int engine_wait_for_room(struct engine *engine);
+
+/* --- live.c: groups ---------------------------------------------------------- */
+
+/* The group at work, referenced; made at the first touch. ERR_NOT_FOUND: dropped. */
+int live_group_get(struct engine *engine, uint32_t group_id, struct live_group **out);
+/* The same from its catalog object. */
+int live_group_of(struct engine *engine, const struct object *object, struct live_group **out);
+void live_group_release(struct live_group *group);
+/* Groups of a policy (0: of all of the database) that overlap the closed range, by start; free()
+ * the array after releasing each. */
+int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,
+		int64_t time_first_ns, int64_t time_last_ns, struct live_group ***out,
+		size_t *count);
+void live_groups_release(struct live_group **groups, size_t count);
+/* All that are at work now, referenced. */
+void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count);
+/* Take it off the list and move its shards to the trash; readers go on. */
+int live_group_drop(struct live_group *group);
+struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);
+bool live_group_holds(const struct live_group *group, int64_t time_ns);
+
+/*
+ * The type of a field, VALUE_NONE when it has none. Under the group's lock;
+ * asks the shards the first time.
+ */
+int live_group_type(struct live_group *group, uint64_t field_key, enum value_type *type);
+void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type);
+/*
+ * Log a record and bring it into the memtable. Under the group's lock.
+ * ERR_STALE: dropped. On failure nothing happened.
+ */
+int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence);
+/* The second half alone, for replay. */
+void live_group_replay(struct live_group *group, const struct wal_record *record,
+		       uint64_t sequence);
+
+/* --- flush.c ------------------------------------------------------------------- */
+
+int flush_all(struct engine *engine);
+int engine_start_threads(struct engine *engine);
+void engine_stop_threads(struct engine *engine);
+void engine_trash(struct engine *engine, const char *path); /* copies */
+
+/* --- view.c: a group as one snapshot sees it -------------------------------------- */
+
+struct view {
+	struct live_group *group;
+	struct memtable *sealed, *active; /* NULL or referenced */
+	struct shard_version **versions;  /* of each shard; acquired at the first need */
+	uint64_t sequence;
+	uint64_t group_version; /* of the group when the view was made */
+	pthread_mutex_t lock;	/* versions */
+};
+void view_init(struct view *view, struct live_group *group, uint64_t sequence);
+void view_release(struct view *view);
+int view_version(struct view *view, uint32_t series_id, struct shard_version **out);
+
+/* What a series is in a view, without decoding. */
+struct view_info {
+	bool exists;	   /* something of it may be there: masks are not looked at */
+	bool masked;	   /* there are masks: whether points are left must be looked up */
+	uint64_t version;  /* the last sequence that changed it */
+	uint64_t rows_max; /* at most so many */
+	uint64_t disk_bytes;
+	int64_t mtime_ns, ctime_ns;
+	int64_t time_first_ns, time_last_ns; /* bounds */
+};
+int view_info(struct view *view, uint32_t series_id, struct view_info *out);
+/* Series with something in the view: ascending, free() the array. Masked ones too. */
+int view_series(struct view *view, uint32_t **ids, size_t *count);
+
+/*
+ * The rows of one series in one view: merged, unmasked, in time order, in
+ * pieces (`slab`s) that do not overlap.
+ */
+struct slab {
+	size_t row_count;
+	int64_t *times_ns;
+	struct batch_column *columns; /* as many as were asked for */
+};
+struct scan;
+struct scan_spec {
+	struct view *view;
+	uint32_t series_id;
+	const uint32_t *field_ids;
+	size_t field_count; /* 0: times only, every row */
+	int64_t time_first_ns, time_last_ns;
+	bool descending; /* pieces newest first; rows within one ascend all the same */
+};
+int scan_open(const struct scan_spec *spec, struct scan **out);
+/* OK with a slab that lives until the next call, or END. */
+int scan_next(struct scan *scan, struct slab *out);
+void scan_close(struct scan *scan);
+
+/* --- snapshot.c ---------------------------------------------------------------------- */
+
+struct snapshot {
+	struct engine *engine;
+	struct live_database *database;
+	uint64_t sequence, version;
+	struct view *views; /* by policy, then start */
+	size_t view_count;
+};
+/* Views of a policy that overlap a closed range: [first, end) in `views`. policy_id 0: all, and the
+ * caller checks. */
+bool view_overlaps(const struct view *view, uint32_t policy_id, int64_t time_first_ns,
+		   int64_t time_last_ns);
+
+#endif

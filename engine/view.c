@@ -1,0 +1,205 @@
+/* A shard group as one snapshot sees it: two memtables and what the shards hold. */
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/state.h"
+
+void view_init(struct view *view, struct live_group *group, uint64_t sequence)
+{
+	atomic_fetch_add(&group->references, 1);
+	*view = (struct view){ .group = group, .sequence = sequence };
+	pthread_mutex_init(&view->lock, NULL);
+	view->versions = calloc(group->shard_count, sizeof(*view->versions));
+	if (!view->versions)
+		log_out_of_memory(group->shard_count * sizeof(*view->versions));
+	pthread_mutex_lock(&group->lock);
+	view->group_version = atomic_load(&group->version);
+	view->active = memtable_ref(group->active);
+	view->sealed = group->sealed ? memtable_ref(group->sealed) : NULL;
+	pthread_mutex_unlock(&group->lock);
+}
+
+void view_release(struct view *view)
+{
+	for (uint32_t i = 0; i < view->group->shard_count; i++)
+		if (view->versions[i])
+			shard_version_release(view->versions[i]);
+	free(view->versions);
+	memtable_release(view->active);
+	memtable_release(view->sealed);
+	pthread_mutex_destroy(&view->lock);
+	live_group_release(view->group);
+}
+
+/*
+ * Acquired at the first need, so possibly newer than the snapshot: what a later
+ * flush brought is told by its generation, and is in the memtables as well.
+ */
+static int version_of_shard(struct view *view, uint32_t number, struct shard_version **out)
+{
+	int err = OK;
+
+	pthread_mutex_lock(&view->lock);
+	if (!view->versions[number])
+		err = shard_version_acquire(view->group->shards[number], &view->versions[number]);
+	*out = view->versions[number];
+	pthread_mutex_unlock(&view->lock);
+	return err;
+}
+
+int view_version(struct view *view, uint32_t series_id, struct shard_version **out)
+{
+	return version_of_shard(view, series_id % view->group->shard_count, out);
+}
+
+/* --- one series ------------------------------------------------------------------- */
+
+static void widen(struct view_info *info, int64_t first_ns, int64_t last_ns)
+{
+	if (!info->exists || first_ns < info->time_first_ns)
+		info->time_first_ns = first_ns;
+	if (!info->exists || last_ns > info->time_last_ns)
+		info->time_last_ns = last_ns;
+	info->exists = true;
+}
+
+static void note_sequence(struct view_info *info, uint64_t sequence)
+{
+	if (sequence > info->version)
+		info->version = sequence;
+}
+
+static int info_of_shard(struct view *view, uint32_t series_id, struct view_info *out)
+{
+	struct shard_version *version;
+	struct chunk_refs refs = { 0 };
+	const struct shard_mask *masks;
+	size_t mask_count;
+
+	TRY(view_version(view, series_id, &version));
+	shard_version_mtime(version, series_id, &out->mtime_ns, &out->ctime_ns);
+	shard_version_chunks(version, series_id, &refs);
+	for (size_t i = 0; i < refs.count; i++) {
+		const struct chunk_ref *ref = &refs.items[i];
+
+		if (ref->generation > view->sequence)
+			continue;
+		widen(out, ref->time_first_ns, ref->time_last_ns);
+		note_sequence(out, ref->sequence_max);
+		out->rows_max += ref->row_count;
+		out->disk_bytes += ref->bytes;
+	}
+	shard_version_masks(version, series_id, &masks, &mask_count);
+	for (size_t i = 0; i < mask_count; i++)
+		note_sequence(out, masks[i].sequence);
+	out->masked |= mask_count > 0;
+	chunk_refs_release(&refs);
+	return OK;
+}
+
+static void info_of_memtable(const struct memtable *memtable, uint32_t series_id,
+			     struct view_info *out)
+{
+	struct memtable_info info;
+
+	if (!memtable || !memtable_info(memtable, series_id, &info))
+		return;
+	if (info.row_count)
+		widen(out, info.time_first_ns, info.time_last_ns);
+	note_sequence(out, info.sequence_last);
+	out->rows_max += info.row_count;
+	if (info.mtime_ns) {
+		out->mtime_ns = info.mtime_ns;
+		out->ctime_ns = info.ctime_ns;
+	}
+}
+
+int view_info(struct view *view, uint32_t series_id, struct view_info *out)
+{
+	struct masks masks = { 0 };
+
+	*out = (struct view_info){ 0 };
+	TRY(info_of_shard(view, series_id, out));
+	pthread_mutex_lock(&view->group->lock);
+	info_of_memtable(view->sealed, series_id, out);
+	info_of_memtable(view->active, series_id, out);
+	if (view->sealed)
+		memtable_masks(view->sealed, series_id, view->sequence, &masks);
+	memtable_masks(view->active, series_id, view->sequence, &masks);
+	pthread_mutex_unlock(&view->group->lock);
+	out->masked |= masks.count > 0;
+	masks_release(&masks);
+	return OK;
+}
+
+/* --- all series --------------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void append_ids(uint32_t **list, size_t *count, uint32_t *more, size_t more_count)
+{
+	*list = realloc(*list, (*count + more_count + 1) * sizeof(**list));
+	if (!*list)
+		log_out_of_memory((*count + more_count) * sizeof(**list));
+	if (more_count)
+		memcpy(*list + *count, more, more_count * sizeof(*more));
+	*count += more_count;
+	free(more);
+}
+
+static void sort_unique(uint32_t *ids, size_t *count)
+{
+	size_t kept = 0;
+
+	qsort(ids, *count, sizeof(*ids), compare_ids);
+	for (size_t i = 0; i < *count; i++)
+		if (i == 0 || ids[i] != ids[kept - 1])
+			ids[kept++] = ids[i];
+	*count = kept;
+}
+
+int view_series(struct view *view, uint32_t **ids, size_t *count)
+{
+	struct memtable *memtables[2] = { view->sealed, view->active };
+	uint32_t *more;
+	size_t more_count;
+
+	*ids = NULL;
+	*count = 0;
+	for (uint32_t i = 0; i < view->group->shard_count; i++) {
+		struct shard_version *version;
+		int err = version_of_shard(view, i, &version);
+
+		if (err < 0) {
+			free(*ids);
+			return err;
+		}
+		shard_version_series(version, &more, &more_count);
+		append_ids(ids, count, more, more_count);
+	}
+	for (int i = 0; i < 2; i++) {
+		if (!memtables[i])
+			continue;
+		pthread_mutex_lock(&view->group->lock);
+		memtable_series(memtables[i], &more, &more_count);
+		pthread_mutex_unlock(&view->group->lock);
+		append_ids(ids, count, more, more_count);
+	}
+	sort_unique(*ids, count);
+	return OK;
+}
+
+bool view_overlaps(const struct view *view, uint32_t policy_id, int64_t time_first_ns,
+		   int64_t time_last_ns)
+{
+	const struct group_window *window = &view->group->window;
+
+	return (policy_id == 0 || view->group->policy_id == policy_id) &&
+	       window->start_s <= floor_div(time_last_ns, NS_PER_SECOND) &&
+	       window->end_s > floor_div(time_first_ns, NS_PER_SECOND);
+}

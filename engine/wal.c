@@ -1,0 +1,265 @@
+/* The write-ahead log's segments; wal.h tells what is in them. */
+#include "engine/wal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/env.h"
+#include "engine/base/log.h"
+#include "engine/engine.h"
+#include "engine/journal.h"
+
+#define PATH_BYTES_MAX 4096
+
+struct wal {
+	char dir[PATH_BYTES_MAX - 64];
+	bool read_only;
+	pthread_mutex_t lock;	   /* appending */
+	struct journal *journal;   /* protected by lock */
+	uint64_t segment;	   /* protected by lock; of `journal` */
+	uint64_t sequence;	   /* protected by lock */
+	uint64_t older_bytes;	   /* protected by lock; in segments before */
+	pthread_mutex_t sync_lock; /* taken before `lock` */
+	uint64_t sequence_synced;  /* protected by sync_lock */
+};
+
+static void segment_path(const struct wal *wal, uint64_t segment, char *path)
+{
+	snprintf(path, PATH_BYTES_MAX, "%s/%08llu", wal->dir, (unsigned long long)segment);
+}
+
+/* --- segments on disk ----------------------------------------------------------- */
+
+struct segment_list {
+	uint64_t *numbers;
+	size_t count, capacity;
+};
+
+static int add_segment(void *arg, const char *name)
+{
+	struct segment_list *list = arg;
+	char *end;
+	unsigned long long number = strtoull(name, &end, 10);
+
+	if (*end || end == name)
+		return OK; /* a .torn copy, kept for people */
+	if (list->count == list->capacity) {
+		list->capacity = list->capacity ? list->capacity * 2 : 16;
+		list->numbers = realloc(list->numbers, list->capacity * sizeof(*list->numbers));
+		if (!list->numbers)
+			log_out_of_memory(list->capacity * sizeof(*list->numbers));
+	}
+	list->numbers[list->count++] = number;
+	return OK;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int list_segments(const struct wal *wal, struct segment_list *list)
+{
+	*list = (struct segment_list){ 0 };
+	int err = env_list(wal->dir, add_segment, list);
+	if (err < 0 && err != ERR_NOT_FOUND)
+		return err;
+	if (list->count)
+		qsort(list->numbers, list->count, sizeof(*list->numbers), compare_numbers);
+	return OK;
+}
+
+/* --- replay ----------------------------------------------------------------------- */
+
+struct replay {
+	struct wal *wal;
+	int (*each)(void *arg, uint64_t sequence, struct slice payload);
+	void *arg;
+};
+
+static int replay_record(void *arg, uint64_t sequence, struct slice payload)
+{
+	struct replay *replay = arg;
+
+	if (sequence > replay->wal->sequence)
+		replay->wal->sequence = sequence;
+	return replay->each(replay->arg, sequence, payload);
+}
+
+static void tell_damage(const char *path, const struct journal_damage *damage)
+{
+	if (damage->tail_bytes)
+		log_warning("%s: %llu bytes after the last whole record were not taken", path,
+			    (unsigned long long)damage->tail_bytes);
+	if (damage->bytes_skipped || damage->records_lost_min)
+		log_error("%s: %llu damaged bytes in the middle were passed over, at least %llu "
+			  "records are lost",
+			  path, (unsigned long long)damage->bytes_skipped,
+			  (unsigned long long)damage->records_lost_min);
+}
+
+static int replay_segments(struct replay *replay, const struct segment_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		char path[PATH_BYTES_MAX];
+		struct journal_damage damage = { 0 };
+
+		segment_path(replay->wal, list->numbers[i], path);
+		TRY(journal_replay(path, replay_record, replay, &damage));
+		tell_damage(path, &damage);
+		replay->wal->segment = list->numbers[i];
+	}
+	return OK;
+}
+
+static int open_segment(struct wal *wal)
+{
+	char path[PATH_BYTES_MAX];
+
+	segment_path(wal, wal->segment + 1, path);
+	TRY(journal_open(path, &wal->journal));
+	wal->segment++;
+	return OK;
+}
+
+int wal_open(const char *dir, bool read_only, uint64_t sequence,
+	     int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
+	     struct wal **out)
+{
+	struct wal *wal = calloc(1, sizeof(*wal));
+	struct segment_list list = { 0 };
+
+	if (!wal)
+		return ERR_MEMORY;
+	snprintf(wal->dir, sizeof(wal->dir), "%s", dir);
+	wal->read_only = read_only;
+	wal->sequence = sequence;
+	pthread_mutex_init(&wal->lock, NULL);
+	pthread_mutex_init(&wal->sync_lock, NULL);
+	int err = read_only ? OK : env_mkdir(dir);
+	if (err == OK)
+		err = list_segments(wal, &list);
+	if (err == OK)
+		err = replay_segments(&(struct replay){ wal, each, arg }, &list);
+	if (err == OK && !read_only)
+		err = open_segment(wal);
+	free(list.numbers);
+	if (err < 0) {
+		wal_close(wal);
+		return err;
+	}
+	*out = wal;
+	return OK;
+}
+
+void wal_close(struct wal *wal)
+{
+	if (!wal)
+		return;
+	if (wal->journal)
+		journal_close(wal->journal);
+	pthread_mutex_destroy(&wal->lock);
+	pthread_mutex_destroy(&wal->sync_lock);
+	free(wal);
+}
+
+/* --- appending ---------------------------------------------------------------------- */
+
+int wal_append(struct wal *wal, struct slice payload, uint64_t *sequence)
+{
+	if (wal->read_only)
+		return ERR_READ_ONLY;
+	pthread_mutex_lock(&wal->lock);
+	struct journal_record record = { wal->sequence + 1, payload };
+	int err = journal_append(wal->journal, &record, 1);
+	if (err == OK)
+		*sequence = ++wal->sequence;
+	pthread_mutex_unlock(&wal->lock);
+	if (err == OK)
+		stat_add(STAT_WAL_BYTES, payload.length + 16);
+	return err;
+}
+
+uint64_t wal_sequence(struct wal *wal)
+{
+	pthread_mutex_lock(&wal->lock);
+	uint64_t sequence = wal->sequence;
+	pthread_mutex_unlock(&wal->lock);
+	return sequence;
+}
+
+uint64_t wal_bytes(struct wal *wal)
+{
+	pthread_mutex_lock(&wal->lock);
+	uint64_t bytes = wal->older_bytes + (wal->journal ? journal_bytes(wal->journal) : 0);
+	pthread_mutex_unlock(&wal->lock);
+	return bytes;
+}
+
+int wal_sync(struct wal *wal)
+{
+	uint64_t wanted = wal_sequence(wal);
+	int err = OK;
+
+	if (wal->read_only)
+		return OK;
+	pthread_mutex_lock(&wal->sync_lock);
+	if (wal->sequence_synced < wanted) {
+		/* Rotation needs sync_lock too, so the journal stays. */
+		uint64_t now = wal_sequence(wal);
+
+		err = journal_sync(wal->journal);
+		stat_add(STAT_WAL_SYNCS, 1);
+		if (err == OK)
+			wal->sequence_synced = now;
+	}
+	pthread_mutex_unlock(&wal->sync_lock);
+	return err;
+}
+
+int wal_rotate(struct wal *wal, uint64_t *segment)
+{
+	struct journal *full;
+
+	TRY(wal_sync(wal));
+	pthread_mutex_lock(&wal->sync_lock);
+	pthread_mutex_lock(&wal->lock);
+	full = wal->journal;
+	int err = journal_sync(full);
+	if (err == OK)
+		err = open_segment(wal);
+	if (err == OK) {
+		wal->sequence_synced = wal->sequence;
+		wal->older_bytes += journal_bytes(full);
+		*segment = wal->segment;
+	}
+	pthread_mutex_unlock(&wal->lock);
+	pthread_mutex_unlock(&wal->sync_lock);
+	if (err == OK)
+		journal_close(full);
+	return err;
+}
+
+int wal_trim(struct wal *wal, uint64_t segment)
+{
+	struct segment_list list;
+	char path[PATH_BYTES_MAX];
+
+	TRY(list_segments(wal, &list));
+	for (size_t i = 0; i < list.count && list.numbers[i] < segment; i++) {
+		segment_path(wal, list.numbers[i], path);
+		int err = env_unlink(path);
+
+		if (err < 0 && err != ERR_NOT_FOUND)
+			log_warning("%s could not be deleted: %s", path, err_text(err));
+	}
+	free(list.numbers);
+	pthread_mutex_lock(&wal->lock);
+	if (wal->segment == segment)
+		wal->older_bytes = 0;
+	pthread_mutex_unlock(&wal->lock);
+	return OK;
+}

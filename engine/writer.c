@@ -1,0 +1,754 @@
+/*
+ * From lines of text to rows in the log and in memory.
+ *
+ * Lines are measured, parsed and resolved (series, fields, types, group) without
+ * a group's lock, so that writers share no core; what is ready is a batch of
+ * rows of one group, and is stored with one record when the group changes, the
+ * batch is full or the text ends. A refused line is found before anything of
+ * it is made, so it leaves nothing behind; what precedes it is stored first.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/limits.h"
+#include "engine/state.h"
+
+#define BATCH_POINTS_MAX     65536u
+#define BATCH_TEXT_BYTES_MAX (4u << 20)
+
+/* What the writer remembers of a series: its fields as they came last. */
+struct known_series {
+	uint32_t series_id, measurement_id;
+	struct layout *layout; /* malloc'ed */
+	uint32_t *field_ids;   /* a guess for index_fields(), as many as `capacity` */
+	size_t capacity;
+	uint32_t typed_group_id;      /* group that has agreed to the types of `layout` */
+	uint32_t batch, batch_layout; /* number of `layout` in batch number `batch` */
+};
+
+struct writer {
+	struct engine *engine;
+	struct writer_options options;
+	char *series_key; /* options.series_key lies here */
+	struct index *index;
+	struct line_context lines;
+	struct arena arena; /* lines' strings, rows' values of the batch */
+
+	struct live_group *group; /* of the batch, or of the last line; may be NULL */
+
+	struct idmap known_ids;
+	struct known_series **known;
+	size_t known_count, known_capacity;
+
+	uint32_t batch; /* counts batches, for known_series */
+	struct wal_row *rows;
+	size_t row_count, row_capacity;
+	const struct layout **layouts; /* copies in the arena */
+	size_t layout_count, layout_capacity;
+	int64_t arrival_ns;
+	uint64_t points;
+	size_t field_count;	/* values in the batch */
+	uint64_t stored_count;	/* batches that are stored */
+	bool lost;		/* a batch of this call could not be stored */
+	int64_t time_oldest_ns; /* what the policy still takes */
+};
+
+/* --- life --------------------------------------------------------------------- */
+
+int writer_open(struct engine *engine, const struct writer_options *options, struct writer **out)
+{
+	struct live_database *database = engine_database(engine, options->database_id);
+	struct writer *writer;
+
+	if (!database)
+		return ERR_NOT_FOUND;
+	if (engine->options.read_only)
+		return ERR_READ_ONLY;
+	writer = calloc(1, sizeof(*writer));
+	if (!writer)
+		return ERR_MEMORY;
+	writer->engine = engine;
+	writer->options = *options;
+	writer->index = database->index;
+	writer->batch = 1;
+	if (options->series_key.length) {
+		writer->series_key = malloc(options->series_key.length);
+		if (!writer->series_key)
+			log_out_of_memory(options->series_key.length);
+		memcpy(writer->series_key, options->series_key.data, options->series_key.length);
+		writer->options.series_key.data = writer->series_key;
+	}
+	writer->lines = (struct line_context){
+		.arena = &writer->arena,
+		.time_unit_ns = options->time_unit_ns ? options->time_unit_ns : 1,
+		.forms = options->scope == WRITE_ONE_SERIES ? LINE_FULL | LINE_SHORT : LINE_FULL,
+	};
+	*out = writer;
+	return OK;
+}
+
+void writer_close(struct writer *writer)
+{
+	if (!writer)
+		return;
+	for (size_t i = 0; i < writer->known_count; i++) {
+		free(writer->known[i]->layout);
+		free(writer->known[i]->field_ids);
+		free(writer->known[i]);
+	}
+	free(writer->known);
+	idmap_release(&writer->known_ids);
+	live_group_release(writer->group);
+	line_context_release(&writer->lines);
+	arena_release(&writer->arena);
+	free(writer->rows);
+	free(writer->layouts);
+	free(writer->series_key);
+	free(writer);
+}
+
+uint64_t writer_points(const struct writer *writer)
+{
+	return writer->points;
+}
+
+/* --- policies and groups --------------------------------------------------------- */
+
+/* The policy that takes the points; `object` is complete. */
+static int find_policy(struct writer *writer, struct object *policy)
+{
+	struct catalog *catalog = writer->engine->catalog;
+
+	if (writer->options.policy_id) {
+		int err = catalog_get(catalog, writer->options.policy_id, policy);
+
+		return err == ERR_NOT_FOUND ? ERR_STALE : err;
+	}
+	return catalog_default_policy(catalog, writer->options.database_id, policy);
+}
+
+static int make_autogen(struct writer *writer, struct object *policy)
+{
+	struct engine *engine = writer->engine;
+	struct policy_settings settings = policy_defaults();
+	struct object database;
+	uint32_t id;
+
+	if (catalog_get(engine->catalog, writer->options.database_id, &database) < 0)
+		return ERR_STALE;
+	pthread_mutex_lock(&engine->create_lock);
+	int err = find_policy(writer, policy);
+	if (err == ERR_NOT_FOUND) {
+		settings.is_default = true;
+		err = engine_create_policy(engine, writer->options.database_id, SLICE("autogen"),
+					   &settings, &writer->options.attrs, &id);
+		if (err == OK)
+			err = catalog_get(engine->catalog, id, policy);
+	}
+	pthread_mutex_unlock(&engine->create_lock);
+	return err;
+}
+
+/* Make the group for a time; somebody else may have made it meanwhile. */
+static int make_group(struct writer *writer, const struct object *policy, int64_t time_ns,
+		      struct object *out)
+{
+	struct catalog *catalog = writer->engine->catalog;
+	struct object *groups;
+	size_t count;
+
+	pthread_mutex_lock(&writer->engine->create_lock);
+	int err = catalog_find_group(catalog, policy->id, floor_div(time_ns, NS_PER_SECOND), out);
+	if (err == ERR_NOT_FOUND)
+		err = catalog_list(catalog, policy->id, OBJECT_GROUP, &groups, &count);
+	else
+		groups = NULL;
+	if (err == OK && groups) {
+		*out = (struct object){ .parent_id = policy->id,
+					.kind = OBJECT_GROUP,
+					.attrs = policy->attrs };
+		out->attrs.atime_ns = out->attrs.mtime_ns = out->attrs.ctime_ns = 0;
+		group_window_for(policy->policy.shard_duration_ns, time_ns, groups, count,
+				 &out->window);
+		out->window.shards = policy->policy.shards;
+		err = catalog_add(catalog, out);
+	}
+	free(groups);
+	pthread_mutex_unlock(&writer->engine->create_lock);
+	return err;
+}
+
+static int check_retention(const struct writer *writer, int64_t time_ns, struct diag *diag)
+{
+	if (time_ns >= writer->time_oldest_ns)
+		return OK;
+	return diag_set(diag, ERR_RANGE,
+			"points beyond retention policy: the time is older than the policy keeps");
+}
+
+/* The group that a file stands for. */
+static int find_own_group(struct writer *writer, int64_t time_ns, struct diag *diag,
+			  struct live_group **out)
+{
+	int err = live_group_get(writer->engine, writer->options.group_id, out);
+
+	if (err < 0)
+		return err == ERR_NOT_FOUND ? ERR_STALE : err;
+	if (live_group_holds(*out, time_ns))
+		return OK;
+	live_group_release(*out);
+	return diag_set(diag, ERR_RANGE, "the time is outside the window of this shard group");
+}
+
+/*
+ * The group for a time, referenced. With `make`, it is made when it is not there; without,
+ * `*out` is NULL then.
+ */
+static int find_group(struct writer *writer, int64_t time_ns, bool make, struct diag *diag,
+		      struct live_group **out)
+{
+	struct object policy, object;
+	int err = find_policy(writer, &policy);
+
+	*out = NULL;
+	if (err == ERR_NOT_FOUND && !make)
+		return OK;
+	if (err == ERR_NOT_FOUND)
+		err = make_autogen(writer, &policy);
+	if (err < 0)
+		return err;
+	writer->time_oldest_ns = policy.policy.duration_ns
+					 ? writer->arrival_ns - policy.policy.duration_ns
+					 : INT64_MIN;
+	TRY(check_retention(writer, time_ns, diag));
+	if (writer->options.group_id)
+		return find_own_group(writer, time_ns, diag, out);
+	err = catalog_find_group(writer->engine->catalog, policy.id,
+				 floor_div(time_ns, NS_PER_SECOND), &object);
+	if (err == ERR_NOT_FOUND && !make)
+		return OK;
+	if (err == ERR_NOT_FOUND)
+		err = make_group(writer, &policy, time_ns, &object);
+	return err < 0 ? err : live_group_of(writer->engine, &object, out);
+}
+
+/* --- series and fields --------------------------------------------------------------- */
+
+static struct known_series *known_series(struct writer *writer, uint32_t series_id)
+{
+	uint32_t at = idmap_find(&writer->known_ids, series_id);
+	struct known_series *known;
+
+	if (at != MAP_NONE)
+		return writer->known[at];
+	if (writer->known_count == writer->known_capacity) {
+		writer->known_capacity = writer->known_capacity ? writer->known_capacity * 2 : 64;
+		writer->known =
+			realloc(writer->known, writer->known_capacity * sizeof(*writer->known));
+		if (!writer->known)
+			log_out_of_memory(writer->known_capacity * sizeof(*writer->known));
+	}
+	known = calloc(1, sizeof(*known));
+	if (!known)
+		log_out_of_memory(sizeof(*known));
+	known->series_id = series_id;
+	known->measurement_id = index_series_measurement(writer->index, series_id);
+	idmap_set(&writer->known_ids, series_id, (uint32_t)writer->known_count);
+	writer->known[writer->known_count++] = known;
+	return known;
+}
+
+static struct slice line_key(const struct writer *writer, const struct line *line)
+{
+	return line->raw_key.length ? line->raw_key : writer->options.series_key;
+}
+
+/* A full line in a series file must carry the key of the file. */
+static int check_own_key(struct writer *writer, const struct line *line, struct diag *diag)
+{
+	struct tag tags[TAGS_PER_SERIES_MAX];
+	struct slice measurement;
+	struct buf canonical = { 0 };
+	size_t count;
+
+	if (line->raw_key.length == 0 || slice_equal(line->raw_key, writer->options.series_key))
+		return OK;
+	TRY(line_parse_key(&writer->arena, line->raw_key, &measurement, tags, &count, diag));
+	line_print_key(&canonical, measurement, tags, count);
+	bool same = slice_equal(buf_slice(&canonical), writer->options.series_key);
+	buf_release(&canonical);
+	if (same)
+		return OK;
+	return diag_set_at(diag, ERR_INVALID, 1, 1, "the key is of another series, expected %.*s",
+			   (int)(writer->options.series_key.length < 300
+					 ? writer->options.series_key.length
+					 : 300),
+			   writer->options.series_key.data);
+}
+
+static int refuse_type(const struct line_field *field, struct slice measurement,
+		       enum value_type stored, struct diag *diag)
+{
+	return diag_set_at(
+		diag, ERR_TYPE, 1, 1,
+		"field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type "
+		"%s, already exists as type %s",
+		(int)(field->key.length < 200 ? field->key.length : 200), field->key.data,
+		(int)(measurement.length < 200 ? measurement.length : 200), measurement.data,
+		value_type_name(field->type), value_type_name(stored));
+}
+
+/*
+ * Do the fields agree with the group? With `reserve`, those that are new there
+ * get their type. `ids[i]` may be ID_NONE: a field that no point has yet.
+ */
+static int check_types(struct writer *writer, struct live_group *group, uint32_t measurement_id,
+		       const struct line *line, const uint32_t *ids, bool reserve,
+		       struct diag *diag)
+{
+	int err = OK;
+
+	pthread_mutex_lock(&group->lock);
+	for (size_t i = 0; err == OK && i < line->field_count; i++) {
+		uint64_t key = shard_field_key(measurement_id, ids[i]);
+		enum value_type stored;
+
+		if (ids[i] == ID_NONE)
+			continue;
+		err = live_group_type(group, key, &stored);
+		if (err < 0)
+			break;
+		if (stored == VALUE_NONE && reserve)
+			live_group_set_type(group, key, line->fields[i].type);
+		else if (stored != VALUE_NONE && stored != line->fields[i].type)
+			err = refuse_type(&line->fields[i],
+					  index_measurement_name(writer->index, measurement_id),
+					  stored, diag);
+	}
+	pthread_mutex_unlock(&group->lock);
+	return err;
+}
+
+/* The measurement of a key, ID_NONE when there is none yet; the key is judged. */
+static int measurement_of(struct writer *writer, struct slice raw_key, uint32_t *measurement_id,
+			  struct diag *diag)
+{
+	struct tag tags[TAGS_PER_SERIES_MAX];
+	struct slice measurement;
+	size_t count;
+
+	TRY(line_parse_key(&writer->arena, raw_key, &measurement, tags, &count, diag));
+	*measurement_id = index_measurement_find(writer->index, measurement);
+	return OK;
+}
+
+static bool layout_is(const struct known_series *known, const struct line *line,
+		      const uint32_t *ids)
+{
+	if (!known->layout || known->layout->field_count != line->field_count)
+		return false;
+	for (size_t i = 0; i < line->field_count; i++)
+		if (known->layout->fields[i].field_id != ids[i] ||
+		    known->layout->fields[i].type != line->fields[i].type)
+			return false;
+	return true;
+}
+
+static void remember_layout(struct known_series *known, const struct line *line,
+			    const uint32_t *ids)
+{
+	size_t bytes = sizeof(*known->layout) + line->field_count * sizeof(*known->layout->fields);
+
+	known->layout = realloc(known->layout, bytes);
+	if (!known->layout)
+		log_out_of_memory(bytes);
+	known->layout->field_count = (uint32_t)line->field_count;
+	for (size_t i = 0; i < line->field_count; i++)
+		known->layout->fields[i] = (struct layout_field){ ids[i], line->fields[i].type };
+	known->typed_group_id = 0;
+	known->batch = 0;
+}
+
+static uint32_t *guess_room(struct known_series *known, size_t count)
+{
+	if (count > known->capacity) {
+		known->field_ids = realloc(known->field_ids, count * sizeof(*known->field_ids));
+		if (!known->field_ids)
+			log_out_of_memory(count * sizeof(*known->field_ids));
+		for (size_t i = known->capacity; i < count; i++)
+			known->field_ids[i] = ID_NONE;
+		known->capacity = count;
+	}
+	return known->field_ids;
+}
+
+/*
+ * A line of a series or with fields that nobody had before. Everything that can
+ * refuse it is asked first; then group, series and fields are made, in this order.
+ */
+static int resolve_new(struct writer *writer, const struct line *line, struct known_series **out,
+		       struct diag *diag)
+{
+	struct slice raw_key = line_key(writer, line);
+	uint32_t measurement_id, series_id;
+	uint32_t *ids = malloc(line->field_count * sizeof(*ids));
+	int err;
+
+	if (!ids)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < line->field_count; i++)
+		ids[i] = ID_NONE;
+	err = measurement_of(writer, raw_key, &measurement_id, diag);
+	if (err == OK && measurement_id != ID_NONE)
+		err = index_fields(writer->index, measurement_id, line->fields, line->field_count,
+				   false, ids);
+	if (err == OK && writer->group && measurement_id != ID_NONE)
+		err = check_types(writer, writer->group, measurement_id, line, ids, false, diag);
+	if (err == OK)
+		err = index_series(writer->index, raw_key, true, &series_id, diag);
+	if (err == OK) {
+		*out = known_series(writer, series_id);
+		err = index_fields(writer->index, (*out)->measurement_id, line->fields,
+				   line->field_count, true, guess_room(*out, line->field_count));
+	}
+	free(ids);
+	return err;
+}
+
+static int resolve(struct writer *writer, const struct line *line, struct known_series **out,
+		   struct diag *diag)
+{
+	uint32_t series_id;
+
+	if (writer->options.scope == WRITE_ONE_SERIES)
+		TRY(check_own_key(writer, line, diag));
+	TRY(index_series(writer->index, line_key(writer, line), false, &series_id, diag));
+	if (series_id == ID_NONE)
+		return resolve_new(writer, line, out, diag);
+	*out = known_series(writer, series_id);
+	uint32_t *ids = guess_room(*out, line->field_count);
+	TRY(index_fields(writer->index, (*out)->measurement_id, line->fields, line->field_count,
+			 false, ids));
+	for (size_t i = 0; i < line->field_count; i++)
+		if (ids[i] == ID_NONE)
+			return resolve_new(writer, line, out, diag);
+	return OK;
+}
+
+/* --- the batch ---------------------------------------------------------------------------- */
+
+static void batch_reset(struct writer *writer)
+{
+	writer->batch++;
+	writer->row_count = writer->layout_count = writer->field_count = 0;
+}
+
+static uint32_t batch_layout(struct writer *writer, struct known_series *known)
+{
+	size_t bytes =
+		sizeof(struct layout) + known->layout->field_count * sizeof(struct layout_field);
+
+	if (known->batch == writer->batch)
+		return known->batch_layout;
+	if (writer->layout_count == writer->layout_capacity) {
+		writer->layout_capacity =
+			writer->layout_capacity ? writer->layout_capacity * 2 : 64;
+		writer->layouts = realloc(writer->layouts,
+					  writer->layout_capacity * sizeof(*writer->layouts));
+		if (!writer->layouts)
+			log_out_of_memory(writer->layout_capacity * sizeof(*writer->layouts));
+	}
+	/* Series that follow one another mostly have the same fields. */
+	const struct layout *last =
+		writer->layout_count ? writer->layouts[writer->layout_count - 1] : NULL;
+	if (!last || last->field_count != known->layout->field_count ||
+	    memcmp(last->fields, known->layout->fields, bytes - sizeof(struct layout)) != 0) {
+		struct layout *copy = arena_alloc_raw(&writer->arena, bytes, 8);
+
+		if (!copy)
+			log_out_of_memory(bytes);
+		memcpy(copy, known->layout, bytes);
+		writer->layouts[writer->layout_count++] = copy;
+	}
+	known->batch = writer->batch;
+	known->batch_layout = (uint32_t)writer->layout_count - 1;
+	return known->batch_layout;
+}
+
+static void batch_add(struct writer *writer, struct known_series *known, const struct line *line)
+{
+	union value *values =
+		arena_alloc_raw(&writer->arena, line->field_count * sizeof(*values), 8);
+
+	if (!values)
+		log_out_of_memory(line->field_count * sizeof(*values));
+	for (size_t i = 0; i < line->field_count; i++)
+		values[i] = line->fields[i].value;
+	if (writer->row_count == writer->row_capacity) {
+		writer->row_capacity = writer->row_capacity ? writer->row_capacity * 2 : 256;
+		writer->rows = realloc(writer->rows, writer->row_capacity * sizeof(*writer->rows));
+		if (!writer->rows)
+			log_out_of_memory(writer->row_capacity * sizeof(*writer->rows));
+	}
+	writer->rows[writer->row_count++] =
+		(struct wal_row){ known->series_id, batch_layout(writer, known), line->time_ns,
+				  values };
+	writer->field_count += line->field_count;
+}
+
+/* Store the batch: all of it or nothing. */
+static int batch_store(struct writer *writer)
+{
+	struct wal_record record = { .arrival_ns = writer->arrival_ns,
+				     .layouts = writer->layouts,
+				     .layout_count = writer->layout_count,
+				     .rows = writer->rows,
+				     .row_count = writer->row_count };
+	uint64_t sequence;
+
+	if (writer->row_count == 0)
+		return OK;
+	int err = engine_wait_for_room(writer->engine);
+	if (err == OK) {
+		pthread_mutex_lock(&writer->group->lock);
+		err = live_group_apply(writer->group, &record, &sequence);
+		pthread_mutex_unlock(&writer->group->lock);
+	}
+	if (err == OK) {
+		writer->points += writer->row_count;
+		stat_add(STAT_POINTS_WRITTEN, writer->row_count);
+		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
+		writer->stored_count++;
+	}
+	writer->lost |= err < 0;
+	batch_reset(writer);
+	return err;
+}
+
+/* --- a line ----------------------------------------------------------------------------------- */
+
+/* Make writer->group the one for the line; the batch of another group is stored first. */
+static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct diag *diag)
+{
+	struct live_group *group;
+
+	if (writer->group && !writer->group->dropped && live_group_holds(writer->group, time_ns) &&
+	    writer->row_count > 0)
+		return check_retention(writer, time_ns, diag);
+	TRY(find_group(writer, time_ns, make, diag, &group));
+	if (group == writer->group) {
+		live_group_release(group);
+		return OK;
+	}
+	int err = batch_store(writer);
+	live_group_release(writer->group);
+	writer->group = group;
+	return err;
+}
+
+static int add_line(struct writer *writer, struct line *line, struct diag *diag)
+{
+	struct known_series *known;
+
+	if (!line->has_time)
+		line->time_ns = engine_arrival_ns(writer->engine);
+	TRY(enter_group(writer, line->time_ns, false, diag));
+	TRY(resolve(writer, line, &known, diag));
+	if (!writer->group)
+		TRY(enter_group(writer, line->time_ns, true, diag));
+	if (!layout_is(known, line, known->field_ids))
+		remember_layout(known, line, known->field_ids);
+	if (known->typed_group_id != writer->group->id) {
+		TRY(check_types(writer, writer->group, known->measurement_id, line,
+				known->field_ids, true, diag));
+		known->typed_group_id = writer->group->id;
+	}
+	batch_add(writer, known, line);
+	return OK;
+}
+
+static void pass_over(struct writer *writer, int err, struct diag *diag, struct slice line,
+		      uint64_t number)
+{
+	diag->line = number;
+	stat_add(STAT_LINES_REFUSED, 1);
+	if (writer->options.on_bad)
+		writer->options.on_bad(writer->options.on_bad_arg, err, diag, line);
+	memset(diag, 0, sizeof(*diag));
+}
+
+static bool is_lines_fault(int err)
+{
+	return err == ERR_INVALID || err == ERR_TYPE || err == ERR_RANGE || err == ERR_TOO_LONG;
+}
+
+/* What the loop over a text knows. */
+struct progress {
+	size_t at;	/* bytes gone through */
+	size_t stored;	/* bytes that are stored or need no storing */
+	uint64_t lines; /* gone through */
+	uint64_t lines_stored;
+	struct diag *diag;
+};
+
+static void note_stored(struct progress *progress)
+{
+	progress->stored = progress->at;
+	progress->lines_stored = progress->lines;
+}
+
+static int take_line(struct writer *writer, struct slice text, struct progress *progress)
+{
+	struct diag diag = { 0 };
+	struct line line;
+	int err = line_parse(&writer->lines, text, &line, &diag);
+
+	if (err == OK)
+		err = add_line(writer, &line, &diag);
+	if (err >= 0)
+		return OK;
+	if (writer->options.skip && is_lines_fault(err)) {
+		pass_over(writer, err, &diag, text, progress->lines + 1);
+		return OK;
+	}
+	stat_add(STAT_LINES_REFUSED, 1);
+	diag.line = progress->lines + 1;
+	if (progress->diag && !progress->diag->text[0])
+		*progress->diag = diag;
+	return err;
+}
+
+/* The next line of the text; END when it is not whole. */
+static int next_line(struct writer *writer, struct slice text, bool final, size_t *length,
+		     struct slice *line)
+{
+	TRY(line_measure_forms(text, writer->lines.forms, length));
+	*line = slice_of(text.data, *length ? *length - 1 : 0);
+	if (*length)
+		return OK;
+	if (!final || text.length == 0)
+		return END;
+	*length = text.length;
+	*line = text;
+	return OK;
+}
+
+static int take_lines(struct writer *writer, struct slice text, bool final,
+		      struct progress *progress)
+{
+	size_t length;
+	struct slice line;
+	int err;
+
+	while ((err = next_line(writer, slice_from(text, progress->at), final, &length, &line)) ==
+	       OK) {
+		uint64_t stored_count = writer->stored_count;
+
+		if (writer->row_count == 0)
+			arena_reset(&writer->arena);
+		err = take_line(writer, line, progress);
+		/* What came before this line was stored on the way to another group. */
+		if (writer->stored_count != stored_count)
+			note_stored(progress);
+		if (err < 0)
+			return err;
+		progress->at += length;
+		progress->lines++;
+		if (writer->row_count < BATCH_POINTS_MAX &&
+		    progress->at - progress->stored < BATCH_TEXT_BYTES_MAX)
+			continue;
+		TRY(batch_store(writer));
+		note_stored(progress);
+	}
+	return err;
+}
+
+int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
+		 uint64_t *lines, struct diag *diag)
+{
+	struct progress progress = { .diag = diag };
+	int err, stored;
+
+	writer->points = 0;
+	writer->lost = false;
+	writer->arrival_ns = engine_arrival_ns(writer->engine);
+	err = take_lines(writer, text, final, &progress);
+	stored = batch_store(writer);
+	if (!writer->lost)
+		note_stored(&progress);
+	if (stored < 0)
+		err = stored;
+	live_group_release(writer->group);
+	writer->group = NULL;
+	*consumed = progress.stored;
+	*lines = progress.lines_stored;
+	if (err == OK || err == END)
+		return writer->engine->options.sync_writes ? engine_sync(writer->engine) : OK;
+	if (diag && !diag->text[0]) {
+		diag_set(diag, err, "%s", err_text(err));
+		diag->line = progress.lines_stored + 1;
+	}
+	return err;
+}
+
+/* --- replacing a series -------------------------------------------------------------------------
+ */
+
+/* Every line of a text into one batch, stored by the caller; a bad one is told, nothing is stored.
+ */
+static int gather(struct writer *writer, struct slice text, struct diag *diag)
+{
+	size_t at = 0, length;
+	uint64_t number = 0;
+	struct slice piece;
+	struct line line;
+	int err;
+
+	while ((err = next_line(writer, slice_from(text, at), true, &length, &piece)) == OK) {
+		number++;
+		err = line_parse(&writer->lines, piece, &line, diag);
+		if (err == OK)
+			err = add_line(writer, &line, diag);
+		if (err < 0) {
+			if (diag)
+				diag->line = number;
+			return err;
+		}
+		at += length;
+	}
+	return err < 0 ? err : OK;
+}
+
+int engine_series_replace(struct engine *engine, const struct writer_options *options, uint64_t cut,
+			  struct slice text, struct diag *diag)
+{
+	struct mask mask = { .time_first_ns = TIME_MIN_NS, .time_last_ns = TIME_MAX_NS };
+	struct writer *writer;
+	uint64_t sequence;
+
+	assert(options->group_id && options->scope == WRITE_ONE_SERIES);
+	TRY(writer_open(engine, options, &writer));
+	writer->arrival_ns = engine_arrival_ns(engine);
+	int err = gather(writer, text, diag);
+	if (err == OK)
+		err = engine_wait_for_room(engine);
+	if (err == OK && writer->row_count) {
+		struct wal_record record = { .arrival_ns = writer->arrival_ns,
+					     .masks = &mask,
+					     .mask_count = cut > 0,
+					     .layouts = writer->layouts,
+					     .layout_count = writer->layout_count,
+					     .rows = writer->rows,
+					     .row_count = writer->row_count };
+
+		mask.series_id = writer->rows[0].series_id;
+		mask.sequence = cut;
+		pthread_mutex_lock(&writer->group->lock);
+		err = live_group_apply(writer->group, &record, &sequence);
+		pthread_mutex_unlock(&writer->group->lock);
+	}
+	writer->row_count = 0;
+	writer_close(writer);
+	return err;
+}
