@@ -304,6 +304,7 @@ static void unseal(struct sealed *sealed)
 	pthread_mutex_lock(&group->lock);
 	struct memtable *memtable = group->sealed;
 	group->sealed = NULL;
+	group->flushed_generation = sealed->generation;
 	atomic_fetch_sub(&group->engine->memtable_bytes, memtable_bytes(memtable));
 	pthread_mutex_unlock(&group->lock);
 	memtable_release(memtable);

@@ -26,7 +26,8 @@ struct checkpoint {
 
 struct text_info {
 	_Atomic unsigned references;
-	uint64_t version; /* view_info's; 0 never is one with rows */
+	uint64_t version;  /* view_info's; 0 never is one with rows */
+	size_t mask_count; /* the view's then */
 	uint64_t bytes, points;
 	int64_t time_first_ns, time_last_ns; /* without points: meaningless */
 	struct checkpoint *checkpoints;
@@ -209,25 +210,35 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 	return err < 0 ? err : OK;
 }
 
+/* Did a flush take rows that came after `seen` out of memory? */
+static bool flushed_since(struct view *view, uint32_t series_id, uint64_t seen)
+{
+	struct shard_version *version;
+	struct chunk_refs refs = { 0 };
+	bool yes = false;
+
+	if (view_version(view, series_id, &version) < 0)
+		return true;
+	shard_version_chunks(version, series_id, &refs);
+	for (size_t i = 0; i < refs.count; i++)
+		yes |= refs.items[i].sequence_max > seen;
+	chunk_refs_release(&refs);
+	return yes;
+}
+
 /* Were all rows after `older` accepted with later times, and are they still in memory? */
 static bool only_appended(struct view *view, uint32_t series_id, const struct text_info *older)
 {
 	struct capture captures[2] = { 0 };
-	struct masks masks = { 0 };
 	uint64_t seen = older->version;
-	bool yes = older->points > 0;
+	bool yes = older->points > 0 && !flushed_since(view, series_id, seen);
 	size_t rows = 0;
 
 	pthread_mutex_lock(&view->group->lock);
-	if (view->sealed) {
+	if (view->sealed)
 		memtable_capture(view->sealed, series_id, seen, view->sequence, &captures[0]);
-		memtable_masks(view->sealed, series_id, view->sequence, &masks);
-	}
 	memtable_capture(view->active, series_id, seen, view->sequence, &captures[1]);
-	memtable_masks(view->active, series_id, view->sequence, &masks);
 	pthread_mutex_unlock(&view->group->lock);
-	for (size_t i = 0; i < masks.count; i++)
-		yes &= masks.items[i].since <= seen;
 	for (int i = 0; i < 2 && yes; i++) {
 		struct captured_row *list = malloc((captures[i].row_count + 1) * sizeof(*list));
 
@@ -239,7 +250,6 @@ static bool only_appended(struct view *view, uint32_t series_id, const struct te
 		rows += captures[i].row_count;
 		free(list);
 	}
-	masks_release(&masks);
 	capture_release(&captures[0]);
 	capture_release(&captures[1]);
 	return yes && rows > 0;
@@ -290,13 +300,14 @@ static int view_text_info(struct view *view, uint32_t series_id, const struct vi
 	bool appended;
 	int err = OK;
 
-	if (base && base->version == seen->version) {
+	if (base && base->version == seen->version && base->mask_count == seen->mask_count) {
 		*out = base;
 		if (grown)
 			*grown = true;
 		return OK;
 	}
-	appended = base && base->version < seen->version && only_appended(view, series_id, base);
+	appended = base && base->version < seen->version && base->mask_count == seen->mask_count &&
+		   only_appended(view, series_id, base);
 	if (grown)
 		*grown = appended;
 	if (appended) {
@@ -307,6 +318,7 @@ static int view_text_info(struct view *view, uint32_t series_id, const struct vi
 		if (seen->exists)
 			err = info_extend(*out, view, series_id, INT64_MIN);
 	}
+	(*out)->mask_count = seen->mask_count;
 	text_info_release(base);
 	if (err < 0)
 		text_info_release(*out);

@@ -4,29 +4,26 @@
 #include "engine/base/log.h"
 #include "engine/state.h"
 
-int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot **out)
+static void close_views(struct snapshot *snapshot)
 {
-	struct live_database *database = engine_database(engine, database_id);
+	for (size_t i = 0; i < snapshot->view_count; i++)
+		view_release(&snapshot->views[i]);
+	free(snapshot->views);
+	snapshot->views = NULL;
+	snapshot->view_count = 0;
+}
+
+static int open_views(struct snapshot *snapshot)
+{
+	struct engine *engine = snapshot->engine;
 	struct live_group **groups;
-	struct snapshot *snapshot;
 	size_t count;
 
-	if (!database)
-		return ERR_NOT_FOUND;
-	snapshot = calloc(1, sizeof(*snapshot));
-	if (!snapshot)
-		return ERR_MEMORY;
-	snapshot->engine = engine;
-	snapshot->database = database;
 	/* Before the views: what comes between makes the snapshot newer than it says, never older.
 	 */
-	snapshot->version = engine_database_version(engine, database_id);
+	snapshot->version = engine_database_version(engine, snapshot->database->id);
 	snapshot->sequence = wal_sequence(engine->wal);
-	int err = live_groups(engine, database_id, 0, INT64_MIN, INT64_MAX, &groups, &count);
-	if (err < 0) {
-		free(snapshot);
-		return err;
-	}
+	TRY(live_groups(engine, snapshot->database->id, 0, INT64_MIN, INT64_MAX, &groups, &count));
 	snapshot->views = calloc(count + 1, sizeof(*snapshot->views));
 	if (!snapshot->views)
 		log_out_of_memory(count * sizeof(*snapshot->views));
@@ -34,6 +31,41 @@ int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot *
 		view_init(&snapshot->views[i], groups[i], snapshot->sequence);
 	snapshot->view_count = count;
 	live_groups_release(groups, count);
+	return OK;
+}
+
+/* A flush that began after the sequence was taken has raised a view: the instants differ. */
+static bool is_one_instant(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->view_count; i++)
+		if (snapshot->views[i].sequence != snapshot->sequence)
+			return false;
+	return true;
+}
+
+int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot **out)
+{
+	struct live_database *database = engine_database(engine, database_id);
+	struct object object;
+	struct snapshot *snapshot;
+
+	if (!database)
+		return ERR_NOT_FOUND;
+	TRY(catalog_get(engine->catalog, database_id, &object));
+	snapshot = calloc(1, sizeof(*snapshot));
+	if (!snapshot)
+		return ERR_MEMORY;
+	snapshot->engine = engine;
+	snapshot->database = database;
+	int err = open_views(snapshot);
+	while (err == OK && !is_one_instant(snapshot)) {
+		close_views(snapshot);
+		err = open_views(snapshot);
+	}
+	if (err < 0) {
+		free(snapshot);
+		return err;
+	}
 	*out = snapshot;
 	return OK;
 }
@@ -42,9 +74,7 @@ void snapshot_close(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	for (size_t i = 0; i < snapshot->view_count; i++)
-		view_release(&snapshot->views[i]);
-	free(snapshot->views);
+	close_views(snapshot);
 	free(snapshot);
 }
 
@@ -105,7 +135,7 @@ static int drop_masked(struct view *view, uint32_t *ids, size_t *count)
 
 		TRY(view_info(view, ids[i], &info));
 		there = info.exists;
-		if (there && info.masked)
+		if (there && info.mask_count)
 			TRY(has_rows(view, ids[i], &there));
 		if (there)
 			ids[kept++] = ids[i];
@@ -150,14 +180,12 @@ static void append_measurement(struct snapshot *snapshot, uint32_t measurement_i
 			       const uint32_t *more, size_t more_count, uint32_t **ids,
 			       size_t *count)
 {
-	struct index *index = snapshot->database->index;
-
 	*ids = realloc(*ids, (*count + more_count + 1) * sizeof(**ids));
 	if (!*ids)
 		log_out_of_memory((*count + more_count) * sizeof(**ids));
 	for (size_t i = 0; i < more_count; i++)
 		if (measurement_id == ID_NONE ||
-		    index_series_measurement(index, more[i]) == measurement_id)
+		    index_series_measurement(snapshot->database->index, more[i]) == measurement_id)
 			(*ids)[(*count)++] = more[i];
 }
 

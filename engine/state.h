@@ -42,6 +42,7 @@ struct live_group {
 	_Atomic bool dropped;		  /* set under lock */
 	struct memtable *active, *sealed; /* protected by lock; sealed: being flushed, or NULL */
 	uint64_t sealed_generation;	  /* protected by lock */
+	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
 	uint64_t *cuts;			  /* protected by lock; of scratch files, ascending */
 	size_t cut_count, cut_capacity;
@@ -156,6 +157,10 @@ struct view {
 	uint64_t group_version; /* of the group when the view was made */
 	pthread_mutex_t lock;	/* versions */
 };
+/*
+ * `sequence` is raised to what a flush has let go of meanwhile: rows that are
+ * in no memtable any more lie in chunks of that generation.
+ */
 void view_init(struct view *view, struct live_group *group, uint64_t sequence);
 void view_release(struct view *view);
 int view_version(struct view *view, uint32_t series_id, struct shard_version **out);
@@ -163,7 +168,7 @@ int view_version(struct view *view, uint32_t series_id, struct shard_version **o
 /* What a series is in a view, without decoding. */
 struct view_info {
 	bool exists;	   /* something of it may be there: masks are not looked at */
-	bool masked;	   /* there are masks: whether points are left must be looked up */
+	size_t mask_count; /* with masks, whether points are left must be looked up */
 	uint64_t version;  /* the last sequence that changed it */
 	uint64_t rows_max; /* at most so many */
 	uint64_t disk_bytes;

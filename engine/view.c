@@ -14,6 +14,8 @@ void view_init(struct view *view, struct live_group *group, uint64_t sequence)
 		log_out_of_memory(group->shard_count * sizeof(*view->versions));
 	pthread_mutex_lock(&group->lock);
 	view->group_version = atomic_load(&group->version);
+	if (group->flushed_generation > sequence)
+		view->sequence = group->flushed_generation;
 	view->active = memtable_ref(group->active);
 	view->sealed = group->sealed ? memtable_ref(group->sealed) : NULL;
 	pthread_mutex_unlock(&group->lock);
@@ -92,7 +94,7 @@ static int info_of_shard(struct view *view, uint32_t series_id, struct view_info
 	shard_version_masks(version, series_id, &masks, &mask_count);
 	for (size_t i = 0; i < mask_count; i++)
 		note_sequence(out, masks[i].sequence);
-	out->masked |= mask_count > 0;
+	out->mask_count += mask_count;
 	chunk_refs_release(&refs);
 	return OK;
 }
@@ -127,7 +129,7 @@ int view_info(struct view *view, uint32_t series_id, struct view_info *out)
 		memtable_masks(view->sealed, series_id, view->sequence, &masks);
 	memtable_masks(view->active, series_id, view->sequence, &masks);
 	pthread_mutex_unlock(&view->group->lock);
-	out->masked |= masks.count > 0;
+	out->mask_count += masks.count;
 	masks_release(&masks);
 	return OK;
 }

@@ -59,10 +59,12 @@ struct writer {
 int writer_open(struct engine *engine, const struct writer_options *options, struct writer **out)
 {
 	struct live_database *database = engine_database(engine, options->database_id);
+	struct object object;
 	struct writer *writer;
 
 	if (!database)
 		return ERR_NOT_FOUND;
+	TRY(catalog_get(engine->catalog, options->database_id, &object));
 	if (engine->options.read_only)
 		return ERR_READ_ONLY;
 	writer = calloc(1, sizeof(*writer));
@@ -720,34 +722,52 @@ static int gather(struct writer *writer, struct slice text, struct diag *diag)
 	return err < 0 ? err : OK;
 }
 
+/* The group and the series that are replaced, though not a line may be there for them. */
+static int replace_target(struct writer *writer, struct mask *mask)
+{
+	if (!writer->group)
+		TRY(live_group_get(writer->engine, writer->options.group_id, &writer->group));
+	return index_series(writer->index, writer->options.series_key, false, &mask->series_id,
+			    NULL);
+}
+
+static int replace_store(struct writer *writer, uint64_t cut)
+{
+	struct mask mask = { .time_first_ns = TIME_MIN_NS,
+			     .time_last_ns = TIME_MAX_NS,
+			     .sequence = cut };
+	struct wal_record record = { .arrival_ns = writer->arrival_ns,
+				     .masks = &mask,
+				     .layouts = writer->layouts,
+				     .layout_count = writer->layout_count,
+				     .rows = writer->rows,
+				     .row_count = writer->row_count };
+	uint64_t sequence;
+
+	TRY(replace_target(writer, &mask));
+	record.mask_count = cut > 0 && mask.series_id != ID_NONE;
+	if (record.mask_count == 0 && record.row_count == 0)
+		return OK;
+	TRY(engine_wait_for_room(writer->engine));
+	pthread_mutex_lock(&writer->group->lock);
+	int err = live_group_apply(writer->group, &record, &sequence);
+	pthread_mutex_unlock(&writer->group->lock);
+	return err;
+}
+
 int engine_series_replace(struct engine *engine, const struct writer_options *options, uint64_t cut,
 			  struct slice text, struct diag *diag)
 {
-	struct mask mask = { .time_first_ns = TIME_MIN_NS, .time_last_ns = TIME_MAX_NS };
 	struct writer *writer;
-	uint64_t sequence;
 
 	assert(options->group_id && options->scope == WRITE_ONE_SERIES);
 	TRY(writer_open(engine, options, &writer));
 	writer->arrival_ns = engine_arrival_ns(engine);
 	int err = gather(writer, text, diag);
 	if (err == OK)
-		err = engine_wait_for_room(engine);
-	if (err == OK && writer->row_count) {
-		struct wal_record record = { .arrival_ns = writer->arrival_ns,
-					     .masks = &mask,
-					     .mask_count = cut > 0,
-					     .layouts = writer->layouts,
-					     .layout_count = writer->layout_count,
-					     .rows = writer->rows,
-					     .row_count = writer->row_count };
-
-		mask.series_id = writer->rows[0].series_id;
-		mask.sequence = cut;
-		pthread_mutex_lock(&writer->group->lock);
-		err = live_group_apply(writer->group, &record, &sequence);
-		pthread_mutex_unlock(&writer->group->lock);
-	}
+		err = replace_store(writer, cut);
+	if (err == OK && engine->options.sync_writes)
+		err = engine_sync(engine);
 	writer->row_count = 0;
 	writer_close(writer);
 	return err;

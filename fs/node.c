@@ -5,10 +5,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/base/env.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
 
 #define ROOT_NODEID 1u
+/* How long who looked an idle file up may take to open it. */
+#define CLAIM_NS INT64_C(10000000)
 
 struct node_table {
 	pthread_mutex_t lock;
@@ -213,6 +216,40 @@ struct node *node_intern(struct node_table *table, const struct place *place, st
 		node = new_node(table, place, text, true);
 	pthread_mutex_unlock(&table->lock);
 	return node;
+}
+
+/* Called with the lock. */
+static bool is_idle(const struct node *node, int64_t now_ns)
+{
+	return atomic_load(&node->handle_count) == 0 && now_ns - node->claimed_ns > CLAIM_NS;
+}
+
+struct node *node_intern_idle(struct node_table *table, const struct place *place,
+			      struct slice text)
+{
+	int64_t now_ns = env_monotonic_ns();
+	struct node *node;
+
+	pthread_mutex_lock(&table->lock);
+	node = find_key(table, place, text);
+	if (node && !is_idle(node, now_ns)) {
+		unkey(table, node);
+		node = NULL;
+	}
+	if (node)
+		node->lookup_count++;
+	else
+		node = new_node(table, place, text, true);
+	node->claimed_ns = now_ns;
+	pthread_mutex_unlock(&table->lock);
+	return node;
+}
+
+void node_opened(struct node_table *table, struct node *node)
+{
+	pthread_mutex_lock(&table->lock);
+	node->claimed_ns = 0;
+	pthread_mutex_unlock(&table->lock);
 }
 
 struct node *node_add(struct node_table *table, const struct place *place, struct slice text)

@@ -32,6 +32,7 @@ struct node {
 	/* protected by the table's lock */
 	int requests_in_pool; /* see loop.c */
 	uint64_t lookup_count;
+	int64_t claimed_ns; /* monotonic: a lookup that an open has not followed yet; 0 = none */
 	bool keyed;
 	uint64_t key_hash;
 	struct node *next_by_id, *next_by_key;
@@ -55,6 +56,16 @@ struct node *node_take(struct node_table *table, const struct place *place, stru
 /* The keyed node of a place, or a new one; one more lookup. `*is_new` tells which. */
 struct node *node_intern(struct node_table *table, const struct place *place, struct slice text,
 			 bool *is_new);
+/*
+ * For files whose writers must not meet in one inode (the kernel locks it while it writes): the
+ * keyed node of the place if nobody has it open or is just about to, else a new one, which is
+ * then the keyed one. The nodeid of an idle file stays, or each `echo` would cost the kernel a
+ * second lookup.
+ */
+struct node *node_intern_idle(struct node_table *table, const struct place *place,
+			      struct slice text);
+/* It is being opened: the lookup that led there is over. */
+void node_opened(struct node_table *table, struct node *node);
 /* A new node that is not keyed; one lookup. */
 struct node *node_add(struct node_table *table, const struct place *place, struct slice text);
 /* Make it the keyed node of its place, in place of whichever was. */

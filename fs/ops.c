@@ -113,10 +113,7 @@ static int lookup_place(struct mount *mount, const struct place *place, struct s
 	case KIND_DOT_WRITE:
 	case KIND_EXEC:
 	case KIND_SERVICE_EXEC:
-	case KIND_CONTROL:
-		/* The kernel locks an inode during a write: each who opens one has his own. */
-		*out = node_add(mount->nodes, place, text);
-		return OK;
+	case KIND_CONTROL: *out = node_intern_idle(mount->nodes, place, text); return OK;
 	case KIND_FROZEN_DIR:
 	case KIND_FROZEN_FILE:
 	case KIND_FROZEN_LINK: return frozen_lookup(mount, place, out);
@@ -399,6 +396,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		return;
 	}
 	err = opens[node->place.kind](req, mount, node, info, &handle);
+	if (err == OK)
+		node_opened(mount->nodes, node);
 	if (err == OK)
 		reply_open(req, info, handle);
 	else if (err < 0)

@@ -213,6 +213,7 @@ struct sort {
 	bool is_given;
 	bool has_name; /* `order by time`, not just `order by desc` */
 	bool is_descending;
+	bool is_bare; /* 0.8: `order desc`, without BY */
 };
 
 enum backfill {

@@ -41,6 +41,7 @@ struct lexeme {
 	struct slice text; /* the literal: unescaped for strings, names and regexes; may be "" */
 	uint32_t start;	   /* byte offset of its first byte */
 	uint32_t end;	   /* byte offset behind its last */
+	bool ignore_case;  /* TOKEN_REGEX: an `i` stood right behind it */
 };
 
 /* One character that was read, and where it stood. */

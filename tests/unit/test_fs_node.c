@@ -136,3 +136,20 @@ TEST(node__many_are_found_after_the_table_grew)
 	CHECK_INT(node_count(table), 1);
 	node_table_free(table);
 }
+
+TEST(node__an_idle_file_keeps_its_nodeid_and_a_busy_one_is_not_shared)
+{
+	struct place place = { .kind = KIND_WRITE, .database_id = 1 };
+	struct node_table *table = node_table_new(&root);
+	struct node *a = node_intern_idle(table, &place, SLICE("write")), *b;
+
+	b = node_intern_idle(table, &place, SLICE("write"));
+	CHECK(a != b); /* whoever looked it up first is about to open it */
+	node_hold(b);
+	node_opened(table, b);
+	CHECK(node_intern_idle(table, &place, SLICE("write")) != b);
+	node_key(table, b);
+	node_let_go(table, b);
+	CHECK(node_intern_idle(table, &place, SLICE("write")) == b);
+	node_table_free(table);
+}

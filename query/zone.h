@@ -1,0 +1,23 @@
+/*
+ * Time zones: a name of the zoneinfo database becomes offsets from UTC.
+ *
+ *	America/New_York ─► transitions (UTC seconds, ascending) ─► offset from there on
+ *	                    behind the last one: the rule of the file's last line
+ */
+#ifndef QUERY_ZONE_H
+#define QUERY_ZONE_H
+
+#include "engine/base/arena.h"
+#include "engine/base/err.h"
+
+struct zone;
+
+/* The zone, in `arena`. ERR_NOT_FOUND: there is none of that name. ERR_MEMORY: the budget. */
+int zone_open(struct slice name, struct arena *arena, const struct zone **out);
+/* Seconds east of UTC at a time. NULL is UTC. */
+int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
+int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns);
+/* A local time (seconds as if it were UTC) as UTC seconds; what a clock shows twice is the first. */
+int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s);
+
+#endif

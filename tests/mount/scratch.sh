@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Scratch files: what rsync, tar, cp, sed -i, vim and Python do to replace a file.
+. "$(dirname "$0")/../lib/mount.sh"
+mount_start
+mkdir "$MNT/db"
+for i in 1 2 3; do echo "cpu,host=a v=$i 170000000${i}000000000"; done >"$MNT/db/write"
+group=$MNT/db/autogen/2023-11-13--2023-11-20
+file=$group/cpu,host=a
+line() { echo "cpu,host=a v=$1 170000000${2}000000000"; }
+
+check "sed -i" sed -i 's/v=2/v=22/' "$file"
+check_equal "changed the line" "$(line 1 1; line 22 2; line 3 3)" "$(cat "$file")"
+check "sed -i deletes a line" sed -i '/v=22/d' "$file"
+check_equal "it is gone" "$(line 1 1; line 3 3)" "$(cat "$file")"
+check "vim" vim -es -c '%s/v=3/v=33/' -c wq "$file"
+check_equal "changed the line, too" "$(line 1 1; line 33 3)" "$(cat "$file")"
+check_equal "nothing is left lying" "cpu,host=a" "$(ls -A "$group")"
+cat >"$WORK/replace.py" <<'PY'
+import errno, os, sys, tempfile
+group = sys.argv[1]
+def code(call, *args):
+    try:
+        call(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+fd, name = tempfile.mkstemp(dir=group)
+os.write(fd, b"cpu,host=a v=5 1700000005000000000\n")
+assert os.fstat(fd).st_size == 35, os.fstat(fd).st_size
+assert os.path.basename(name) in os.listdir(group)
+open(group + "/cpu,host=a", "a").write("v=9 1700000009000000000\n")   # after the scratch file: stays
+os.replace(name, group + "/cpu,host=a")
+os.close(fd)
+assert open(group + "/cpu,host=a").read() == ("cpu,host=a v=5 1700000005000000000\n"
+    "cpu,host=a v=9 1700000009000000000\n"), open(group + "/cpu,host=a").read()
+fd, name = tempfile.mkstemp(dir=group)
+os.write(fd, b"cpu,host=a v=6 1700000006000000000\ngarbage\n")
+os.close(fd)
+assert code(os.replace, name, group + "/cpu,host=a") == "EINVAL"
+assert "v=5" in open(group + "/cpu,host=a").read(), "left as it was"
+os.unlink(name)
+fd = os.open(group + "/.cpu,host=b.Xy12Zz", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+os.pwrite(fd, b"cpu,host=b v=1 1700000001000000000\n", 0)
+os.ftruncate(fd, 35)
+assert os.pread(fd, 100, 11) == b"v=1 1700000001000000000\n"
+os.close(fd)
+os.utime(group + "/.cpu,host=b.Xy12Zz", ns=(5, 1234567890123456789))
+os.chmod(group + "/.cpu,host=b.Xy12Zz", 0o644)
+assert code(os.rename, group + "/.cpu,host=b.Xy12Zz", os.path.dirname(group) + "/x") == "EPERM"
+os.rename(group + "/.cpu,host=b.Xy12Zz", group + "/cpu,host=b")
+assert os.stat(group + "/cpu,host=b").st_mtime_ns == 1234567890123456789
+assert open(group + "/cpu,host=b").read() == "cpu,host=b v=1 1700000001000000000\n"
+# A new name made with O_EXCL whose first line is its own is that series at once.
+fd = os.open(group + "/cpu,host=c", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+os.write(fd, b"cpu,host=c v=1 17000")
+os.write(fd, b"00001000000000\ncpu,host=c v=2 1700000002000000000\n")
+assert open(group + "/cpu,host=c").read().count("\n") == 2
+assert code(os.write, fd, b"garbage\n") == "EINVAL"
+os.utime(group + "/cpu,host=c", ns=(5, 1500000000000000001))
+os.close(fd)
+assert os.stat(group + "/cpu,host=c").st_mtime_ns == 1500000000000000001
+print("fine")
+PY
+check_equal "tempfile and replace" fine "$(python3 "$WORK/replace.py" "$group" 2>&1 | tail -n 1)"
+check_equal "the queries see the points" 5 \
+	"$(cat "$MNT/db/query/select count(v) from cpu;.csv" | tail -n 1 | cut -d, -f3)"
+check "a scratch file" bash -c "echo 'cpu,host=z v=1' >'$group/.left'"
+check_equal "no query sees it" 5 "$(cat "$MNT/db/query/select count(v) from cpu;.csv" | tail -n 1 | cut -d, -f3)"
+check_fails "its group is not empty" "Directory not empty" rmdir "$group"
+sleep 6.5
+check "errors tells that it was left" grep -q '.left: a scratch file was closed' "$MNT/db/errors"
+check "it can be removed" rm "$group/.left"
+
+mkdir "$MNT/db/continuous"
+check ".policy by rename" bash -c "cd '$MNT/db/autogen' && echo 'shards 3' >..policy.tmp && mv ..policy.tmp .policy"
+check "is installed" grep -q 'shards 3' "$MNT/db/autogen/.policy"
+check_fails "a bad one is not" "Invalid argument" \
+	python3 -c "import os; os.chdir('$MNT/db/autogen'); open('..policy.tmp', 'w').write('duration 1s'); os.rename('..policy.tmp', '.policy')"
+check "and the old one stays" grep -q 'shards 3' "$MNT/db/autogen/.policy"
+check "a continuous query by rename" bash -c "cd '$MNT/db/continuous' && echo 'select mean(v) into m from cpu group by time(5m)' >.cq.tmp && mv .cq.tmp cq"
+check_equal "is installed" "select mean(v) into m from cpu group by time(5m)" "$(cat "$MNT/db/continuous/cq")"
+check "rsync --inplace" bash -c "cp '$file' '$WORK/cpu,host=a' && echo '$(line 7 7)' >>'$WORK/cpu,host=a' && rsync --inplace '$WORK/cpu,host=a' '$file'"
+check "put the line in" grep -q 'v=7' "$file"
+check "rsync --delete" bash -c "mkdir '$WORK/empty' && rsync -r --delete '$WORK/empty/' '$group/'"
+check_equal "removes all" "" "$(ls -A "$group")"

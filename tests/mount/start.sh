@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Starting and stopping: what is refused with a message, what a dead mount leaves, signals.
+. "$(dirname "$0")/../lib/mount.sh"
+check "--version" bash -c "'$SERIESFS' --version | grep -q '^seriesfs '"
+check "--help" bash -c "'$SERIESFS' --help | grep -q MOUNTPOINT"
+check_fails "no arguments" "usage:" "$SERIESFS"
+check_fails "an option that is none" "unknown option" "$SERIESFS" -o nonsense=1 "$DATA" "$MNT"
+check_fails "a number out of range" "expected a number" "$SERIESFS" -o memtable_mb=0 "$DATA" "$MNT"
+check_fails "a mount point that is not there" "No such file" "$SERIESFS" "$DATA" "$WORK/nowhere"
+mkdir -p "$DATA/inside"
+check_fails "mounting inside the data directory" "refusing" "$SERIESFS" "$DATA" "$DATA/inside"
+check_fails "or over it" "refusing" "$SERIESFS" "$DATA" "$DATA"
+rmdir "$DATA/inside"
+mount_start -o commit=1,query_seconds=30
+check "the mount answers when the command returns" mountpoint -q "$MNT"
+check "options are shown" grep -q '^query_seconds 30$' "$MNT/.seriesfs/status"
+mkdir "$WORK/mnt2"
+check_fails "a second daemon" "$(mount_pid)" "$SERIESFS" "$DATA" "$WORK/mnt2"
+mkdir "$MNT/db"
+echo 'm v=1 1700000000000000000' >"$MNT/db/write"
+kill -9 "$(mount_pid)"
+sleep 0.3
+check_fails "a killed daemon leaves a dead mount" "not connected" ls "$MNT"
+mount_start
+check_equal "which the next start clears" 1 "$(cat "$MNT/db/autogen/m" | wc -l)"
+pid=$(mount_pid)
+kill "$pid"
+for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+check "SIGTERM ends it" bash -c "! kill -0 $pid"
+check "and unmounts" bash -c "! mountpoint -q '$MNT'"
+mount_start -o ro
+check_equal "a read-only mount reads" "m v=1 1700000000000000000" "$(cat "$MNT/db/autogen/m")"
+check_fails "and does not write" "Read-only file system" mkdir "$MNT/db2"
+mount_stop
+"$SERIESFS" -f "$DATA" "$MNT" -o rw,nofail,_netdev,x-systemd.automount &
+for _ in $(seq 50); do mountpoint -q "$MNT" && break; sleep 0.1; done
+check "-f serves in the foreground, and takes what fstab adds" test -d "$MNT/db"
+exec 5<"$MNT/db/autogen/m"
+kill -INT $!
+wait $!
+check_equal "SIGINT ends it with 0, files open or not" 0 $?
+exec 5<&-
+mount_start
+check "with open files the data is whole" grep -q 'v=1' "$MNT/db/autogen/m"
