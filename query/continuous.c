@@ -3,6 +3,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/when.h"
+#include "query/print.h"
 
 static struct slice trimmed(struct slice text)
 {
@@ -94,37 +95,6 @@ void continuous_print_stored(struct buf *out, const struct statement *create)
 	buf_append_slice(out, body_of(create->text));
 }
 
-static bool is_plain_word(struct slice name)
-{
-	for (size_t i = 0; i < name.length; i++) {
-		char c = name.data[i];
-
-		if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      (i > 0 && c >= '0' && c <= '9')))
-			return false;
-	}
-	return name.length && token_of_word(name) == TOKEN_IDENT;
-}
-
-void name_print_quoted(struct buf *out, struct slice name)
-{
-	if (is_plain_word(name)) {
-		buf_append_slice(out, name);
-		return;
-	}
-	buf_append_byte(out, '"');
-	for (size_t i = 0; i < name.length; i++) {
-		if (name.data[i] == '\n') {
-			buf_append_text(out, "\\n");
-			continue;
-		}
-		if (name.data[i] == '"' || name.data[i] == '\\')
-			buf_append_byte(out, '\\');
-		buf_append_byte(out, name.data[i]);
-	}
-	buf_append_byte(out, '"');
-}
-
 void continuous_print_create(struct buf *out, struct slice name, struct slice database,
 			     struct slice text)
 {
@@ -132,9 +102,9 @@ void continuous_print_create(struct buf *out, struct slice name, struct slice da
 
 	continuous_split(text, &resample, &select);
 	buf_append_text(out, "CREATE CONTINUOUS QUERY ");
-	name_print_quoted(out, name);
+	print_ident(out, name);
 	buf_append_text(out, " ON ");
-	name_print_quoted(out, database);
+	print_ident(out, database);
 	buf_append_byte(out, ' ');
 	if (resample.length) {
 		buf_append_slice(out, resample);

@@ -18,7 +18,5 @@ void continuous_print_stored(struct buf *out, const struct statement *create);
 /* CREATE CONTINUOUS QUERY name ON database [RESAMPLE …] BEGIN select END, appended. */
 void continuous_print_create(struct buf *out, struct slice name, struct slice database,
 			     struct slice text);
-/* A name as a query takes it: in quotes unless it is a plain word. */
-void name_print_quoted(struct buf *out, struct slice name);
 
 #endif
