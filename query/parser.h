@@ -16,10 +16,14 @@ struct parse_end {
 	bool is_end;	/* only its end was unexpected: more text could make it whole */
 };
 
-/* Values of bound parameters: `$name` becomes the literal. */
+/*
+ * Values of bound parameters: `$name` becomes the literal. Beside STRING,
+ * NUMBER, INTEGER and BOOLEAN there are VARREF (a name), REGEX and DURATION
+ * (all three as text), and NIL: no value, its use fails with the text.
+ */
 struct param {
 	struct slice name; /* without the dollar sign */
-	enum expr_kind kind; /* STRING, NUMBER, INTEGER, BOOLEAN */
+	enum expr_kind kind;
 	struct slice string;
 	double number;
 	int64_t integer;
@@ -38,7 +42,10 @@ struct params {
  */
 int parse_request(struct slice text, const struct params *params, struct arena *arena,
 		  struct request *out, struct parse_end *end, struct diag *diag);
-/* The JSON object of `params=`. ERR_INVALID: it is none, or has a value of another kind. */
+/*
+ * The JSON object of `params=`. ERR_INVALID: it is none. As in InfluxDB a value
+ * of another kind fails where it is used.
+ */
 int params_parse(struct slice json, struct arena *arena, struct params *out, struct diag *diag);
 
 #endif

@@ -78,8 +78,7 @@ static void print_unsigned(struct buf *out, uint64_t value)
 	buf_append(out, text, unsigned_print(text, value));
 }
 
-/* Without an exponent, which the language has not; as many decimals as read back the same. */
-static void print_number(struct buf *out, double value, int decimals)
+void print_decimal(struct buf *out, double value, int decimals)
 {
 	enum { DECIMALS_MAX = 1100, BYTES_MAX = 1500 };
 	char text[BYTES_MAX];
@@ -169,7 +168,7 @@ void expr_print(struct buf *out, const struct expr *expr)
 		break;
 	case EXPR_INTEGER: print_integer(out, expr->integer); break;
 	case EXPR_UNSIGNED: print_unsigned(out, expr->unsigned_); break;
-	case EXPR_NUMBER: print_number(out, expr->number, 3); break;
+	case EXPR_NUMBER: print_decimal(out, expr->number, 3); break;
 	case EXPR_STRING: print_string(out, expr->string); break;
 	case EXPR_BOOLEAN: buf_append_text(out, expr->boolean ? "true" : "false"); break;
 	case EXPR_DURATION: print_duration(out, expr->duration_ns); break;
@@ -389,7 +388,7 @@ static void print_fill(struct buf *out, const struct select_stmt *select)
 	case FILL_NUMBER:
 		buf_append_text(out, " fill(");
 		if (select->fill_value->kind == EXPR_NUMBER)
-			print_number(out, select->fill_value->number, 0);
+			print_decimal(out, select->fill_value->number, 0);
 		else
 			expr_print(out, select->fill_value);
 		buf_append_byte(out, ')');

@@ -16,6 +16,11 @@ void select_print(struct buf *out, const struct select_stmt *select);
 void statement_print(struct buf *out, const struct statement *statement);
 /* A duration as InfluxQL prints it: 90m, 0s, 1w. */
 void print_duration(struct buf *out, int64_t duration_ns);
+/*
+ * A number without an exponent, which the language has not; at least so many
+ * decimals, and as many as read back the same.
+ */
+void print_decimal(struct buf *out, double value, int decimals);
 /* A name in quotes when it needs them; a string in single quotes. */
 void print_ident(struct buf *out, struct slice name);
 void print_string(struct buf *out, struct slice text);

@@ -1,0 +1,536 @@
+/*
+ * Why: all calls of a statement share one read of each series, and a window
+ * costs a few words a call.
+ */
+#include "query/aggregate.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+
+union state {
+	struct accumulator acc;
+	struct samples samples;
+};
+
+struct aggregate {
+	struct aggregate_spec spec;
+	int64_t *starts; /* of the windows, in the order they were met */
+	union state *states;
+	size_t count, capacity;
+	struct idmap by_start;
+	size_t *order; /* of the windows by time */
+	/* the part: the series at hand, within one window and shard group */
+	struct accumulator *parts;
+	size_t bucket; /* SIZE_MAX = none */
+	struct window window;
+	uint32_t group_id;
+	bool wants_first_only; /* last() and first() without windows need one row a series */
+	bool reads_backwards;
+};
+
+/* --- windows ---------------------------------------------------------------------- */
+
+/* idmap keeps UINT64_MAX for itself; no window starts at INT64_MAX. */
+static uint64_t map_key(int64_t start_ns)
+{
+	return (uint64_t)start_ns ^ UINT64_C(1) << 63;
+}
+
+static int count_window(struct aggregate *aggregate)
+{
+	struct run *run = aggregate->spec.run;
+	uint64_t max = run->env->limits->buckets_max;
+
+	if (max && window_is_given(&aggregate->spec.window) && ++run->buckets > max)
+		return diag_set(run->diag, ERR_LIMIT,
+				"max-select-buckets limit exceeded: (%llu/%llu)",
+				(unsigned long long)run->buckets, (unsigned long long)max);
+	return run_take_bytes(run, sizeof(int64_t) +
+					   aggregate->spec.leaf_count * sizeof(union state));
+}
+
+static int add_window(struct aggregate *aggregate, int64_t start_ns, size_t *bucket)
+{
+	size_t leaves = aggregate->spec.leaf_count;
+
+	TRY(count_window(aggregate));
+	if (aggregate->count == aggregate->capacity) {
+		size_t capacity = aggregate->capacity ? aggregate->capacity * 2 : 16;
+
+		aggregate->starts = realloc(aggregate->starts, capacity * sizeof(int64_t));
+		aggregate->states =
+			realloc(aggregate->states, capacity * leaves * sizeof(union state));
+		if (!aggregate->starts || !aggregate->states)
+			log_out_of_memory(capacity * leaves * sizeof(union state));
+		aggregate->capacity = capacity;
+	}
+	*bucket = aggregate->count++;
+	aggregate->starts[*bucket] = start_ns;
+	memset(aggregate->states + *bucket * leaves, 0, leaves * sizeof(union state));
+	idmap_set(&aggregate->by_start, map_key(start_ns), (uint32_t)*bucket);
+	return OK;
+}
+
+static int find_window(struct aggregate *aggregate, int64_t start_ns, size_t *bucket)
+{
+	size_t next = aggregate->bucket == SIZE_MAX ? 0 : aggregate->bucket + 1;
+	uint32_t found;
+
+	if (next < aggregate->count && aggregate->starts[next] == start_ns) {
+		*bucket = next;
+		return OK;
+	}
+	found = idmap_find(&aggregate->by_start, map_key(start_ns));
+	if (found == MAP_NONE)
+		return add_window(aggregate, start_ns, bucket);
+	*bucket = found;
+	return OK;
+}
+
+static union state *state_of(struct aggregate *aggregate, size_t bucket, size_t leaf)
+{
+	return &aggregate->states[bucket * aggregate->spec.leaf_count + leaf];
+}
+
+/* The part goes into its window. */
+static void join_part(struct aggregate *aggregate)
+{
+	if (aggregate->bucket == SIZE_MAX)
+		return;
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		const struct plan_call *call = aggregate->spec.leaves[i];
+		struct accumulator *part = &aggregate->parts[i];
+		struct accumulator *acc = &state_of(aggregate, aggregate->bucket, i)->acc;
+
+		if (call->function->shape != SHAPE_FOLD || part->count == 0)
+			continue;
+		if (call->function->join)
+			call->function->join(acc, call->type, part);
+		else if (acc->count == 0 || call->function->beats(call->type, acc->time_ns, acc->value,
+								  part->time_ns, part->value))
+			*acc = *part;
+		*part = (struct accumulator){ 0 };
+	}
+}
+
+static int enter_window(struct aggregate *aggregate, int64_t time_ns)
+{
+	const struct window_spec *spec = &aggregate->spec.window;
+	size_t bucket;
+
+	join_part(aggregate);
+	if (window_is_given(spec))
+		aggregate->window = window_of(spec, time_ns);
+	else
+		aggregate->window = (struct window){ INT64_MIN, INT64_MAX };
+	TRY(find_window(aggregate, aggregate->window.start_ns, &bucket));
+	aggregate->bucket = bucket;
+	return OK;
+}
+
+/* --- values that are kept ------------------------------------------------------------ */
+
+static int keep_value(struct aggregate *aggregate, enum data_type type, union value *value)
+{
+	if (type != DATA_STRING && type != DATA_TAG)
+		return OK;
+	TRY(run_take_bytes(aggregate->spec.run, value->s->length + 8));
+	value->s = text_copy(aggregate->spec.arena, text_slice(value->s));
+	return value->s ? OK : ERR_LIMIT;
+}
+
+/* A selected point's other columns. */
+static int keep_row(struct aggregate *aggregate, const struct feed *feed,
+		    const struct block *block, size_t row, const struct cell **out)
+{
+	size_t slots = aggregate->spec.plan->slot_count;
+	struct cell *cells;
+
+	*out = NULL;
+	if (!aggregate->spec.plan->has_aux && !aggregate->spec.plan->top_name.length)
+		return OK;
+	TRY(run_take_bytes(aggregate->spec.run, slots * sizeof(*cells)));
+	cells = arena_alloc(aggregate->spec.arena, (slots + 1) * sizeof(*cells));
+	if (!cells)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < slots; i++) {
+		cells[i] = feed_cell(feed, block, i, row);
+		if (cells[i].type == CELL_STRING && block->columns[i].type != VALUE_NONE) {
+			cells[i].s = arena_copy(aggregate->spec.arena, cells[i].s);
+			if (!cells[i].s.data)
+				return ERR_LIMIT;
+		}
+	}
+	*out = cells;
+	return OK;
+}
+
+/* --- runs of rows ----------------------------------------------------------------------- */
+
+struct rows {
+	const struct feed *feed;
+	const struct block *block;
+	size_t first, end;
+};
+
+static int take_selected(struct aggregate *aggregate, size_t leaf, const struct rows *rows)
+{
+	const struct plan_call *call = aggregate->spec.leaves[leaf];
+	const struct batch_column *column = &rows->block->columns[call->slot];
+	struct accumulator *part = &aggregate->parts[leaf];
+	struct accumulator chosen = { .count = 1 };
+	size_t row = call->function->pick(call->type, column, rows->first, rows->end);
+
+	if (row == SIZE_MAX)
+		return OK;
+	chosen.value = column->values[row];
+	chosen.time_ns = rows->block->times_ns[row];
+	if (part->count && !call->function->beats(call->type, part->time_ns, part->value,
+						  chosen.time_ns, chosen.value))
+		return OK;
+	TRY(keep_value(aggregate, call->type, &chosen.value));
+	TRY(keep_row(aggregate, rows->feed, rows->block, row, &chosen.row));
+	*part = chosen;
+	return OK;
+}
+
+static int add_sample(struct aggregate *aggregate, struct samples *samples, struct sample sample)
+{
+	if (samples->count == samples->capacity) {
+		size_t capacity = samples->capacity ? samples->capacity * 2 : 16;
+		struct sample *items;
+
+		TRY(run_take_bytes(aggregate->spec.run,
+				   (capacity - samples->capacity) * sizeof(*items)));
+		items = realloc(samples->items, capacity * sizeof(*items));
+		if (!items)
+			log_out_of_memory(capacity * sizeof(*items));
+		samples->items = items;
+		samples->capacity = capacity;
+	}
+	if (samples->count && samples->items[samples->count - 1].time_ns > sample.time_ns)
+		samples->is_unsorted = true;
+	samples->items[samples->count++] = sample;
+	return OK;
+}
+
+static int take_samples(struct aggregate *aggregate, const struct plan_call *call,
+			struct samples *samples, const struct rows *rows)
+{
+	const struct batch_column *column = &rows->block->columns[call->slot];
+	bool wants_row = call->function->is_selector;
+
+	for (size_t row = rows->first; row < rows->end; row++) {
+		struct sample sample = { .time_ns = rows->block->times_ns[row] };
+
+		if (!column_has(column, row))
+			continue;
+		sample.value = column->values[row];
+		TRY(keep_value(aggregate, call->type, &sample.value));
+		if (wants_row)
+			TRY(keep_row(aggregate, rows->feed, rows->block, row, &sample.row));
+		TRY(add_sample(aggregate, samples, sample));
+	}
+	return OK;
+}
+
+static int take_rows(struct aggregate *aggregate, const struct rows *rows)
+{
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		const struct plan_call *call = aggregate->spec.leaves[i];
+		const struct batch_column *column = &rows->block->columns[call->slot];
+		struct samples *samples = &state_of(aggregate, aggregate->bucket, i)->samples;
+
+		if (column->type == VALUE_NONE)
+			continue;
+		if (call->function->shape == SHAPE_COLLECT)
+			TRY(take_samples(aggregate, call, samples, rows));
+		else if (call->function->pick)
+			TRY(take_selected(aggregate, i, rows));
+		else
+			call->function->fold(&aggregate->parts[i], call->type, column, rows->first,
+					     rows->end);
+	}
+	return OK;
+}
+
+/* The first row behind `first` that is not in the window any more. */
+static size_t window_end(const struct aggregate *aggregate, const struct block *block, size_t first)
+{
+	int64_t end_ns = aggregate->window.end_ns;
+	size_t low = first + 1, high = block->row_count;
+
+	if (block->times_ns[high - 1] < end_ns)
+		return high;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (block->times_ns[middle] < end_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int take_block(struct aggregate *aggregate, const struct feed *feed,
+		      const struct block *block)
+{
+	if (block->group_id != aggregate->group_id)
+		join_part(aggregate);
+	aggregate->group_id = block->group_id;
+	for (size_t row = 0; row < block->row_count;) {
+		int64_t time_ns = block->times_ns[row];
+		struct rows rows = { feed, block, row, 0 };
+
+		if (aggregate->bucket == SIZE_MAX || time_ns < aggregate->window.start_ns ||
+		    time_ns >= aggregate->window.end_ns)
+			TRY(enter_window(aggregate, time_ns));
+		row = rows.end = window_end(aggregate, block, row);
+		TRY(take_rows(aggregate, &rows));
+	}
+	return OK;
+}
+
+/* --- first() and last() of everything -------------------------------------------------- */
+
+/* Are they all the one, or all the other? Then a series is left after its first rows. */
+static void choose_direction(struct aggregate *aggregate)
+{
+	const struct aggregate_spec *spec = &aggregate->spec;
+	size_t firsts = 0, lasts = 0;
+
+	for (size_t i = 0; i < spec->leaf_count; i++) {
+		firsts += slice_equal(spec->leaves[i]->name, SLICE("first"));
+		lasts += slice_equal(spec->leaves[i]->name, SLICE("last"));
+	}
+	if (window_is_given(&spec->window) || spec->leaf_count == 0)
+		return;
+	aggregate->wants_first_only = firsts == spec->leaf_count || lasts == spec->leaf_count;
+	aggregate->reads_backwards = lasts == spec->leaf_count;
+}
+
+static bool has_all_parts(const struct aggregate *aggregate, const struct feed *feed)
+{
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		int32_t slot = aggregate->spec.leaves[i]->slot;
+
+		if (aggregate->parts[i].count == 0 &&
+		    feed->series->source->bounds[slot].kind == BOUND_FIELD)
+			return false;
+	}
+	return true;
+}
+
+/* Of rows in descending time the first with a value is the last(). */
+static int take_backwards(struct aggregate *aggregate, const struct feed *feed,
+			  const struct block *block)
+{
+	if (aggregate->bucket == SIZE_MAX)
+		TRY(enter_window(aggregate, block->times_ns[0]));
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		const struct plan_call *call = aggregate->spec.leaves[i];
+		const struct batch_column *column = &block->columns[call->slot];
+		struct accumulator *part = &aggregate->parts[i];
+
+		if (part->count || column->type == VALUE_NONE)
+			continue;
+		for (size_t row = 0; row < block->row_count; row++) {
+			if (!column_has(column, row))
+				continue;
+			*part = (struct accumulator){ .count = 1,
+						      .value = column->values[row],
+						      .time_ns = block->times_ns[row] };
+			TRY(keep_value(aggregate, call->type, &part->value));
+			TRY(keep_row(aggregate, feed, block, row, &part->row));
+			break;
+		}
+	}
+	return OK;
+}
+
+/* --- the pass ----------------------------------------------------------------------------- */
+
+static int read_series(struct aggregate *aggregate, struct feed *feed)
+{
+	for (;;) {
+		struct block block;
+		int err = feed_next(feed, &block);
+
+		if (err != OK)
+			return err;
+		TRY(aggregate->reads_backwards ? take_backwards(aggregate, feed, &block) :
+						 take_block(aggregate, feed, &block));
+		if (aggregate->wants_first_only && has_all_parts(aggregate, feed))
+			return END;
+	}
+}
+
+static int take_series(struct aggregate *aggregate, const struct group_series *series)
+{
+	const struct aggregate_spec *spec = &aggregate->spec;
+	struct feed feed;
+	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards,
+			    spec->run);
+
+	if (err >= 0)
+		err = read_series(aggregate, &feed);
+	join_part(aggregate);
+	aggregate->bucket = SIZE_MAX;
+	feed_close(&feed);
+	return err < 0 ? err : OK;
+}
+
+static int compare_starts(const void *a, const void *b, void *arg)
+{
+	const int64_t *starts = arg;
+	int64_t x = starts[*(const size_t *)a], y = starts[*(const size_t *)b];
+
+	return (x > y) - (x < y);
+}
+
+static void sort_windows(struct aggregate *aggregate)
+{
+	bool is_sorted = true;
+
+	aggregate->order = malloc((aggregate->count + 1) * sizeof(*aggregate->order));
+	if (!aggregate->order)
+		log_out_of_memory(aggregate->count * sizeof(*aggregate->order));
+	for (size_t i = 0; i < aggregate->count; i++) {
+		aggregate->order[i] = i;
+		is_sorted &= i == 0 || aggregate->starts[i - 1] < aggregate->starts[i];
+	}
+	if (!is_sorted)
+		qsort_r(aggregate->order, aggregate->count, sizeof(*aggregate->order),
+			compare_starts, aggregate->starts);
+}
+
+int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
+{
+	struct aggregate *aggregate = calloc(1, sizeof(*aggregate));
+
+	*out = aggregate;
+	if (!aggregate)
+		return ERR_MEMORY;
+	aggregate->spec = *spec;
+	aggregate->bucket = SIZE_MAX;
+	aggregate->parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
+	if (!aggregate->parts)
+		return ERR_MEMORY;
+	choose_direction(aggregate);
+	for (size_t i = 0; i < spec->group->series_count; i++)
+		TRY(take_series(aggregate, &spec->group->series[i]));
+	sort_windows(aggregate);
+	return OK;
+}
+
+static void release_samples(struct aggregate *aggregate)
+{
+	for (size_t bucket = 0; bucket < aggregate->count; bucket++)
+		for (size_t i = 0; i < aggregate->spec.leaf_count; i++)
+			if (aggregate->spec.leaves[i]->function->shape == SHAPE_COLLECT)
+				free(state_of(aggregate, bucket, i)->samples.items);
+}
+
+void aggregate_close(struct aggregate *aggregate)
+{
+	if (!aggregate)
+		return;
+	release_samples(aggregate);
+	idmap_release(&aggregate->by_start);
+	free(aggregate->starts);
+	free(aggregate->states);
+	free(aggregate->order);
+	free(aggregate->parts);
+	free(aggregate);
+}
+
+/* --- the points ------------------------------------------------------------------------------ */
+
+static int compare_times(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+static int finish_samples(const struct aggregate *aggregate, const struct plan_call *call,
+			  struct samples *samples, int64_t start_ns, struct points *out)
+{
+	if (samples->count == 0)
+		return OK;
+	/* glibc's qsort is stable: of equal times, the order of the series stays. */
+	if (samples->is_unsorted)
+		qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);
+	return call->function->reduce(call, samples, start_ns,
+				      window_of(&aggregate->spec.window, start_ns).end_ns, out);
+}
+
+/* What a row of an answer without windows is dated. */
+static int64_t range_time(const struct plan *plan)
+{
+	return plan->has_first ? plan->window.time_first_ns : 0;
+}
+
+int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *out)
+{
+	const struct plan_call *call = aggregate->spec.leaves[leaf];
+	const struct plan *plan = aggregate->spec.plan;
+	bool has_window = window_is_given(&plan->window);
+	bool keeps_time = call->function->keeps_times ||
+			  (call->function->is_selector && !has_window && plan->call_count == 1 &&
+			   plan->calls[0] == call);
+
+	for (size_t i = 0; i < aggregate->count; i++) {
+		size_t bucket = aggregate->order[i], before = out->count;
+		union state *state = state_of(aggregate, bucket, leaf);
+		int64_t start_ns = has_window ? aggregate->starts[bucket] : range_time(plan);
+
+		if (call->function->shape == SHAPE_COLLECT) {
+			TRY(finish_samples(aggregate, call, &state->samples, start_ns, out));
+		} else {
+			struct point point = { .time_ns = state->acc.time_ns,
+					       .row = state->acc.row };
+
+			if (call->function->finish(&state->acc, call->type, &point.value))
+				points_add(out, point);
+		}
+		for (size_t k = before; !keeps_time && k < out->count; k++)
+			out->items[k].time_ns = start_ns;
+	}
+	return OK;
+}
+
+int aggregate_raw_points(const struct aggregate_spec *spec, const struct plan_call *call,
+			 struct points *out)
+{
+	struct aggregate aggregate = { .spec = *spec };
+	struct samples samples = { 0 };
+	int err = OK;
+
+	for (size_t i = 0; err >= 0 && i < spec->group->series_count; i++) {
+		struct block block;
+		struct feed feed;
+
+		err = feed_open(&feed, spec->plan, &spec->group->series[i], &spec->window, false,
+				spec->run);
+		while (err >= 0 && (err = feed_next(&feed, &block)) == OK) {
+			struct rows rows = { &feed, &block, 0, block.row_count };
+
+			if (block.columns[call->slot].type != VALUE_NONE)
+				err = take_samples(&aggregate, call, &samples, &rows);
+			if (err < 0)
+				break;
+		}
+		feed_close(&feed);
+	}
+	if (samples.is_unsorted)
+		qsort(samples.items, samples.count, sizeof(*samples.items), compare_times);
+	for (size_t i = 0; err >= 0 && i < samples.count; i++)
+		points_add(out, (struct point){ .time_ns = samples.items[i].time_ns,
+						.value = cell_of_typed(call->type,
+								       samples.items[i].value) });
+	free(samples.items);
+	return err < 0 ? err : OK;
+}

@@ -1,0 +1,276 @@
+/*
+ * Why: functions that look back (a derivative of means) need windows before
+ * the range, others must not see them; so calls that look back equally far
+ * share a pass over the rows.
+ */
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "query/rows.h"
+
+struct calls {
+	struct plan *plan;
+	const struct group *group;
+	struct run *run;
+	struct arena arena;	/* of this group */
+	struct points *leaves;	/* one a leaf */
+	struct points *results; /* one a call */
+	struct window_spec *windows; /* one a leaf: what it was computed over */
+};
+
+/* --- looking back --------------------------------------------------------------------- */
+
+/* How many windows before the range a call reads. */
+static int64_t look_back(const struct plan_call *call)
+{
+	if (!call->inner)
+		return 0;
+	return slice_equal(call->name, SLICE("moving_average")) ? call->count : 1;
+}
+
+static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call *leaf)
+{
+	for (size_t i = 0; i < plan->call_count; i++) {
+		const struct plan_call *call = plan->calls[i];
+		int64_t windows = 0;
+
+		for (; call; call = call->inner) {
+			if (call == leaf)
+				return windows;
+			windows += look_back(call);
+		}
+	}
+	return 0;
+}
+
+static struct window_spec widened(const struct plan *plan, int64_t windows)
+{
+	struct window_spec spec = plan->window;
+	__int128 first = (__int128)spec.time_first_ns - (__int128)windows * window_length_ns(&spec);
+
+	if (windows && plan->has_first)
+		spec.time_first_ns = first < TIME_MIN_NS ? TIME_MIN_NS : (int64_t)first;
+	return spec;
+}
+
+/* --- leaves ------------------------------------------------------------------------------ */
+
+/* All leaves that look back `windows` windows, in one pass. */
+static int run_pass(struct calls *calls, int64_t windows, struct plan_call **leaves)
+{
+	struct plan *plan = calls->plan;
+	struct aggregate_spec spec = { .plan = plan,
+				       .group = calls->group,
+				       .window = widened(plan, windows),
+				       .leaves = leaves,
+				       .run = calls->run,
+				       .arena = &calls->arena };
+	struct aggregate *aggregate = NULL;
+	int err;
+
+	for (size_t i = 0; i < plan->leaf_count; i++)
+		if (plan->leaves[i]->function->shape != SHAPE_TRANSFORM &&
+		    look_back_of_leaf(plan, plan->leaves[i]) == windows)
+			leaves[spec.leaf_count++] = plan->leaves[i];
+	if (spec.leaf_count == 0)
+		return OK;
+	err = aggregate_run(&spec, &aggregate);
+	for (size_t i = 0; err >= 0 && i < spec.leaf_count; i++) {
+		calls->windows[leaves[i]->number_of_leaf] = spec.window;
+		err = aggregate_points(aggregate, i, &calls->leaves[leaves[i]->number_of_leaf]);
+	}
+	aggregate_close(aggregate);
+	return err;
+}
+
+static int run_leaves(struct calls *calls)
+{
+	const struct plan *plan = calls->plan;
+	struct plan_call **leaves = calloc(plan->leaf_count + 1, sizeof(struct plan_call *));
+	int64_t last = -1;
+	int err = OK;
+
+	if (!leaves)
+		return ERR_MEMORY;
+	for (;;) { /* the distances, ascending */
+		int64_t next = INT64_MAX;
+
+		for (size_t i = 0; i < plan->leaf_count; i++) {
+			int64_t windows = look_back_of_leaf(plan, plan->leaves[i]);
+
+			if (windows > last && windows < next)
+				next = windows;
+		}
+		if (next == INT64_MAX || err < 0)
+			break;
+		err = run_pass(calls, next, leaves);
+		last = next;
+	}
+	free(leaves);
+	return err;
+}
+
+/* --- calls over them ------------------------------------------------------------------------ */
+
+static void turn(struct points *points)
+{
+	for (size_t i = 0, k = points->count; i + 1 < k; i++) {
+		struct point point = points->items[i];
+
+		points->items[i] = points->items[--k];
+		points->items[k] = point;
+	}
+}
+
+static int points_of_raw(struct calls *calls, const struct plan_call *call, struct points *out)
+{
+	struct aggregate_spec spec = { .plan = calls->plan,
+				       .group = calls->group,
+				       .window = calls->plan->window,
+				       .run = calls->run,
+				       .arena = &calls->arena };
+
+	TRY(aggregate_raw_points(&spec, call, out));
+	if (calls->plan->is_descending)
+		turn(out);
+	return OK;
+}
+
+static int points_of_leaf(struct calls *calls, const struct plan_call *call, struct points *out)
+{
+	uint32_t leaf = call->number_of_leaf;
+
+	*out = calls->leaves[leaf];
+	calls->leaves[leaf] = (struct points){ 0 };
+	if (calls->plan->is_descending)
+		turn(out);
+	return fill_points(calls->plan, &calls->windows[leaf], call, calls->run, out);
+}
+
+/* Points of windows before the range were only there to be looked back at. */
+static void cut_before_range(const struct plan *plan, struct points *points)
+{
+	int64_t first = window_of(&plan->window, plan->window.time_first_ns).start_ns;
+	size_t kept = 0;
+
+	for (size_t i = 0; plan->has_first && i < points->count; i++)
+		if (points->items[i].time_ns >= first)
+			points->items[kept++] = points->items[i];
+	if (plan->has_first)
+		points->count = kept;
+}
+
+static int points_of(struct calls *calls, const struct plan_call *call, struct points *out)
+{
+	struct transform_context context = { .call = call,
+					     .is_descending = calls->plan->is_descending,
+					     .interval_ns =
+						     window_length_ns(&calls->plan->window) };
+	struct points in = { 0 };
+	int err;
+
+	if (call->function->shape != SHAPE_TRANSFORM)
+		return points_of_leaf(calls, call, out);
+	err = call->inner ? points_of(calls, call->inner, &in) : points_of_raw(calls, call, &in);
+	if (err >= 0 && call->inner && slice_equal(call->name, SLICE("cumulative_sum")))
+		cut_before_range(calls->plan, &in);
+	if (err >= 0)
+		err = call->function->transform(&context, &in, out);
+	if (err >= 0 && call->inner)
+		cut_before_range(calls->plan, out);
+	points_release(&in);
+	return err;
+}
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+/* The time of the next row: the earliest (or latest) of the heads. */
+static bool next_time(const struct calls *calls, const size_t *heads, int64_t *time_ns)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < calls->plan->call_count; i++) {
+		const struct points *points = &calls->results[i];
+
+		if (heads[i] == points->count)
+			continue;
+		if (!found || (calls->plan->is_descending ?
+				       points->items[heads[i]].time_ns > *time_ns :
+				       points->items[heads[i]].time_ns < *time_ns))
+			*time_ns = points->items[heads[i]].time_ns;
+		found = true;
+	}
+	return found;
+}
+
+static void set_row(const struct plan *plan, struct cell *cells, const struct cell *row)
+{
+	for (size_t i = 0; i < plan->slot_count; i++)
+		cells[i] = row ? row[i] : cell_null();
+}
+
+static int line_up(struct calls *calls, struct emitter *emitter)
+{
+	const struct plan *plan = calls->plan;
+	size_t *heads = calloc(plan->call_count, sizeof(*heads));
+	struct cell *cells = calloc(plan->slot_count + plan->call_count, sizeof(*cells));
+	int64_t time_ns = 0;
+	int err = OK;
+
+	if (!heads || !cells)
+		err = ERR_MEMORY;
+	while (err == OK && next_time(calls, heads, &time_ns)) {
+		set_row(plan, cells, NULL);
+		for (size_t i = 0; i < plan->call_count; i++) {
+			const struct points *points = &calls->results[i];
+			struct cell *cell = &cells[plan->slot_count + i];
+
+			*cell = cell_null();
+			if (heads[i] == points->count || points->items[heads[i]].time_ns != time_ns)
+				continue;
+			*cell = points->items[heads[i]].value;
+			if (points->items[heads[i]].row)
+				set_row(plan, cells, points->items[heads[i]].row);
+			heads[i]++;
+		}
+		err = emit_row(emitter, time_ns, cells);
+	}
+	free(heads);
+	free(cells);
+	return err;
+}
+
+static void release(struct calls *calls)
+{
+	for (size_t i = 0; calls->leaves && i < calls->plan->leaf_count; i++)
+		points_release(&calls->leaves[i]);
+	for (size_t i = 0; calls->results && i < calls->plan->call_count; i++)
+		points_release(&calls->results[i]);
+	free(calls->leaves);
+	free(calls->results);
+	free(calls->windows);
+	arena_release(&calls->arena);
+}
+
+int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
+		  struct emitter *emitter)
+{
+	struct calls calls = { .plan = plan, .group = group, .run = run };
+	size_t bytes = run->bytes;
+	int err = OK;
+
+	calls.leaves = calloc(plan->leaf_count + 1, sizeof(*calls.leaves));
+	calls.results = calloc(plan->call_count + 1, sizeof(*calls.results));
+	calls.windows = calloc(plan->leaf_count + 1, sizeof(*calls.windows));
+	if (!calls.leaves || !calls.results || !calls.windows)
+		err = ERR_MEMORY;
+	if (err >= 0)
+		err = run_leaves(&calls);
+	for (size_t i = 0; err >= 0 && i < plan->call_count; i++)
+		err = points_of(&calls, plan->calls[i], &calls.results[i]);
+	if (err >= 0)
+		err = line_up(&calls, emitter);
+	release(&calls);
+	run->bytes = bytes;
+	return err;
+}

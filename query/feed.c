@@ -1,0 +1,506 @@
+/* Why: WHERE and types are settled once here, so that what computes sees plain columns. */
+#include "query/feed.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine/base/log.h"
+
+#define VALID_WORDS (BATCH_ROWS_MAX / 64)
+
+/* --- limits ------------------------------------------------------------------------- */
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+int run_check(struct run *run)
+{
+	const bool *cancelled = run->env->cancelled;
+
+	if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+		return ERR_CANCELLED;
+	if (run->deadline_ns && monotonic_ns() > run->deadline_ns)
+		return diag_set(run->diag, ERR_LIMIT, "query-timeout limit exceeded");
+	return OK;
+}
+
+int run_take_bytes(struct run *run, size_t bytes)
+{
+	uint64_t max = run->env->limits->memory_bytes_max;
+
+	run->bytes += bytes;
+	if (max && run->bytes > max)
+		return diag_set(run->diag, ERR_LIMIT,
+				"the query needs more than its %llu bytes of memory: ask for less "
+				"time, fewer series or larger windows",
+				(unsigned long long)max);
+	return OK;
+}
+
+static int take_points(struct run *run, size_t count)
+{
+	uint64_t max = run->env->limits->points_max;
+
+	run->points += count;
+	if (max && run->points > max)
+		return diag_set(run->diag, ERR_LIMIT,
+				"max-select-point limit exceeed: (%llu/%llu)",
+				(unsigned long long)run->points, (unsigned long long)max);
+	return run_check(run);
+}
+
+/* --- tags ----------------------------------------------------------------------------- */
+
+static struct slice tag_of(const struct group_series *series, const struct plan_slot *slot,
+			   struct plan_bound bound)
+{
+	const struct plan_source *source = series->source;
+	uint32_t value;
+
+	if (series->inner)
+		return key_value(series->inner->key, slot->name);
+	value = index_series_tag(source->index, series->series_id, bound.index);
+	if (value == ID_NONE)
+		return slice_of("", 0);
+	return index_tag_value_name(source->index, source->measurement_id, bound.index, value);
+}
+
+static void set_constants(const struct plan *plan, const struct group_series *series,
+			  struct cell *constants)
+{
+	for (size_t i = 0; i < plan->slot_count; i++) {
+		const struct plan_slot *slot = &plan->slots[i];
+		struct plan_bound bound = series->source->bounds[i];
+		struct slice tag = slice_of("", 0);
+
+		constants[i] = cell_null();
+		if (bound.kind == BOUND_FIELD)
+			continue;
+		if (bound.kind == BOUND_TAG)
+			tag = tag_of(series, slot, bound);
+		if (tag.length || slot->is_filter)
+			constants[i] = cell_of_string(tag);
+	}
+}
+
+struct reading {
+	const struct plan_source *source;
+	bool reads;
+};
+
+static bool find_field(void *arg, struct expr *expr)
+{
+	struct reading *reading = arg;
+
+	if (expr->kind == EXPR_VARREF && expr->varref.slot >= 0 &&
+	    reading->source->bounds[expr->varref.slot].kind == BOUND_FIELD)
+		reading->reads = true;
+	return !reading->reads;
+}
+
+static bool reads_fields(const struct plan_source *source, struct expr *expr)
+{
+	struct reading reading = { .source = source };
+
+	expr_walk(expr, find_field, &reading);
+	return reading.reads;
+}
+
+/* The conjuncts that tags alone decide; the others are put into `rest` (may be NULL). */
+static int test_tags(const struct plan *plan, const struct group_series *series,
+		     const struct cell *constants, const struct expr **rest, size_t *rest_count,
+		     bool *takes)
+{
+	struct eval eval = { .slots = constants };
+
+	*takes = true;
+	*rest_count = 0;
+	for (size_t i = 0; i < plan->conjunct_count; i++) {
+		if (reads_fields(series->source, plan->conjuncts[i])) {
+			if (rest)
+				rest[*rest_count] = plan->conjuncts[i];
+			(*rest_count)++;
+		} else if (!expr_is_true(plan->conjuncts[i], &eval)) {
+			*takes = false;
+			return eval.err;
+		}
+	}
+	return eval.err;
+}
+
+int feed_takes(const struct plan *plan, const struct group_series *series, bool *takes)
+{
+	struct cell *constants;
+	size_t rest_count;
+	int err;
+
+	*takes = true;
+	if (plan->conjunct_count == 0)
+		return OK;
+	constants = malloc((plan->slot_count + 1) * sizeof(*constants));
+	if (!constants)
+		return ERR_MEMORY;
+	set_constants(plan, series, constants);
+	err = test_tags(plan, series, constants, NULL, &rest_count, takes);
+	free(constants);
+	return err;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static void *allocate(size_t count, size_t bytes)
+{
+	void *memory = calloc(count ? count : 1, bytes);
+
+	if (!memory)
+		log_out_of_memory(count * bytes);
+	return memory;
+}
+
+int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
+	      const struct window_spec *window, bool descending, struct run *run)
+{
+	const struct plan_source *source = series->source;
+	struct cursor_spec spec = { .policy_id = source->policy_id,
+				    .series_id = series->series_id,
+				    .field_ids = source->field_ids,
+				    .field_count = source->field_count,
+				    .time_first_ns = window->time_first_ns,
+				    .time_last_ns = window->time_last_ns,
+				    .descending = descending,
+				    .cancelled = run->env->cancelled };
+	bool takes;
+
+	*feed = (struct feed){
+		.plan = plan, .series = series, .run = run, .descending = descending
+	};
+	feed->constants = allocate(plan->slot_count, sizeof(*feed->constants));
+	feed->cells = allocate(plan->slot_count, sizeof(*feed->cells));
+	feed->columns = allocate(plan->slot_count, sizeof(*feed->columns));
+	feed->row_tests = allocate(plan->conjunct_count, sizeof(*feed->row_tests));
+	set_constants(plan, series, feed->constants);
+	TRY(test_tags(plan, series, feed->constants, feed->row_tests, &feed->row_test_count,
+		      &takes));
+	if (!takes)
+		feed->batch = series->inner ? series->inner->batch_count : 0;
+	if (!takes || series->inner || source->field_count == 0)
+		return OK;
+	return cursor_open(source->snapshot, &spec, &feed->cursor);
+}
+
+void feed_close(struct feed *feed)
+{
+	if (feed->cursor)
+		cursor_close(feed->cursor);
+	free(feed->constants);
+	free(feed->cells);
+	free(feed->columns);
+	free(feed->row_tests);
+	free(feed->cast_values);
+	free(feed->cast_valid);
+	free(feed->kept_values);
+	free(feed->kept_valid);
+	free(feed->kept_times);
+	free(feed->turned_times);
+	free(feed->turned_values);
+	free(feed->turned_valid);
+	free(feed->turned_columns);
+	*feed = (struct feed){ 0 };
+}
+
+/* --- types --------------------------------------------------------------------------------- */
+
+static enum value_type value_type_of(enum data_type type)
+{
+	switch (type) {
+	case DATA_FLOAT: return VALUE_FLOAT;
+	case DATA_INTEGER: return VALUE_INTEGER;
+	case DATA_UNSIGNED: return VALUE_UNSIGNED;
+	case DATA_STRING: return VALUE_STRING;
+	case DATA_BOOLEAN: return VALUE_BOOLEAN;
+	default: return VALUE_NONE;
+	}
+}
+
+static bool is_number(enum value_type type)
+{
+	return type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED;
+}
+
+static union value value_of_cell(const struct cell *cell)
+{
+	union value value = { .u = 0 };
+
+	if (cell->type == CELL_FLOAT)
+		value.f = cell->f;
+	else
+		value.u = cell->u;
+	return value;
+}
+
+/* A shard group has other types than the statement took: numbers convert, all else is null. */
+static struct batch_column cast_column(struct feed *feed, size_t slot, size_t row_count,
+				       const struct batch_column *from)
+{
+	enum data_type type = feed->plan->slots[slot].type;
+	union value *values;
+
+	if (!is_number(from->type) || !is_number(value_type_of(type)))
+		return (struct batch_column){ .type = VALUE_NONE };
+	if (!feed->cast_values)
+		feed->cast_values = allocate(feed->plan->slot_count * BATCH_ROWS_MAX,
+					     sizeof(*feed->cast_values));
+	values = feed->cast_values + slot * BATCH_ROWS_MAX;
+	for (size_t row = 0; row < row_count; row++) {
+		struct cell cell = cell_cast(cell_of_value(from->type, from->values[row]), type);
+
+		values[row] = value_of_cell(&cell);
+	}
+	return (struct batch_column){ value_type_of(type), values, from->valid };
+}
+
+static void set_columns(struct feed *feed, const struct batch *batch)
+{
+	const struct plan *plan = feed->plan;
+
+	for (size_t slot = 0; slot < plan->slot_count; slot++) {
+		struct plan_bound bound = feed->series->source->bounds[slot];
+		const struct batch_column *from;
+
+		feed->columns[slot] = (struct batch_column){ .type = VALUE_NONE };
+		if (bound.kind != BOUND_FIELD)
+			continue;
+		from = &batch->columns[bound.index];
+		if (from->type == VALUE_NONE || plan->slots[slot].is_filter ||
+		    from->type == value_type_of(plan->slots[slot].type))
+			feed->columns[slot] = *from;
+		else
+			feed->columns[slot] = cast_column(feed, slot, batch->row_count, from);
+	}
+}
+
+/* --- WHERE ------------------------------------------------------------------------------------ */
+
+/* `field < number` without a look at cells: a comparison a row. */
+struct quick_test {
+	const struct batch_column *column;
+	enum token op;
+	double number;
+	int64_t integer;
+};
+
+static bool make_quick(const struct feed *feed, const struct expr *expr, struct quick_test *out)
+{
+	const struct expr *left, *right;
+
+	if (expr->kind != EXPR_BINARY || expr->binary.op < TOKEN_EQ || expr->binary.op > TOKEN_GTE ||
+	    expr->binary.op == TOKEN_EQ_REGEX || expr->binary.op == TOKEN_NEQ_REGEX)
+		return false;
+	left = expr->binary.left;
+	right = expr->binary.right;
+	if (left->kind != EXPR_VARREF || left->varref.slot < 0)
+		return false;
+	out->op = expr->binary.op;
+	out->column = &feed->columns[left->varref.slot];
+	if (right->kind == EXPR_INTEGER) {
+		out->integer = right->integer;
+		out->number = (double)right->integer;
+		return out->column->type == VALUE_INTEGER || out->column->type == VALUE_FLOAT;
+	}
+	out->number = right->number;
+	return right->kind == EXPR_NUMBER && out->column->type == VALUE_FLOAT;
+}
+
+#define QUICK_LOOP(condition)                                                                      \
+	for (size_t row = 0; row < row_count; row++)                                               \
+		bits[row / 64] |= (uint64_t)(condition) << (row % 64);                             \
+	break
+#define QUICK(name, member, operand)                                                               \
+	static void name(const struct quick_test *test, size_t row_count, uint64_t *bits)          \
+	{                                                                                          \
+		const union value *v = test->column->values;                                       \
+                                                                                                   \
+		switch (test->op) {                                                                \
+		case TOKEN_EQ: QUICK_LOOP(v[row].member == test->operand);                         \
+		case TOKEN_NEQ: QUICK_LOOP(v[row].member != test->operand);                        \
+		case TOKEN_LT: QUICK_LOOP(v[row].member < test->operand);                          \
+		case TOKEN_LTE: QUICK_LOOP(v[row].member <= test->operand);                        \
+		case TOKEN_GT: QUICK_LOOP(v[row].member > test->operand);                          \
+		default: QUICK_LOOP(v[row].member >= test->operand);                               \
+		}                                                                                  \
+	}
+QUICK(quick_float, f, number)
+QUICK(quick_integer, i, integer)
+
+static void run_quick(const struct quick_test *test, size_t row_count, uint64_t *keep)
+{
+	uint64_t bits[VALID_WORDS] = { 0 };
+
+	if (test->column->type == VALUE_FLOAT)
+		quick_float(test, row_count, bits);
+	else
+		quick_integer(test, row_count, bits);
+	for (size_t word = 0; word < (row_count + 63) / 64; word++)
+		keep[word] &= bits[word] &
+			      (test->column->valid ? test->column->valid[word] : UINT64_MAX);
+}
+
+static int run_slow(struct feed *feed, const struct block *block, const struct expr *expr,
+		    uint64_t *keep)
+{
+	struct eval eval = { .slots = feed->cells };
+
+	for (size_t row = 0; row < block->row_count; row++) {
+		if (!(keep[row / 64] >> (row % 64) & 1))
+			continue;
+		for (size_t slot = 0; slot < feed->plan->slot_count; slot++)
+			if (feed->plan->slots[slot].is_filter)
+				feed->cells[slot] = feed_cell(feed, block, slot, row);
+		if (!expr_is_true(expr, &eval))
+			keep[row / 64] &= ~(UINT64_C(1) << (row % 64));
+		if (eval.err < 0)
+			return diag_set(feed->run->diag, eval.err,
+					"a regular expression needs too many steps");
+	}
+	return OK;
+}
+
+static int test_rows(struct feed *feed, const struct block *block, uint64_t *keep)
+{
+	for (size_t word = 0; word < VALID_WORDS; word++)
+		keep[word] = UINT64_MAX;
+	if (block->row_count % 64)
+		keep[block->row_count / 64] = (UINT64_C(1) << (block->row_count % 64)) - 1;
+	for (size_t i = 0; i < feed->row_test_count; i++) {
+		struct quick_test quick = { 0 };
+
+		if (make_quick(feed, feed->row_tests[i], &quick))
+			run_quick(&quick, block->row_count, keep);
+		else
+			TRY(run_slow(feed, block, feed->row_tests[i], keep));
+	}
+	return OK;
+}
+
+/* Rows that stay move together, so that whoever computes sees dense columns. */
+static void keep_column(struct feed *feed, size_t slot, const uint16_t *rows, size_t count)
+{
+	struct batch_column *column = &feed->columns[slot];
+	union value *values = feed->kept_values + slot * BATCH_ROWS_MAX;
+	uint64_t *valid = feed->kept_valid + slot * VALID_WORDS;
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = column->values[rows[i]];
+	column->values = values;
+	if (!column->valid)
+		return;
+	memset(valid, 0, VALID_WORDS * sizeof(*valid));
+	for (size_t i = 0; i < count; i++)
+		valid[i / 64] |= (column->valid[rows[i] / 64] >> (rows[i] % 64) & 1) << (i % 64);
+	column->valid = valid;
+}
+
+static void keep_rows(struct feed *feed, struct block *block, const uint64_t *keep)
+{
+	size_t slots = feed->plan->slot_count, count = 0;
+	uint16_t rows[BATCH_ROWS_MAX];
+
+	for (size_t word = 0; word < (block->row_count + 63) / 64; word++)
+		for (uint64_t left = keep[word]; left; left &= left - 1)
+			rows[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(left));
+	if (count == block->row_count)
+		return;
+	if (!feed->kept_values) {
+		feed->kept_values = allocate(slots * BATCH_ROWS_MAX, sizeof(*feed->kept_values));
+		feed->kept_valid = allocate(slots * VALID_WORDS, sizeof(*feed->kept_valid));
+		feed->kept_times = allocate(BATCH_ROWS_MAX, sizeof(*feed->kept_times));
+	}
+	for (size_t slot = 0; slot < slots; slot++)
+		if (feed->columns[slot].type != VALUE_NONE)
+			keep_column(feed, slot, rows, count);
+	for (size_t i = 0; i < count; i++)
+		feed->kept_times[i] = block->times_ns[rows[i]];
+	block->times_ns = feed->kept_times;
+	block->row_count = count;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+/* An inner batch with its rows the other way round. */
+static void turn_batch(struct feed *feed, const struct batch *batch, struct batch *out)
+{
+	size_t last = batch->row_count - 1, columns = batch->column_count;
+
+	if (!feed->turned_times) {
+		feed->turned_times = allocate(BATCH_ROWS_MAX, sizeof(*feed->turned_times));
+		feed->turned_values =
+			allocate(columns * BATCH_ROWS_MAX, sizeof(*feed->turned_values));
+		feed->turned_valid = allocate(columns * VALID_WORDS, sizeof(*feed->turned_valid));
+		feed->turned_columns = allocate(columns, sizeof(*feed->turned_columns));
+	}
+	for (size_t row = 0; row <= last; row++)
+		feed->turned_times[row] = batch->times_ns[last - row];
+	for (size_t i = 0; i < columns; i++) {
+		const struct batch_column *from = &batch->columns[i];
+		union value *values = feed->turned_values + i * BATCH_ROWS_MAX;
+		uint64_t *valid = feed->turned_valid + i * VALID_WORDS;
+
+		memset(valid, 0, VALID_WORDS * sizeof(*valid));
+		for (size_t row = 0; from->type != VALUE_NONE && row <= last; row++) {
+			values[row] = from->values[last - row];
+			valid[row / 64] |= (uint64_t)column_has(from, last - row) << (row % 64);
+		}
+		feed->turned_columns[i] = (struct batch_column){ from->type, values, valid };
+	}
+	*out = (struct batch){ .row_count = batch->row_count,
+			       .times_ns = feed->turned_times,
+			       .columns = feed->turned_columns,
+			       .column_count = columns };
+}
+
+static int next_inner(struct feed *feed, struct batch *out)
+{
+	const struct inner_series *inner = feed->series->inner;
+
+	if (feed->batch == inner->batch_count)
+		return END;
+	if (feed->descending)
+		turn_batch(feed, &inner->batches[inner->batch_count - ++feed->batch], out);
+	else
+		*out = inner->batches[feed->batch++];
+	return OK;
+}
+
+static int next_batch(struct feed *feed, struct batch *out)
+{
+	if (feed->series->inner)
+		return next_inner(feed, out);
+	return feed->cursor ? cursor_next(feed->cursor, out) : END;
+}
+
+int feed_next(struct feed *feed, struct block *out)
+{
+	for (;;) {
+		uint64_t keep[VALID_WORDS];
+		struct batch batch;
+		int err = next_batch(feed, &batch);
+
+		if (err != OK)
+			return err;
+		TRY(take_points(feed->run, batch.row_count));
+		set_columns(feed, &batch);
+		*out = (struct block){ batch.row_count, batch.times_ns, feed->columns,
+				       batch.group_id };
+		if (feed->row_test_count) {
+			TRY(test_rows(feed, out, keep));
+			keep_rows(feed, out, keep);
+		}
+		if (out->row_count)
+			return OK;
+	}
+}

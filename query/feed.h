@@ -1,0 +1,92 @@
+/*
+ * Rows of one series that pass WHERE, in blocks of columns: what is read, one
+ * level above the engine's cursors.
+ *
+ *	cursor ─► cast to the statement's types ─► WHERE ─► block
+ *	rows of a subquery ────────────────────────┘
+ *
+ * A series whose tags alone decide WHERE costs no look at its rows.
+ */
+#ifndef QUERY_FEED_H
+#define QUERY_FEED_H
+
+#include "query/plan.h"
+
+/* What a running statement has used up, against its limits. */
+struct run {
+	const struct query_env *env;
+	struct diag *diag;
+	int64_t deadline_ns; /* monotonic; 0 = none */
+	uint64_t points, buckets, series;
+	size_t bytes; /* of samples and rows that are kept */
+};
+/* ERR_CANCELLED, ERR_LIMIT. */
+int run_check(struct run *run);
+int run_take_bytes(struct run *run, size_t bytes);
+
+/* Rows that a subquery gave, as the series they are to the statement around it. */
+struct inner_series {
+	const struct series_key *key;
+	struct batch *batches; /* ascending; columns are the inner plan's */
+	size_t batch_count;
+};
+
+struct group_series {
+	const struct plan_source *source;
+	uint32_t series_id;
+	const struct inner_series *inner; /* of a subquery */
+};
+
+struct block {
+	size_t row_count;
+	const int64_t *times_ns;
+	const struct batch_column *columns; /* one a slot; VALUE_NONE: see the feed's constants */
+	uint32_t group_id;
+};
+
+struct feed {
+	const struct plan *plan;
+	const struct group_series *series;
+	struct run *run;
+	struct cursor *cursor;
+	bool descending;
+	size_t batch; /* of an inner series: the next one */
+	struct cell *constants;	      /* one a slot: tags, null */
+	const struct expr **row_tests; /* conjuncts that look at fields */
+	size_t row_test_count;
+	struct cell *cells;
+	struct batch_column *columns;
+	union value *cast_values; /* BATCH_ROWS_MAX a slot, made when needed */
+	uint64_t *cast_valid;
+	union value *kept_values;
+	uint64_t *kept_valid;
+	int64_t *kept_times;
+	int64_t *turned_times; /* an inner batch, reversed */
+	union value *turned_values;
+	uint64_t *turned_valid;
+	struct batch_column *turned_columns;
+};
+
+/* Does WHERE leave anything of the series, as far as its tags tell? */
+int feed_takes(const struct plan *plan, const struct group_series *series, bool *takes);
+/* `window` gives the range. feed_close() is needed after errors too. */
+int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
+	      const struct window_spec *window, bool descending, struct run *run);
+/* OK with at least one row, or END. The block lives until the next call. */
+int feed_next(struct feed *feed, struct block *out);
+void feed_close(struct feed *feed);
+
+/* One cell of a block. Strings are borrowed from it. */
+static inline struct cell feed_cell(const struct feed *feed, const struct block *block, size_t slot,
+				    size_t row)
+{
+	const struct batch_column *column = &block->columns[slot];
+
+	if (column->type == VALUE_NONE)
+		return feed->constants[slot];
+	if (column->valid && !(column->valid[row / 64] >> (row % 64) & 1))
+		return cell_null();
+	return cell_of_value(column->type, column->values[row]);
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* Why: a function is a row here, and nowhere else is its name asked for. */
+#include "query/function.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "query/function_rows.h"
+
+#define REDUCER(name_, types_, reduce_)                                                            \
+	{                                                                                          \
+		.name = name_, .shape = SHAPE_COLLECT, .types = types_, .is_filled = true,         \
+		.reduce = reduce_                                                                  \
+	}
+#define CHOICE(name_)                                                                              \
+	{                                                                                          \
+		.name = #name_, .shape = SHAPE_COLLECT, .types = TYPES_NUMBER,                     \
+		.is_selector = true, .keeps_times = true, .reduce = reduce_##name_                 \
+	}
+#define SELECTOR(name_, types_)                                                                    \
+	{                                                                                          \
+		.name = #name_, .shape = SHAPE_FOLD, .types = types_, .is_selector = true,         \
+		.is_filled = true,                                                                 \
+		.pick = pick_##name_, .beats = beats_##name_, .finish = finish_value               \
+	}
+#define TRANSFORM(name_, types_)                                                                   \
+	{                                                                                          \
+		.name = #name_, .shape = SHAPE_TRANSFORM, .types = types_,                         \
+		.transform = transform_##name_                                                     \
+	}
+
+const struct function function_table[] = {
+	{ .name = "count",
+	  .is_filled = true,
+	  .types = TYPES_ANY,
+	  .is_counting = true,
+	  .fold = fold_count,
+	  .join = join_count,
+	  .finish = finish_count },
+	{ .name = "sum",
+	  .is_filled = true,
+	  .types = TYPES_NUMBER,
+	  .fold = fold_sum,
+	  .join = join_sum,
+	  .finish = finish_value },
+	{ .name = "mean",
+	  .is_filled = true,
+	  .types = TYPES_NUMBER,
+	  .fold = fold_sum,
+	  .join = join_mean,
+	  .finish = finish_mean },
+	{ .name = "spread",
+	  .is_filled = true,
+	  .types = TYPES_NUMBER,
+	  .fold = fold_spread,
+	  .join = join_spread,
+	  .finish = finish_spread },
+	SELECTOR(min, TYPES_COMPARABLE),
+	SELECTOR(max, TYPES_COMPARABLE),
+	SELECTOR(first, TYPES_ANY),
+	SELECTOR(last, TYPES_ANY),
+	REDUCER("median", TYPES_NUMBER, reduce_median),
+	REDUCER("mode", TYPES_ANY, reduce_mode),
+	REDUCER("stddev", TYPES_NUMBER, reduce_stddev),
+	{ .name = "percentile",
+	  .shape = SHAPE_COLLECT,
+	  .types = TYPES_NUMBER,
+	  .is_selector = true,
+	  .is_filled = true,
+	  .reduce = reduce_percentile },
+	{ .name = "distinct",
+	  .shape = SHAPE_COLLECT,
+	  .types = TYPES_ANY,
+	  .reduce = reduce_distinct },
+	{ .name = "count distinct",
+	  .shape = SHAPE_COLLECT,
+	  .types = TYPES_ANY,
+	  .is_counting = true,
+	  .is_filled = true,
+	  .reduce = reduce_count_distinct },
+	CHOICE(top),
+	CHOICE(bottom),
+	{ .name = "sample",
+	  .shape = SHAPE_COLLECT,
+	  .types = TYPES_ANY,
+	  .is_selector = true,
+	  .keeps_times = true,
+	  .reduce = reduce_sample },
+	TRANSFORM(derivative, TYPES_NUMBER),
+	TRANSFORM(non_negative_derivative, TYPES_NUMBER),
+	TRANSFORM(difference, TYPES_NUMBER),
+	TRANSFORM(non_negative_difference, TYPES_NUMBER),
+	TRANSFORM(moving_average, TYPES_NUMBER),
+	TRANSFORM(cumulative_sum, TYPES_NUMBER),
+	TRANSFORM(elapsed, TYPES_ANY),
+};
+const size_t function_count = sizeof(function_table) / sizeof(function_table[0]);
+
+const struct function *function_find(struct slice name)
+{
+	for (size_t i = 0; i < function_count; i++)
+		if (slice_equal(name, slice_of_text(function_table[i].name)))
+			return &function_table[i];
+	return NULL;
+}
+
+void points_add(struct points *points, struct point point)
+{
+	if (points->count == points->capacity) {
+		size_t capacity = points->capacity ? points->capacity * 2 : 16;
+		struct point *items = realloc(points->items, capacity * sizeof(*items));
+
+		if (!items)
+			log_out_of_memory(capacity * sizeof(*items));
+		points->items = items;
+		points->capacity = capacity;
+	}
+	points->items[points->count++] = point;
+}
+
+void points_release(struct points *points)
+{
+	free(points->items);
+	*points = (struct points){ 0 };
+}

@@ -1,0 +1,113 @@
+/*
+ * The functions of SELECT over many rows, a row of the table each: what they
+ * may be given, and which of three shapes computes them.
+ *
+ *	FOLD       a few words of state a window, per series, then joined: sum, max
+ *	COLLECT    all values of a window, in time order: percentile, distinct
+ *	TRANSFORM  point by point over a series of points: derivative
+ */
+#ifndef QUERY_FUNCTION_H
+#define QUERY_FUNCTION_H
+
+#include "query/expr.h"
+
+enum function_shape {
+	SHAPE_FOLD,
+	SHAPE_COLLECT,
+	SHAPE_TRANSFORM,
+};
+
+/* One value of a function: of a window, or of a row. */
+struct point {
+	int64_t time_ns;
+	struct cell value;
+	const struct cell *row; /* the selected row's slots, or NULL */
+};
+
+/* Growable; freed with free(). */
+struct points {
+	struct point *items;
+	size_t count, capacity;
+};
+
+struct plan_call;
+struct accumulator;
+struct samples;
+struct transform_context;
+
+struct function {
+	const char *name;
+	enum function_shape shape;
+	unsigned types;	  /* 1 << enum data_type of the arguments that it takes */
+	bool is_selector; /* gives a stored point, with the rest of its row */
+	bool is_counting; /* empty windows are 0, not null */
+	bool keeps_times; /* its points have their own times, also with windows */
+	bool is_filled;	  /* one point a window: empty windows get one too */
+	/* FOLD: take rows [first, end) in; then put one state into another. */
+	void (*fold)(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+		     size_t first, size_t end);
+	void (*join)(struct accumulator *acc, enum data_type type, const struct accumulator *part);
+	bool (*finish)(const struct accumulator *acc, enum data_type type, struct cell *out);
+	/* FOLD selectors: the best row of [first, end), or SIZE_MAX; does `b` beat `a`? */
+	size_t (*pick)(enum data_type type, const struct batch_column *column, size_t first,
+		       size_t end);
+	bool (*beats)(enum data_type type, int64_t a_time, union value a, int64_t b_time,
+		      union value b);
+	/* COLLECT: a window's samples, in time order; points are appended. */
+	int (*reduce)(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		      int64_t end_ns, struct points *out);
+	/* TRANSFORM */
+	int (*transform)(const struct transform_context *context, const struct points *in,
+			 struct points *out);
+};
+
+/* NULL: there is none of that name. `count(distinct x)` is the row "count distinct". */
+const struct function *function_find(struct slice name);
+extern const struct function function_table[];
+extern const size_t function_count;
+
+/* Memory failure ends the process, as buf does. */
+void points_add(struct points *points, struct point point);
+void points_release(struct points *points);
+
+/* --- FOLD ------------------------------------------------------------------- */
+
+struct accumulator {
+	uint64_t count; /* 0 = empty */
+	union value value, other;
+	int64_t time_ns;	/* of a selected value */
+	const struct cell *row; /* of a selected value */
+};
+
+/* --- COLLECT ------------------------------------------------------------------ */
+
+struct sample {
+	int64_t time_ns;
+	union value value;
+	const struct cell *row; /* for selectors with other columns */
+};
+
+struct samples {
+	struct sample *items;
+	size_t count, capacity;
+	bool is_unsorted; /* of several series */
+};
+
+/* --- TRANSFORM --------------------------------------------------------------- */
+
+struct transform_context {
+	const struct plan_call *call;
+	bool is_descending;
+	int64_t interval_ns; /* GROUP BY time; 0 = none */
+};
+
+#define TYPES_NUMBER	 (1u << DATA_FLOAT | 1u << DATA_INTEGER | 1u << DATA_UNSIGNED)
+#define TYPES_COMPARABLE (TYPES_NUMBER | 1u << DATA_BOOLEAN)
+#define TYPES_ANY	 (TYPES_COMPARABLE | 1u << DATA_STRING)
+
+/* The two values of one type: below 0, 0, above 0. false before true. */
+int value_compare(enum data_type type, union value a, union value b);
+struct cell cell_of_typed(enum data_type type, union value value);
+double float_of_value(enum data_type type, union value value);
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * Why: some answers need every value of a window at once. The samples come in
+ * time order (of equal times, in the order of the series).
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "query/function_rows.h"
+
+static void add_value(const struct plan_call *call, struct points *out, const struct sample *sample)
+{
+	points_add(out, (struct point){ .time_ns = sample->time_ns,
+					.value = cell_of_typed(call->type, sample->value),
+					.row = sample->row });
+}
+
+static void add_cell(struct points *out, int64_t time_ns, struct cell cell)
+{
+	points_add(out, (struct point){ .time_ns = time_ns, .value = cell });
+}
+
+/* --- ordered by value ---------------------------------------------------------- */
+
+static int compare_floats(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+	int order = (x->value.f > y->value.f) - (x->value.f < y->value.f);
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+static int compare_integers(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+	int order = (x->value.i > y->value.i) - (x->value.i < y->value.i);
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+static int compare_unsigned(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+	int order = (x->value.u > y->value.u) - (x->value.u < y->value.u);
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+static int compare_strings(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+	int order = slice_compare(text_slice(x->value.s), text_slice(y->value.s));
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+static void sort_by_value(const struct plan_call *call, struct samples *samples)
+{
+	static int (*const compares[DATA_TYPE_COUNT])(const void *, const void *) = {
+		[DATA_FLOAT] = compare_floats,	     [DATA_INTEGER] = compare_integers,
+		[DATA_UNSIGNED] = compare_unsigned,  [DATA_BOOLEAN] = compare_unsigned,
+		[DATA_STRING] = compare_strings,     [DATA_TAG] = compare_strings,
+	};
+
+	qsort(samples->items, samples->count, sizeof(*samples->items), compares[call->type]);
+}
+
+static bool is_same(const struct plan_call *call, const struct sample *a, const struct sample *b)
+{
+	return value_compare(call->type, a->value, b->value) == 0;
+}
+
+/* As InfluxDB: for whole numbers the half is of whole numbers too. */
+static double middle_of(enum data_type type, union value low, union value high)
+{
+	if (type == DATA_FLOAT)
+		return low.f + (high.f - low.f) / 2;
+	if (type == DATA_INTEGER)
+		return (double)low.i + (double)(high.i - low.i) / 2;
+	return (double)low.u + (double)(high.u - low.u) / 2;
+}
+
+int reduce_median(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		  int64_t end_ns, struct points *out)
+{
+	size_t half = samples->count / 2;
+	double median;
+
+	if (samples->count == 0)
+		return OK;
+	sort_by_value(call, samples);
+	if (samples->count % 2)
+		median = float_of_value(call->type, samples->items[half].value);
+	else
+		median = middle_of(call->type, samples->items[half - 1].value,
+				   samples->items[half].value);
+	add_cell(out, start_ns, cell_of_float(median));
+	return OK;
+}
+
+int reduce_percentile(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		      int64_t end_ns, struct points *out)
+{
+	double place = floor((double)samples->count * call->number / 100.0 + 0.5) - 1;
+
+	if (!(place >= 0 && place < (double)samples->count))
+		return OK;
+	sort_by_value(call, samples);
+	add_value(call, out, &samples->items[(size_t)place]);
+	return OK;
+}
+
+/* The most frequent; of equals, see InfluxDB: who comes earlier than the best one's last. */
+int reduce_mode(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		int64_t end_ns, struct points *out)
+{
+	size_t best = 0, best_count = 0;
+	int64_t best_last = 0;
+
+	if (samples->count == 0)
+		return OK;
+	sort_by_value(call, samples);
+	for (size_t first = 0, end; first < samples->count; first = end) {
+		for (end = first + 1; end < samples->count &&
+				      is_same(call, &samples->items[first], &samples->items[end]);)
+			end++;
+		if (best_count == 0 || end - first > best_count ||
+		    (end - first == best_count && best_count >= 2 &&
+		     samples->items[first].time_ns <= best_last)) {
+			best = first;
+			best_count = end - first;
+			best_last = samples->items[end - 1].time_ns;
+		}
+	}
+	if (call->type == DATA_BOOLEAN && best_count * 2 == samples->count)
+		best = samples->count - 1;
+	add_cell(out, start_ns, cell_of_typed(call->type, samples->items[best].value));
+	return OK;
+}
+
+/* Order of first occurrence. */
+static void keep_distinct(const struct plan_call *call, struct samples *samples)
+{
+	size_t kept = 0;
+
+	sort_by_value(call, samples);
+	for (size_t i = 0; i < samples->count; i++)
+		if (i == 0 || !is_same(call, &samples->items[kept - 1], &samples->items[i]))
+			samples->items[kept++] = samples->items[i];
+	samples->count = kept;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+int reduce_distinct(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		    int64_t end_ns, struct points *out)
+{
+	keep_distinct(call, samples);
+	qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);
+	for (size_t i = 0; i < samples->count; i++)
+		add_cell(out, start_ns, cell_of_typed(call->type, samples->items[i].value));
+	return OK;
+}
+
+int reduce_count_distinct(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+			  int64_t end_ns, struct points *out)
+{
+	if (samples->count == 0)
+		return OK;
+	keep_distinct(call, samples);
+	add_cell(out, start_ns, cell_of_integer((int64_t)samples->count));
+	return OK;
+}
+
+/* --- in time order --------------------------------------------------------------- */
+
+int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		  int64_t end_ns, struct points *out)
+{
+	double mean = 0, sum = 0, count = 0;
+
+	if (samples->count == 0)
+		return OK;
+	for (size_t i = 0; i < samples->count; i++) {
+		double value = float_of_value(call->type, samples->items[i].value);
+
+		if (isnan(value))
+			continue;
+		count++;
+		mean += (value - mean) / count;
+	}
+	for (size_t i = 0; i < samples->count; i++) {
+		double value = float_of_value(call->type, samples->items[i].value);
+
+		if (!isnan(value))
+			sum += (value - mean) * (value - mean);
+	}
+	add_cell(out, start_ns, count < 2 ? cell_null() : cell_of_float(sqrt(sum / (count - 1))));
+	return OK;
+}
+
+/* --- the N best -------------------------------------------------------------------- */
+
+/* Below 0: `a` is the better one. */
+static int rank(const struct plan_call *call, bool is_top, const struct sample *a,
+		const struct sample *b)
+{
+	int order = value_compare(call->type, a->value, b->value);
+
+	if (order)
+		return is_top ? -order : order;
+	return (a->time_ns > b->time_ns) - (a->time_ns < b->time_ns);
+}
+
+static bool has_same_tags(const struct plan_call *call, const struct sample *a,
+			  const struct sample *b)
+{
+	for (size_t i = 0; i < call->tag_count; i++) {
+		const struct cell *x = &a->row[call->tag_slots[i]];
+		const struct cell *y = &b->row[call->tag_slots[i]];
+
+		if (!slice_equal(x->type == CELL_STRING ? x->s : SLICE(""),
+				 y->type == CELL_STRING ? y->s : SLICE("")))
+			return false;
+	}
+	return true;
+}
+
+struct ranking {
+	const struct plan_call *call;
+	bool is_top;
+};
+
+static int compare_rank(const void *a, const void *b, void *arg)
+{
+	const struct ranking *ranking = arg;
+
+	return rank(ranking->call, ranking->is_top, a, b);
+}
+
+/* Of each combination of tags only the best stays; `items` are in order of rank. */
+static void keep_best_of_tags(const struct plan_call *call, struct samples *samples)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < samples->count; i++) {
+		bool is_new = true;
+
+		for (size_t k = 0; is_new && k < kept; k++)
+			is_new = !has_same_tags(call, &samples->items[k], &samples->items[i]);
+		if (is_new)
+			samples->items[kept++] = samples->items[i];
+		if (kept == (size_t)call->count)
+			break;
+	}
+	samples->count = kept;
+}
+
+static int reduce_best(const struct plan_call *call, struct samples *samples, bool is_top,
+		       struct points *out)
+{
+	struct ranking ranking = { call, is_top };
+
+	qsort_r(samples->items, samples->count, sizeof(*samples->items), compare_rank, &ranking);
+	if (call->tag_count)
+		keep_best_of_tags(call, samples);
+	if (samples->count > (size_t)call->count)
+		samples->count = (size_t)call->count;
+	qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);
+	for (size_t i = 0; i < samples->count; i++)
+		add_value(call, out, &samples->items[i]);
+	return OK;
+}
+
+int reduce_top(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+	       int64_t end_ns, struct points *out)
+{
+	return reduce_best(call, samples, true, out);
+}
+
+int reduce_bottom(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		  int64_t end_ns, struct points *out)
+{
+	return reduce_best(call, samples, false, out);
+}
+
+/* Reservoir sampling (Vitter's R), then by time. */
+int reduce_sample(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		  int64_t end_ns, struct points *out)
+{
+	size_t kept = samples->count < (size_t)call->count ? samples->count : (size_t)call->count;
+
+	for (size_t i = kept; i < samples->count; i++) {
+		size_t place = (size_t)((uint64_t)random() << 31 | (uint64_t)random()) % (i + 1);
+
+		if (place < kept)
+			samples->items[place] = samples->items[i];
+	}
+	samples->count = kept;
+	qsort(samples->items, kept, sizeof(*samples->items), compare_times);
+	for (size_t i = 0; i < kept; i++)
+		add_value(call, out, &samples->items[i]);
+	return OK;
+}

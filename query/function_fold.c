@@ -1,0 +1,263 @@
+/*
+ * Why: what most queries ask for needs a few words a window, so a series is
+ * folded block by block without keeping it.
+ *
+ * A part is one series in one shard group; parts are joined as InfluxDB joins
+ * them (a mean is joined as mean * count), so that the last digits agree.
+ */
+#include "query/function_rows.h"
+
+#define VALID(column, row) ((column)->valid[(row) / 64] >> ((row) % 64) & 1)
+
+static size_t count_valid(const struct batch_column *column, size_t first, size_t end)
+{
+	size_t count = 0;
+
+	if (!column->valid)
+		return end - first;
+	for (size_t row = first; row < end; row++)
+		count += VALID(column, row);
+	return count;
+}
+
+void fold_count(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+		size_t first, size_t end)
+{
+	acc->count += count_valid(column, first, end);
+}
+
+static double sum_floats(const struct batch_column *column, size_t first, size_t end, double sum)
+{
+	/* One after the other: the last digits are those of InfluxDB's order. */
+	if (!column->valid) {
+		for (size_t row = first; row < end; row++)
+			sum += column->values[row].f;
+		return sum;
+	}
+	for (size_t row = first; row < end; row++)
+		if (VALID(column, row))
+			sum += column->values[row].f;
+	return sum;
+}
+
+static uint64_t sum_integers(const struct batch_column *column, size_t first, size_t end)
+{
+	uint64_t sum = 0;
+
+	if (!column->valid) {
+		for (size_t row = first; row < end; row++)
+			sum += column->values[row].u;
+		return sum;
+	}
+	for (size_t row = first; row < end; row++)
+		sum += column->values[row].u & -(uint64_t)VALID(column, row);
+	return sum;
+}
+
+void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+	      size_t first, size_t end)
+{
+	if (type == DATA_FLOAT)
+		acc->value.f = sum_floats(column, first, end, acc->count ? acc->value.f : 0);
+	else
+		acc->value.u = (acc->count ? acc->value.u : 0) + sum_integers(column, first, end);
+	acc->count += count_valid(column, first, end);
+}
+
+/* --- the extremes ------------------------------------------------------------ */
+
+/* NaN, which no line can bring but a calculation of a subquery can, never wins. */
+#define PICK(name, member, op)                                                                     \
+	static size_t name(const struct batch_column *column, size_t first, size_t end)            \
+	{                                                                                          \
+		size_t best = SIZE_MAX;                                                            \
+                                                                                                   \
+		for (size_t row = first; row < end; row++)                                         \
+			if ((!column->valid || VALID(column, row)) &&                              \
+			    (best == SIZE_MAX ||                                                   \
+			     column->values[row].member op column->values[best].member))           \
+				best = row;                                                        \
+		return best;                                                                       \
+	}
+PICK(pick_min_float, f, <)
+PICK(pick_min_integer, i, <)
+PICK(pick_min_unsigned, u, <)
+PICK(pick_max_float, f, >)
+PICK(pick_max_integer, i, >)
+PICK(pick_max_unsigned, u, >)
+
+size_t pick_min(enum data_type type, const struct batch_column *column, size_t first, size_t end)
+{
+	switch (type) {
+	case DATA_FLOAT: return pick_min_float(column, first, end);
+	case DATA_INTEGER: return pick_min_integer(column, first, end);
+	default: return pick_min_unsigned(column, first, end);
+	}
+}
+
+size_t pick_max(enum data_type type, const struct batch_column *column, size_t first, size_t end)
+{
+	switch (type) {
+	case DATA_FLOAT: return pick_max_float(column, first, end);
+	case DATA_INTEGER: return pick_max_integer(column, first, end);
+	default: return pick_max_unsigned(column, first, end);
+	}
+}
+
+size_t pick_first(enum data_type type, const struct batch_column *column, size_t first, size_t end)
+{
+	for (size_t row = first; row < end; row++)
+		if (!column->valid || VALID(column, row))
+			return row;
+	return SIZE_MAX;
+}
+
+size_t pick_last(enum data_type type, const struct batch_column *column, size_t first, size_t end)
+{
+	for (size_t row = end; row > first; row--)
+		if (!column->valid || VALID(column, row - 1))
+			return row - 1;
+	return SIZE_MAX;
+}
+
+int value_compare(enum data_type type, union value a, union value b)
+{
+	switch (type) {
+	case DATA_FLOAT: return (a.f > b.f) - (a.f < b.f);
+	case DATA_INTEGER: return (a.i > b.i) - (a.i < b.i);
+	case DATA_STRING:
+	case DATA_TAG: return slice_compare(text_slice(a.s), text_slice(b.s));
+	default: return (a.u > b.u) - (a.u < b.u);
+	}
+}
+
+bool beats_min(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b)
+{
+	int order = value_compare(type, b, a);
+
+	return order < 0 || (order == 0 && b_time < a_time);
+}
+
+bool beats_max(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b)
+{
+	int order = value_compare(type, b, a);
+
+	return order > 0 || (order == 0 && b_time < a_time);
+}
+
+/* At equal times the larger value wins, of booleans false. */
+bool beats_first(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b)
+{
+	int order = value_compare(type, b, a);
+
+	return b_time < a_time ||
+	       (b_time == a_time && (type == DATA_BOOLEAN ? order < 0 : order > 0));
+}
+
+bool beats_last(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b)
+{
+	return b_time > a_time || (b_time == a_time && value_compare(type, b, a) > 0);
+}
+
+void fold_spread(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+		 size_t first, size_t end)
+{
+	size_t low = pick_min(type, column, first, end), high;
+
+	if (low == SIZE_MAX)
+		return;
+	high = pick_max(type, column, first, end);
+	if (acc->count == 0 || value_compare(type, column->values[low], acc->value) < 0)
+		acc->value = column->values[low];
+	if (acc->count == 0 || value_compare(type, column->values[high], acc->other) > 0)
+		acc->other = column->values[high];
+	acc->count += count_valid(column, first, end);
+}
+
+/* --- joining and the end ------------------------------------------------------ */
+
+void join_count(struct accumulator *acc, enum data_type type, const struct accumulator *part)
+{
+	acc->count += part->count;
+}
+
+void join_sum(struct accumulator *acc, enum data_type type, const struct accumulator *part)
+{
+	if (type == DATA_FLOAT)
+		acc->value.f = (acc->count ? acc->value.f : 0) + part->value.f;
+	else
+		acc->value.u = (acc->count ? acc->value.u : 0) + part->value.u;
+	acc->count += part->count;
+}
+
+double float_of_value(enum data_type type, union value value)
+{
+	return type == DATA_FLOAT     ? value.f
+	       : type == DATA_INTEGER ? (double)value.i
+				      : (double)value.u;
+}
+
+void join_mean(struct accumulator *acc, enum data_type type, const struct accumulator *part)
+{
+	double count = (double)part->count;
+	double mean = float_of_value(type, part->value) / count;
+
+	acc->value.f = (acc->count ? acc->value.f : 0) + (part->count < 2 ? mean : mean * count);
+	acc->count += part->count;
+}
+
+void join_spread(struct accumulator *acc, enum data_type type, const struct accumulator *part)
+{
+	if (acc->count == 0 || value_compare(type, part->value, acc->value) < 0)
+		acc->value = part->value;
+	if (acc->count == 0 || value_compare(type, part->other, acc->other) > 0)
+		acc->other = part->other;
+	acc->count += part->count;
+}
+
+struct cell cell_of_typed(enum data_type type, union value value)
+{
+	switch (type) {
+	case DATA_FLOAT: return cell_of_float(value.f);
+	case DATA_INTEGER: return cell_of_integer(value.i);
+	case DATA_UNSIGNED: return (struct cell){ .type = CELL_UNSIGNED, .u = value.u };
+	case DATA_BOOLEAN: return cell_of_boolean(value.b);
+	case DATA_STRING:
+	case DATA_TAG: return cell_of_string(text_slice(value.s));
+	default: return cell_null();
+	}
+}
+
+bool finish_count(const struct accumulator *acc, enum data_type type, struct cell *out)
+{
+	*out = cell_of_integer((int64_t)acc->count);
+	return acc->count > 0;
+}
+
+bool finish_value(const struct accumulator *acc, enum data_type type, struct cell *out)
+{
+	if (acc->count == 0)
+		return false;
+	*out = cell_of_typed(type, acc->value);
+	return true;
+}
+
+bool finish_mean(const struct accumulator *acc, enum data_type type, struct cell *out)
+{
+	*out = cell_of_float(acc->value.f / (double)acc->count);
+	return acc->count > 0;
+}
+
+bool finish_spread(const struct accumulator *acc, enum data_type type, struct cell *out)
+{
+	union value spread;
+
+	if (acc->count == 0)
+		return false;
+	if (type == DATA_FLOAT)
+		spread.f = acc->other.f - acc->value.f;
+	else
+		spread.u = acc->other.u - acc->value.u;
+	*out = cell_of_typed(type, spread);
+	return true;
+}

@@ -1,0 +1,61 @@
+/* What the rows of function_table point at: the files function_*.c. */
+#ifndef QUERY_FUNCTION_ROWS_H
+#define QUERY_FUNCTION_ROWS_H
+
+#include "query/plan.h"
+
+/* --- function_fold.c --------------------------------------------------------- */
+
+void fold_count(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+		size_t first, size_t end);
+void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+	      size_t first, size_t end);
+void fold_spread(struct accumulator *acc, enum data_type type, const struct batch_column *column,
+		 size_t first, size_t end);
+void join_count(struct accumulator *acc, enum data_type type, const struct accumulator *part);
+void join_sum(struct accumulator *acc, enum data_type type, const struct accumulator *part);
+void join_mean(struct accumulator *acc, enum data_type type, const struct accumulator *part);
+void join_spread(struct accumulator *acc, enum data_type type, const struct accumulator *part);
+bool finish_count(const struct accumulator *acc, enum data_type type, struct cell *out);
+bool finish_value(const struct accumulator *acc, enum data_type type, struct cell *out);
+bool finish_mean(const struct accumulator *acc, enum data_type type, struct cell *out);
+bool finish_spread(const struct accumulator *acc, enum data_type type, struct cell *out);
+
+size_t pick_min(enum data_type type, const struct batch_column *column, size_t first, size_t end);
+size_t pick_max(enum data_type type, const struct batch_column *column, size_t first, size_t end);
+size_t pick_first(enum data_type type, const struct batch_column *column, size_t first, size_t end);
+size_t pick_last(enum data_type type, const struct batch_column *column, size_t first, size_t end);
+bool beats_min(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
+bool beats_max(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
+bool beats_first(enum data_type type, int64_t a_time, union value a, int64_t b_time,
+		 union value b);
+bool beats_last(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
+
+/* --- function_collect.c ------------------------------------------------------ */
+
+#define REDUCE_PARAMETERS                                                                          \
+	const struct plan_call *call, struct samples *samples, int64_t start_ns, int64_t end_ns,   \
+		struct points *out
+int reduce_median(REDUCE_PARAMETERS);
+int reduce_mode(REDUCE_PARAMETERS);
+int reduce_stddev(REDUCE_PARAMETERS);
+int reduce_percentile(REDUCE_PARAMETERS);
+int reduce_distinct(REDUCE_PARAMETERS);
+int reduce_count_distinct(REDUCE_PARAMETERS);
+int reduce_top(REDUCE_PARAMETERS);
+int reduce_bottom(REDUCE_PARAMETERS);
+int reduce_sample(REDUCE_PARAMETERS);
+
+/* --- function_transform.c ---------------------------------------------------- */
+
+#define TRANSFORM_PARAMETERS                                                                       \
+	const struct transform_context *context, const struct points *in, struct points *out
+int transform_derivative(TRANSFORM_PARAMETERS);
+int transform_non_negative_derivative(TRANSFORM_PARAMETERS);
+int transform_difference(TRANSFORM_PARAMETERS);
+int transform_non_negative_difference(TRANSFORM_PARAMETERS);
+int transform_moving_average(TRANSFORM_PARAMETERS);
+int transform_cumulative_sum(TRANSFORM_PARAMETERS);
+int transform_elapsed(TRANSFORM_PARAMETERS);
+
+#endif

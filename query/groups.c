@@ -1,0 +1,197 @@
+/* Why: the order of answers is that of names and tags, so it is settled before a row is read. */
+#include "query/groups.h"
+
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+
+/* A series on its way into its group. */
+struct member {
+	const struct series_key *key;
+	struct group_series series;
+	size_t text_start, text_length; /* its key, in the listing's buffer */
+};
+
+struct listing {
+	struct plan *plan;
+	struct run *run;
+	struct member *members;
+	size_t count, capacity;
+	struct buf texts;     /* the series keys, for their order */
+	struct slice *values; /* of the dimensions, for one series at a time */
+};
+
+static int add_member(struct listing *listing, struct group_series series, struct slice name)
+{
+	struct plan *plan = listing->plan;
+	const struct dimensions *dimensions = plan->dimensions;
+	struct slice *values = listing->values;
+	struct member *member;
+	uint64_t max = listing->run->env->limits->series_max;
+
+	if (listing->count == listing->capacity) {
+		listing->capacity = listing->capacity ? listing->capacity * 2 : 64;
+		member = realloc(listing->members, listing->capacity * sizeof(*member));
+		if (!member)
+			log_out_of_memory(listing->capacity * sizeof(*member));
+		listing->members = member;
+	}
+	for (size_t i = 0; i < dimensions->count; i++) {
+		uint32_t key, value;
+
+		values[i] = SLICE("");
+		if (series.inner) {
+			values[i] = key_value(series.inner->key, dimensions->names[i]);
+			continue;
+		}
+		key = index_tag_key_find(series.source->index, series.source->measurement_id,
+					 dimensions->names[i]);
+		if (key == ID_NONE)
+			continue;
+		value = index_series_tag(series.source->index, series.series_id, key);
+		if (value != ID_NONE)
+			values[i] = index_tag_value_name(series.source->index,
+							 series.source->measurement_id, key, value);
+	}
+	member = &listing->members[listing->count++];
+	*member = (struct member){ .series = series, .text_start = listing->texts.length };
+	member->key = key_ring_get(&plan->ring, name, dimensions, values);
+	if (!series.inner)
+		index_series_key(series.source->index, series.series_id, &listing->texts);
+	member->text_length = listing->texts.length - member->text_start;
+	if (!member->key)
+		return ERR_LIMIT;
+	if (max && ++listing->run->series > max)
+		return diag_set(listing->run->diag, ERR_LIMIT,
+				"max-select-series limit exceeded: (%llu/%llu)",
+				(unsigned long long)listing->run->series, (unsigned long long)max);
+	return OK;
+}
+
+static int list_measurement(struct listing *listing, const struct plan_source *source)
+{
+	const struct window_spec *window = &listing->plan->window;
+	uint32_t *ids = NULL;
+	size_t count = 0;
+	int err = snapshot_series(source->snapshot, source->policy_id, source->measurement_id,
+				  window->time_first_ns, window->time_last_ns, &ids, &count);
+
+	for (size_t i = 0; err >= 0 && i < count; i++) {
+		struct group_series series = { .source = source, .series_id = ids[i] };
+		bool takes;
+
+		err = feed_takes(listing->plan, &series, &takes);
+		if (err >= 0 && takes)
+			err = add_member(listing, series, source->name);
+		if (err >= 0 && i % 1024 == 0)
+			err = run_check(listing->run);
+	}
+	free(ids);
+	return err;
+}
+
+static int list_subquery(struct listing *listing, const struct plan_source *source,
+			 struct groups *out)
+{
+	struct inner_result **slot = &out->inner[out->inner_count++];
+	int err = inner_open(source->subquery, listing->run, slot);
+
+	for (size_t i = 0; err >= 0 && i < inner_series_count(*slot); i++) {
+		const struct inner_series *inner = inner_series_at(*slot, i);
+		struct group_series series = { .source = source, .inner = inner };
+		bool takes;
+
+		err = feed_takes(listing->plan, &series, &takes);
+		if (err >= 0 && takes)
+			err = add_member(listing, series, inner->key->name);
+	}
+	return err;
+}
+
+static int compare_members(const void *a, const void *b, void *arg)
+{
+	const struct member *x = a, *y = b;
+	const struct listing *listing = arg;
+	int order = key_compare(x->key, y->key);
+
+	if (order == 0)
+		order = slice_compare(slice_of(listing->texts.data + x->text_start, x->text_length),
+				      slice_of(listing->texts.data + y->text_start,
+					       y->text_length));
+	return order;
+}
+
+/* Runs of members with one key become groups. */
+static void deal(struct listing *listing, struct groups *out)
+{
+	out->series = calloc(listing->count + 1, sizeof(*out->series));
+	out->items = calloc(listing->count + 1, sizeof(*out->items));
+	if (!out->series || !out->items)
+		log_out_of_memory(listing->count * sizeof(*out->items));
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct member *member = &listing->members[i];
+		struct group *group = out->count ? &out->items[out->count - 1] : NULL;
+
+		out->series[i] = member->series;
+		if (!group || group->key != member->key) {
+			group = &out->items[out->count++];
+			*group = (struct group){ .key = member->key, .series = &out->series[i] };
+		}
+		group->series_count++;
+	}
+}
+
+/* SLIMIT and SOFFSET count the groups of each measurement; the second needs the first. */
+static void limit(const struct plan *plan, struct groups *groups)
+{
+	size_t slimit = (size_t)plan->stmt->slimit, soffset = (size_t)plan->stmt->soffset;
+	size_t kept = 0, seen = 0;
+
+	if (slimit == 0 && soffset == 0)
+		return;
+	for (size_t i = 0; i < groups->count; i++) {
+		if (i && !slice_equal(groups->items[i].key->name, groups->items[i - 1].key->name))
+			seen = 0;
+		if (seen >= soffset && seen - soffset < slimit)
+			groups->items[kept++] = groups->items[i];
+		seen++;
+	}
+	groups->count = kept;
+}
+
+int groups_open(struct plan *plan, struct run *run, struct groups *out)
+{
+	struct listing listing = { .plan = plan, .run = run };
+	int err = OK;
+
+	*out = (struct groups){ 0 };
+	out->inner = calloc(plan->source_count + 1, sizeof(struct inner_result *));
+	listing.values = arena_alloc(plan->context->arena,
+				     (plan->dimensions->count + 1) * sizeof(*listing.values));
+	if (!out->inner || !listing.values)
+		return ERR_LIMIT;
+	for (size_t i = 0; err >= 0 && i < plan->source_count; i++)
+		err = plan->sources[i].subquery ?
+			      list_subquery(&listing, &plan->sources[i], out) :
+			      list_measurement(&listing, &plan->sources[i]);
+	if (err >= 0) {
+		if (listing.count)
+			qsort_r(listing.members, listing.count, sizeof(*listing.members),
+				compare_members, &listing);
+		deal(&listing, out);
+		limit(plan, out);
+	}
+	buf_release(&listing.texts);
+	free(listing.members);
+	return err;
+}
+
+void groups_close(struct groups *groups)
+{
+	for (size_t i = 0; i < groups->inner_count; i++)
+		inner_close(groups->inner[i]);
+	free(groups->inner);
+	free(groups->items);
+	free(groups->series);
+	*groups = (struct groups){ 0 };
+}

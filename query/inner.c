@@ -1,0 +1,196 @@
+/*
+ * Why: to the statement around it a subquery is series like any other: a key,
+ * and columns in time order. Its rows are kept, under the query's memory limit.
+ */
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "query/rows.h"
+
+struct inner_result {
+	struct plan *plan;
+	struct run *run;
+	struct arena arena;
+	struct inner_series **series;
+	size_t count, capacity;
+	size_t batch_capacity; /* of the newest series */
+};
+
+static enum value_type column_type(enum data_type type)
+{
+	switch (type) {
+	case DATA_FLOAT: return VALUE_FLOAT;
+	case DATA_INTEGER: return VALUE_INTEGER;
+	case DATA_UNSIGNED: return VALUE_UNSIGNED;
+	case DATA_STRING:
+	case DATA_TAG: return VALUE_STRING;
+	case DATA_BOOLEAN: return VALUE_BOOLEAN;
+	default: return VALUE_NONE;
+	}
+}
+
+static int begin(void *arg, const struct series_key *key)
+{
+	struct inner_result *inner = arg;
+	struct inner_series *series = arena_alloc(&inner->arena, sizeof(*series));
+
+	if (inner->count == inner->capacity) {
+		inner->capacity = inner->capacity ? inner->capacity * 2 : 16;
+		inner->series =
+			realloc(inner->series, inner->capacity * sizeof(struct inner_series *));
+		if (!inner->series)
+			log_out_of_memory(inner->capacity * sizeof(struct inner_series *));
+	}
+	series->key = key;
+	inner->series[inner->count++] = series;
+	inner->batch_capacity = 0;
+	return OK;
+}
+
+/* Room for rows is made a batch at a time, small ones first. */
+static int add_batch(struct inner_result *inner, struct inner_series *series)
+{
+	size_t columns = inner->plan->column_count;
+	size_t rows = BATCH_ROWS_MAX;
+	struct batch *batch;
+	struct batch_column *list;
+
+	TRY(run_take_bytes(inner->run, rows * (columns + 1) * sizeof(union value)));
+	series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
+				    &inner->batch_capacity, sizeof(*batch));
+	batch = &series->batches[series->batch_count++];
+	list = arena_alloc(&inner->arena, (columns + 1) * sizeof(*list));
+	*batch = (struct batch){ .times_ns = arena_alloc(&inner->arena, rows * sizeof(int64_t)),
+				 .columns = list,
+				 .column_count = columns };
+	for (size_t i = 0; i < columns; i++)
+		list[i] = (struct batch_column){
+			.type = column_type(inner->plan->columns[i].type),
+			.values = arena_alloc(&inner->arena, rows * sizeof(union value)),
+			.valid = arena_alloc(&inner->arena, rows / 8),
+		};
+	return OK;
+}
+
+/* A cell as a value of the column; false: it has none of that type. */
+static int value_of(struct inner_result *inner, enum data_type type, struct cell cell,
+		    union value *out, bool *has)
+{
+	cell = cell_cast(cell, type);
+	*has = cell.type == cell_type_of(type) && cell.type != CELL_NULL;
+	out->u = 0;
+	if (!*has)
+		return OK;
+	switch (cell.type) {
+	case CELL_FLOAT: out->f = cell.f; break;
+	case CELL_BOOLEAN: out->b = cell.b; break;
+	case CELL_STRING:
+		TRY(run_take_bytes(inner->run, cell.s.length + 8));
+		out->s = text_copy(&inner->arena, cell.s);
+		break;
+	default: out->u = cell.u;
+	}
+	return OK;
+}
+
+static int row(void *arg, int64_t time_ns, const struct cell *cells)
+{
+	struct inner_result *inner = arg;
+	struct inner_series *series = inner->series[inner->count - 1];
+	struct batch *batch;
+	size_t place;
+
+	if (series->batch_count == 0 ||
+	    series->batches[series->batch_count - 1].row_count == BATCH_ROWS_MAX)
+		TRY(add_batch(inner, series));
+	batch = &series->batches[series->batch_count - 1];
+	place = batch->row_count++;
+	((int64_t *)batch->times_ns)[place] = time_ns;
+	for (size_t i = 0; i < batch->column_count; i++) {
+		struct batch_column *column = &batch->columns[i];
+		bool has;
+
+		TRY(value_of(inner, inner->plan->columns[i].type, cells[i],
+			     (union value *)&column->values[place], &has));
+		((uint64_t *)column->valid)[place / 64] |= (uint64_t)has << (place % 64);
+	}
+	return OK;
+}
+
+static int end(void *arg)
+{
+	return OK;
+}
+
+/* --- order -------------------------------------------------------------------------- */
+
+static void swap_rows(struct batch *batch, size_t a, size_t b)
+{
+	int64_t *times = (int64_t *)batch->times_ns, time = times[a];
+
+	times[a] = times[b];
+	times[b] = time;
+	for (size_t i = 0; i < batch->column_count; i++) {
+		union value *values = (union value *)batch->columns[i].values, value = values[a];
+		uint64_t *valid = (uint64_t *)batch->columns[i].valid;
+		bool has_a = valid[a / 64] >> (a % 64) & 1, has_b = valid[b / 64] >> (b % 64) & 1;
+
+		values[a] = values[b];
+		values[b] = value;
+		valid[a / 64] = (valid[a / 64] & ~(UINT64_C(1) << (a % 64))) |
+				(uint64_t)has_b << (a % 64);
+		valid[b / 64] = (valid[b / 64] & ~(UINT64_C(1) << (b % 64))) |
+				(uint64_t)has_a << (b % 64);
+	}
+}
+
+/* Rows came latest first; they are kept earliest first. */
+static void turn(struct inner_series *series)
+{
+	for (size_t i = 0, k = series->batch_count; i + 1 < k; i++) {
+		struct batch batch = series->batches[i];
+
+		series->batches[i] = series->batches[--k];
+		series->batches[k] = batch;
+	}
+	for (size_t i = 0; i < series->batch_count; i++)
+		for (size_t a = 0, b = series->batches[i].row_count; a + 1 < b; a++)
+			swap_rows(&series->batches[i], a, --b);
+}
+
+/* --- the face --------------------------------------------------------------------------- */
+
+int inner_open(struct plan *plan, struct run *run, struct inner_result **out)
+{
+	struct inner_result *inner = calloc(1, sizeof(*inner));
+	struct row_sink sink = { begin, row, end, inner };
+
+	*out = inner;
+	if (!inner)
+		return ERR_MEMORY;
+	inner->plan = plan;
+	inner->run = run;
+	TRY(rows_run(plan, run, &sink));
+	for (size_t i = 0; plan->is_descending && i < inner->count; i++)
+		turn(inner->series[i]);
+	return OK;
+}
+
+void inner_close(struct inner_result *inner)
+{
+	if (!inner)
+		return;
+	arena_release(&inner->arena);
+	free(inner->series);
+	free(inner);
+}
+
+size_t inner_series_count(const struct inner_result *inner)
+{
+	return inner->count;
+}
+
+const struct inner_series *inner_series_at(const struct inner_result *inner, size_t number)
+{
+	return inner->series[number];
+}

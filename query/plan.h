@@ -1,0 +1,171 @@
+/*
+ * What a SELECT will do, once its text has a meaning: which columns are read
+ * from where, which calls are computed over which windows, what a row is.
+ *
+ *	select_stmt ─► plan_check ─► plan_bind ─► struct plan ─► (groups, scan, rows)
+ *	               1.x's rules    names, types
+ *
+ * One plan a SELECT; a subquery is a source that has a plan of its own.
+ * Everything lives in the statement's arena; what else it holds is given back
+ * by plan_close().
+ */
+#ifndef QUERY_PLAN_H
+#define QUERY_PLAN_H
+
+#include "query/fold.h"
+#include "query/function.h"
+#include "query/key.h"
+#include "query/select.h"
+#include "query/window.h"
+
+/* A column that is read, shared by all places that name it with the same type. */
+struct plan_slot {
+	struct slice name;
+	enum data_type type; /* FLOAT … BOOLEAN, TAG; UNKNOWN: no source has it */
+	bool is_selected;    /* a field's own column: a row is there when one of these is */
+	bool is_filter;	     /* of WHERE: an absent tag is '', not null */
+};
+
+/* Where a source has it. */
+enum bound_kind {
+	BOUND_NOTHING,
+	BOUND_FIELD, /* `index` counts the source's field_ids, or the subquery's columns */
+	BOUND_TAG,   /* `index` is the measurement's tag key id; a subquery's goes by name */
+};
+struct plan_bound {
+	enum bound_kind kind;
+	uint32_t index;
+};
+
+struct plan_source {
+	struct slice name; /* of the measurement */
+	struct snapshot *snapshot;
+	struct index *index;
+	uint32_t policy_id, measurement_id;
+	uint32_t *field_ids; /* what its cursors read */
+	size_t field_count;
+	uint32_t field_capacity;
+	struct plan_bound *bounds; /* one a slot */
+	struct plan *subquery;	   /* in place of a measurement */
+};
+
+/* A function over the rows of a group and window, or over what another one gave. */
+struct plan_call {
+	const struct function *function;
+	struct slice name;
+	int32_t slot;		 /* what it reads; -1: `inner` */
+	struct plan_call *inner; /* a transformation's aggregate */
+	enum data_type type;	 /* of what it reads */
+	enum data_type result;	 /* of what it gives */
+	double number;		 /* percentile's N */
+	int64_t count;		 /* N of top, sample, moving_average, … */
+	int64_t unit_ns;	 /* of derivative, elapsed, integral */
+	int32_t season;		 /* holt_winters */
+	int32_t *tag_slots;	 /* top(v, tag…) */
+	size_t tag_count;
+	uint32_t number_of_leaf; /* among the leaves, for those with a slot */
+};
+
+struct plan_column {
+	struct slice name;
+	struct expr *expr; /* calls are references to cells[slot_count + n] */
+	enum data_type type;
+};
+
+/* A snapshot of a database the statement reads. */
+struct plan_database {
+	uint32_t id;
+	struct slice name;
+	struct snapshot *snapshot;
+};
+
+/* What all the plans of a statement share. */
+struct plan_context {
+	const struct query_env *env;
+	const struct select_scope *scope;
+	struct arena *arena;
+	struct diag *diag;
+	int64_t now_ns;
+	struct plan_database *databases;
+	size_t database_count, database_capacity;
+};
+
+struct plan {
+	struct plan_context *context;
+	struct select_stmt *stmt;
+	struct plan *parent; /* of the statement around a subquery */
+	/* what was checked */
+	struct field *fields; /* folded, without `time` */
+	size_t field_count;
+	struct slice time_name;
+	struct expr *condition; /* without its times; NULL = none */
+	struct window_spec window;
+	bool has_first; /* a lower bound was given */
+	bool is_descending;
+	bool inherits_window;
+	enum fill_option fill;
+	double fill_value;
+	bool fill_is_integer;
+	int64_t fill_integer;
+	bool has_aux, has_distinct, only_selectors;
+	struct slice top_name; /* top or bottom; "" = none of them */
+	size_t check_call_count;
+	/* what was bound */
+	struct plan_source *sources;
+	size_t source_count;
+	const struct dimensions *dimensions;
+	struct plan_slot *slots;
+	size_t slot_count, slot_capacity;
+	struct expr **conjuncts; /* of the condition: all must be true */
+	size_t conjunct_count;
+	struct plan_call **calls; /* those that columns show */
+	size_t call_count;
+	struct plan_call **leaves; /* those that read slots */
+	size_t leaf_count;
+	struct plan_column *columns;
+	size_t column_count;
+	struct key_ring ring;
+	bool is_empty; /* nothing can come of it */
+};
+
+/* InfluxDB's rules about the text; makes the plans of subqueries as well. ERR_INVALID, ERR_LIMIT. */
+int plan_check(struct plan_context *context, struct select_stmt *stmt, struct plan *parent,
+	       struct plan **out);
+/*
+ * Names become numbers: opens the snapshots, expands wildcards, settles types.
+ * ERR_NOT_FOUND, ERR_INVALID, ERR_ACCESS, ERR_LIMIT. plan_close() is needed
+ * after errors too.
+ */
+int plan_bind(struct plan *plan);
+void plan_close(struct plan_context *context, struct plan *plan);
+
+/* --- parts of the binding ---------------------------------------------------- */
+
+/* The columns' names, from aliases and expressions (plan_names.c). */
+int plan_name_columns(struct plan *plan);
+/* `*`, `/re/` and `f(*)` among fields and dimensions (plan_wildcards.c). */
+int plan_expand_wildcards(struct plan *plan);
+/* FROM (plan_sources.c). */
+int plan_bind_sources(struct plan *plan);
+/* The type a field of that name has over all the sources, else DATA_TAG, else DATA_UNKNOWN. */
+int plan_type_of(struct plan *plan, struct slice name, enum data_type *out);
+/* Where each source has each slot. */
+int plan_bind_slots(struct plan *plan);
+
+/* A column known to a source, for wildcards. */
+struct plan_name {
+	struct slice name;
+	enum data_type type;
+};
+/* All fields and tags of all sources, sorted by name, then type; in the arena. */
+int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count);
+
+static inline bool plan_is_raw(const struct plan *plan)
+{
+	return plan->call_count == 0;
+}
+
+/* Room for one more in an array of the arena. NULL: the budget. */
+void *plan_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t item);
+
+#endif

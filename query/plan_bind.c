@@ -1,0 +1,410 @@
+/*
+ * Why: after this, running needs no names: every reference is a cell, every
+ * call a row of the function table with its numbers taken out of its arguments.
+ *
+ *	cells   [slot 0 … slot_count)[call 0 … call_count)
+ */
+#include <inttypes.h>
+
+#include "query/plan.h"
+#include "query/tag_filter.h"
+
+/* --- slots ------------------------------------------------------------------------ */
+
+struct binding {
+	struct plan *plan;
+	bool is_filter;	 /* within WHERE */
+	bool is_in_call; /* within an argument */
+	int err;
+};
+
+static int add_slot(struct plan *plan, struct slice name, enum data_type type, bool is_filter,
+		    int32_t *number)
+{
+	for (size_t i = 0; i < plan->slot_count; i++)
+		if (plan->slots[i].type == type && plan->slots[i].is_filter == is_filter &&
+		    slice_equal(plan->slots[i].name, name)) {
+			*number = (int32_t)i;
+			return OK;
+		}
+	plan->slots = plan_grow(plan->context->arena, plan->slots, plan->slot_count,
+				&plan->slot_capacity, sizeof(*plan->slots));
+	if (!plan->slots)
+		return ERR_LIMIT;
+	*number = (int32_t)plan->slot_count;
+	plan->slots[plan->slot_count++] =
+		(struct plan_slot){ .name = name, .type = type, .is_filter = is_filter };
+	return OK;
+}
+
+static int bind_reference(struct binding *binding, struct expr *expr)
+{
+	struct plan *plan = binding->plan;
+
+	if (expr->varref.type == DATA_UNKNOWN || expr->varref.type == DATA_FIELD) {
+		enum data_type type;
+
+		TRY(plan_type_of(plan, expr->varref.name, &type));
+		if (type == DATA_TAG && expr->varref.type == DATA_FIELD)
+			type = DATA_UNKNOWN;
+		if (type == DATA_UNKNOWN && binding->is_filter)
+			type = DATA_TAG;
+		expr->varref.type = type;
+	}
+	TRY(add_slot(plan, expr->varref.name, expr->varref.type, binding->is_filter,
+		     &expr->varref.slot));
+	if (!binding->is_filter && !binding->is_in_call)
+		plan->slots[expr->varref.slot].is_selected = true;
+	return OK;
+}
+
+static bool bind_node(void *arg, struct expr *expr)
+{
+	struct binding *binding = arg;
+
+	if (binding->err < 0)
+		return false;
+	if (expr->kind == EXPR_VARREF) {
+		binding->err = bind_reference(binding, expr);
+	} else if (expr->kind == EXPR_DISTINCT) {
+		struct slice name = expr->distinct;
+		struct expr *argument = expr_new_varref(binding->plan->context->arena, name,
+							DATA_UNKNOWN);
+		struct expr **arguments = arena_alloc(binding->plan->context->arena,
+						      sizeof(*arguments));
+
+		if (!argument || !arguments) {
+			binding->err = ERR_LIMIT;
+			return false;
+		}
+		arguments[0] = argument;
+		expr->kind = EXPR_CALL;
+		expr->call.name = SLICE("distinct");
+		expr->call.args = arguments;
+		expr->call.arg_count = 1;
+	}
+	if (expr->kind == EXPR_CALL && !math_argument_count(expr->call.name)) {
+		struct binding inner = *binding;
+
+		inner.is_in_call = true;
+		for (size_t i = 0; i < expr->call.arg_count; i++)
+			expr_walk(expr->call.args[i], bind_node, &inner);
+		binding->err = inner.err;
+		return false;
+	}
+	return binding->err >= 0;
+}
+
+static int bind_references(struct plan *plan)
+{
+	struct binding binding = { .plan = plan };
+
+	for (size_t i = 0; i < plan->field_count; i++)
+		expr_walk(plan->fields[i].expr, bind_node, &binding);
+	binding.is_filter = true;
+	if (plan->condition && binding.err >= 0)
+		expr_walk(plan->condition, bind_node, &binding);
+	return binding.err;
+}
+
+/* --- calls -------------------------------------------------------------------------- */
+
+/* What Go calls an iterator of the type, in error texts. */
+static const char *iterator_name(enum data_type type)
+{
+	switch (type) {
+	case DATA_FLOAT: return "float";
+	case DATA_INTEGER: return "integer";
+	case DATA_UNSIGNED: return "unsigned";
+	case DATA_BOOLEAN: return "boolean";
+	default: return "string";
+	}
+}
+
+static int check_type(struct plan *plan, const struct plan_call *call)
+{
+	if (call->type == DATA_UNKNOWN || call->type == DATA_TAG ||
+	    call->function->types >> call->type & 1)
+		return OK;
+	return diag_set(plan->context->diag, ERR_INVALID,
+			"unsupported %.*s iterator type: *query.%sInterruptIterator",
+			(int)call->name.length, call->name.data, iterator_name(call->type));
+}
+
+static int64_t default_unit(const struct plan *plan, const struct plan_call *call)
+{
+	if (slice_equal(call->name, SLICE("elapsed")))
+		return 1;
+	if (call->inner)
+		return window_length_ns(&plan->window);
+	return NS_PER_SECOND;
+}
+
+static int bind_tags(struct plan *plan, struct plan_call *call, const struct expr *expr)
+{
+	call->tag_count = expr->call.arg_count - 2;
+	call->tag_slots =
+		arena_alloc(plan->context->arena, (call->tag_count + 1) * sizeof(*call->tag_slots));
+	if (!call->tag_slots)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < call->tag_count; i++)
+		call->tag_slots[i] = expr->call.args[i + 1]->varref.slot;
+	return OK;
+}
+
+/* The numbers among the arguments. */
+static int bind_arguments(struct plan *plan, struct plan_call *call, const struct expr *expr)
+{
+	const struct expr *last = expr->call.args[expr->call.arg_count - 1];
+
+	if (expr->call.arg_count > 1 && last->kind == EXPR_DURATION)
+		call->unit_ns = last->duration_ns;
+	else if (call->function->shape == SHAPE_TRANSFORM)
+		call->unit_ns = default_unit(plan, call);
+	if (expr->call.arg_count > 1 && last->kind == EXPR_INTEGER) {
+		call->count = last->integer;
+		call->number = (double)last->integer;
+	} else if (last->kind == EXPR_NUMBER) {
+		call->number = last->number;
+	}
+	if (call->function->keeps_times && !slice_equal(call->name, SLICE("sample")))
+		return bind_tags(plan, call, expr);
+	return OK;
+}
+
+static int add_leaf(struct plan *plan, struct plan_call *call)
+{
+	size_t capacity = plan->leaf_count; /* small numbers: grown one by one */
+	struct plan_call **leaves =
+		arena_alloc(plan->context->arena, (capacity + 1) * sizeof(*leaves));
+
+	if (!leaves)
+		return ERR_LIMIT;
+	if (plan->leaf_count)
+		memcpy(leaves, plan->leaves, plan->leaf_count * sizeof(*leaves));
+	call->number_of_leaf = (uint32_t)plan->leaf_count;
+	leaves[plan->leaf_count++] = call;
+	plan->leaves = leaves;
+	return OK;
+}
+
+static int bind_call(struct plan *plan, struct expr *expr, struct plan_call **out);
+
+static int bind_read(struct plan *plan, struct plan_call *call, const struct expr *argument)
+{
+	call->slot = argument->varref.slot;
+	call->type = argument->varref.type;
+	TRY(check_type(plan, call));
+	call->result = call_type(call->name, call->type);
+	return add_leaf(plan, call);
+}
+
+static int bind_call(struct plan *plan, struct expr *expr, struct plan_call **out)
+{
+	struct plan_call *call = arena_alloc(plan->context->arena, sizeof(*call));
+	struct expr *argument = expr->call.args[0];
+
+	*out = call;
+	if (!call)
+		return ERR_LIMIT;
+	call->name = expr->call.name;
+	call->slot = -1;
+	if (expr_is_call(expr, "count") && expr_is_call(argument, "distinct")) {
+		call->function = function_find(SLICE("count distinct"));
+		return bind_read(plan, call, argument->call.args[0]);
+	}
+	call->function = function_find(call->name);
+	if (!call->function)
+		return diag_set(plan->context->diag, ERR_INVALID, "undefined function %.*s()",
+				(int)call->name.length, call->name.data);
+	if (argument->kind == EXPR_CALL) {
+		TRY(bind_call(plan, argument, &call->inner));
+		call->type = call->inner->result;
+		TRY(check_type(plan, call));
+		call->result = call_type(call->name, call->type);
+		return bind_arguments(plan, call, expr);
+	}
+	TRY(bind_arguments(plan, call, expr));
+	return bind_read(plan, call, argument);
+}
+
+struct call_binding {
+	struct plan *plan;
+	int err;
+};
+
+/* Every call of many rows becomes a reference to its cell. */
+static bool replace_call(void *arg, struct expr *expr)
+{
+	struct call_binding *binding = arg;
+	struct plan *plan = binding->plan;
+	struct plan_call *call;
+	struct plan_call **calls;
+
+	if (binding->err < 0)
+		return false;
+	if (expr->kind != EXPR_CALL || math_argument_count(expr->call.name))
+		return true;
+	binding->err = bind_call(plan, expr, &call);
+	calls = arena_alloc(plan->context->arena, (plan->call_count + 1) * sizeof(*calls));
+	if (binding->err < 0)
+		return false;
+	if (!calls) {
+		binding->err = ERR_LIMIT;
+		return false;
+	}
+	if (plan->call_count)
+		memcpy(calls, plan->calls, plan->call_count * sizeof(*calls));
+	calls[plan->call_count] = call;
+	plan->calls = calls;
+	expr->kind = EXPR_VARREF;
+	expr->varref.name = call->name;
+	expr->varref.type = call->result;
+	expr->varref.slot = (int32_t)(plan->slot_count + plan->call_count++);
+	return false;
+}
+
+static int bind_calls(struct plan *plan)
+{
+	struct call_binding binding = { plan, OK };
+
+	for (size_t i = 0; i < plan->field_count; i++)
+		expr_walk(plan->fields[i].expr, replace_call, &binding);
+	return binding.err;
+}
+
+/* --- the rest --------------------------------------------------------------------------- */
+
+static size_t count_conjuncts(const struct expr *expr)
+{
+	if (expr->kind == EXPR_PAREN)
+		return count_conjuncts(expr->paren);
+	if (expr->kind == EXPR_BINARY && expr->binary.op == TOKEN_AND)
+		return count_conjuncts(expr->binary.left) + count_conjuncts(expr->binary.right);
+	return 1;
+}
+
+static void add_conjuncts(struct plan *plan, struct expr *expr)
+{
+	if (expr->kind == EXPR_PAREN) {
+		add_conjuncts(plan, expr->paren);
+	} else if (expr->kind == EXPR_BINARY && expr->binary.op == TOKEN_AND) {
+		add_conjuncts(plan, expr->binary.left);
+		add_conjuncts(plan, expr->binary.right);
+	} else {
+		plan->conjuncts[plan->conjunct_count++] = expr;
+	}
+}
+
+static int split_condition(struct plan *plan)
+{
+	if (!plan->condition)
+		return OK;
+	plan->conjuncts = arena_alloc(plan->context->arena, (count_conjuncts(plan->condition) + 1) *
+								    sizeof(*plan->conjuncts));
+	if (!plan->conjuncts)
+		return ERR_LIMIT;
+	add_conjuncts(plan, plan->condition);
+	return tag_filter_prepare(plan->condition, plan->context->diag);
+}
+
+/* top(v, tag, 2) shows the tags as well; with INTO they are written as tags. */
+static int show_best_tags(struct plan *plan)
+{
+	struct arena *arena = plan->context->arena;
+	struct field *fields;
+	size_t count = 0, extra = 0;
+
+	if (!plan->top_name.length || plan->stmt->target)
+		return OK;
+	for (size_t i = 0; i < plan->field_count; i++)
+		if (plan->fields[i].expr->kind == EXPR_CALL &&
+		    slice_equal(plan->fields[i].expr->call.name, plan->top_name))
+			extra += plan->fields[i].expr->call.arg_count;
+	fields = arena_alloc(arena, (plan->field_count + extra + 1) * sizeof(*fields));
+	if (!fields)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < plan->field_count; i++) {
+		const struct expr *call = plan->fields[i].expr;
+
+		fields[count++] = plan->fields[i];
+		if (call->kind != EXPR_CALL || !slice_equal(call->call.name, plan->top_name))
+			continue;
+		for (size_t k = 1; k + 1 < call->call.arg_count; k++) {
+			fields[count] = (struct field){ .expr = expr_copy(arena, call->call.args[k]) };
+			if (!fields[count++].expr)
+				return ERR_LIMIT;
+			plan->has_aux = true;
+		}
+	}
+	plan->fields = fields;
+	plan->field_count = count;
+	return OK;
+}
+
+static int type_columns(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->field_count; i++) {
+		plan->columns[i].expr = plan->fields[i].expr;
+		TRY(expr_type(plan->fields[i].expr, &plan->columns[i].type, plan->context->diag));
+	}
+	plan->column_count = plan->field_count;
+	return OK;
+}
+
+/* Is there any column that could have a value? */
+static bool has_values(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->slot_count; i++)
+		if (!plan->slots[i].is_filter && plan->slots[i].type != DATA_UNKNOWN &&
+		    plan->slots[i].type != DATA_TAG)
+			return true;
+	return false;
+}
+
+static bool has_subquery(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (plan->sources[i].subquery)
+			return true;
+	return false;
+}
+
+int plan_bind(struct plan *plan)
+{
+	TRY(plan_bind_sources(plan));
+	TRY(plan_expand_wildcards(plan));
+	TRY(show_best_tags(plan));
+	plan->columns = arena_alloc(plan->context->arena,
+				    (plan->field_count + 1) * sizeof(*plan->columns));
+	if (!plan->columns)
+		return ERR_LIMIT;
+	TRY(bind_references(plan));
+	TRY(plan_name_columns(plan));
+	TRY(type_columns(plan));
+	TRY(bind_calls(plan));
+	TRY(plan_bind_slots(plan));
+	TRY(split_condition(plan));
+	plan->is_empty = plan->column_count == 0 || (!has_values(plan) && !has_subquery(plan)) ||
+			 plan->window.time_first_ns > plan->window.time_last_ns;
+	return OK;
+}
+
+static void close_plan(struct plan *plan)
+{
+	if (plan->condition)
+		tag_filter_release(plan->condition);
+	key_ring_release(&plan->ring);
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (plan->sources[i].subquery)
+			close_plan(plan->sources[i].subquery);
+}
+
+void plan_close(struct plan_context *context, struct plan *plan)
+{
+	if (plan)
+		close_plan(plan);
+	for (size_t i = 0; i < context->database_count; i++)
+		snapshot_close(context->databases[i].snapshot);
+	context->database_count = 0;
+}

@@ -1,0 +1,495 @@
+/*
+ * Why: FROM names measurements in three ways (path, dotted 0.8 name, regex)
+ * and subqueries besides; behind here they are all sources with columns.
+ */
+#include <stdlib.h>
+
+#include "query/pattern.h"
+#include "query/plan.h"
+
+static struct catalog *catalog_of(struct plan *plan)
+{
+	return engine_catalog(plan->context->env->engine);
+}
+
+void *plan_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t item)
+{
+	void *grown;
+
+	if (count < *capacity)
+		return items;
+	*capacity = *capacity ? *capacity * 2 : 8;
+	grown = arena_alloc(arena, *capacity * item);
+	if (grown && count)
+		memcpy(grown, items, count * item);
+	return grown;
+}
+
+/* --- databases and policies ----------------------------------------------------- */
+
+static int refuse_database(struct plan *plan, struct slice name)
+{
+	return diag_set(plan->context->diag, ERR_NOT_FOUND, "database not found: %.*s",
+			(int)name.length, name.data);
+}
+
+static int find_database(struct plan *plan, struct slice name, struct object *out)
+{
+	const struct query_env *env = plan->context->env;
+	int err;
+
+	if (name.length)
+		err = catalog_find(catalog_of(plan), OBJECT_ROOT_ID, name, out);
+	else if (env->database_id)
+		err = catalog_get(catalog_of(plan), env->database_id, out);
+	else
+		return diag_set(plan->context->diag, ERR_INVALID, "database name required");
+	if (err < 0 || out->kind != OBJECT_DATABASE)
+		return refuse_database(plan, name);
+	if (env->access.check && env->access.check(env->access.arg, out->id, false) < 0)
+		return diag_set(plan->context->diag, ERR_ACCESS,
+				"not authorized to read this database");
+	return OK;
+}
+
+/* One snapshot a database and statement: all its parts see the same instant. */
+static int open_database(struct plan *plan, const struct object *database, struct snapshot **out)
+{
+	struct plan_context *context = plan->context;
+	struct plan_database *item;
+
+	for (size_t i = 0; i < context->database_count; i++)
+		if (context->databases[i].id == database->id) {
+			*out = context->databases[i].snapshot;
+			return OK;
+		}
+	context->databases =
+		plan_grow(context->arena, context->databases, context->database_count,
+			  &context->database_capacity, sizeof(*context->databases));
+	if (!context->databases)
+		return ERR_LIMIT;
+	item = &context->databases[context->database_count];
+	*item = (struct plan_database){ .id = database->id, .name = database->name };
+	if (snapshot_open(context->env->engine, database->id, &item->snapshot) < 0)
+		return refuse_database(plan, database->name);
+	context->database_count++;
+	*out = item->snapshot;
+	return OK;
+}
+
+/* The policy of that name, else the default one; id 0 when the database has none yet. */
+static int find_policy(struct plan *plan, const struct object *database, struct slice name,
+		       uint32_t *policy_id)
+{
+	const struct select_scope *scope = plan->context->scope;
+	struct object policy;
+	int err;
+
+	*policy_id = 0;
+	if (name.length == 0 && scope && scope->options && scope->options->rp[0])
+		name = slice_of_text(scope->options->rp);
+	if (name.length == 0) {
+		if (catalog_default_policy(catalog_of(plan), database->id, &policy) >= 0)
+			*policy_id = policy.id;
+		return OK;
+	}
+	err = catalog_find(catalog_of(plan), database->id, name, &policy);
+	if (err < 0 || policy.kind != OBJECT_POLICY)
+		return diag_set(plan->context->diag, ERR_NOT_FOUND,
+				"retention policy not found: %.*s", (int)name.length, name.data);
+	*policy_id = policy.id;
+	return OK;
+}
+
+/* --- measurements ------------------------------------------------------------------ */
+
+struct place {
+	struct snapshot *snapshot;
+	uint32_t policy_id;
+};
+
+static bool has_series(struct plan *plan, const struct place *place, uint32_t measurement_id)
+{
+	uint32_t *ids = NULL;
+	size_t count = 0;
+
+	if (snapshot_series(place->snapshot, place->policy_id, measurement_id,
+			    plan->window.time_first_ns, plan->window.time_last_ns, &ids, &count) < 0)
+		count = 0;
+	free(ids);
+	return count > 0;
+}
+
+static bool is_known(const struct plan *plan, const struct place *place, uint32_t measurement_id)
+{
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (!plan->sources[i].subquery && plan->sources[i].snapshot == place->snapshot &&
+		    plan->sources[i].policy_id == place->policy_id &&
+		    plan->sources[i].measurement_id == measurement_id)
+			return true;
+	return false;
+}
+
+struct source_list {
+	size_t capacity;
+};
+
+static int add_measurement(struct plan *plan, struct source_list *list, const struct place *place,
+			   uint32_t measurement_id)
+{
+	struct index *index = snapshot_index(place->snapshot);
+
+	if (measurement_id == ID_NONE || place->policy_id == 0 ||
+	    is_known(plan, place, measurement_id) || !has_series(plan, place, measurement_id))
+		return OK;
+	plan->sources = plan_grow(plan->context->arena, plan->sources, plan->source_count,
+				  &list->capacity, sizeof(*plan->sources));
+	if (!plan->sources)
+		return ERR_LIMIT;
+	plan->sources[plan->source_count++] =
+		(struct plan_source){ .name = index_measurement_name(index, measurement_id),
+				      .snapshot = place->snapshot,
+				      .index = index,
+				      .policy_id = place->policy_id,
+				      .measurement_id = measurement_id };
+	return OK;
+}
+
+static int add_matching(struct plan *plan, struct source_list *list, const struct place *place,
+			const struct expr *regex)
+{
+	struct index *index = snapshot_index(place->snapshot);
+	struct pattern *pattern;
+	int err;
+
+	TRY(pattern_open(regex->regex.pattern, regex->regex.ignore_case, &pattern,
+			 plan->context->diag));
+	err = OK;
+	for (uint32_t id = 0; err >= 0 && id < index_measurement_count(index); id++) {
+		bool found;
+
+		err = pattern_find(pattern, index_measurement_name(index, id), &found);
+		if (err >= 0 && found)
+			err = add_measurement(plan, list, place, id);
+	}
+	pattern_close(pattern);
+	return err;
+}
+
+/* A raw dotted name that is no path here (LANGUAGE, "Names in FROM"). */
+static bool is_whole_name(struct plan *plan, const struct source *source,
+			  const struct place *default_place)
+{
+	struct object found;
+	struct catalog *catalog = catalog_of(plan);
+
+	if (source->whole_name.length == 0)
+		return false;
+	if (source->database.length &&
+	    catalog_find(catalog, OBJECT_ROOT_ID, source->database, &found) >= 0)
+		return false;
+	if (!source->database.length && source->policy.length &&
+	    catalog_find(catalog, plan->context->env->database_id, source->policy, &found) >= 0)
+		return false;
+	return plan->stmt->is_old ||
+	       index_measurement_find(snapshot_index(default_place->snapshot),
+				      source->whole_name) != ID_NONE;
+}
+
+static int open_place(struct plan *plan, struct slice database_name, struct slice policy_name,
+		      struct place *out)
+{
+	struct object database;
+
+	TRY(find_database(plan, database_name, &database));
+	TRY(open_database(plan, &database, &out->snapshot));
+	return find_policy(plan, &database, policy_name, &out->policy_id);
+}
+
+static int bind_measurement(struct plan *plan, struct source_list *list,
+			    const struct source *source)
+{
+	struct place place;
+
+	if (source->whole_name.length && plan->context->env->database_id) {
+		TRY(open_place(plan, SLICE(""), SLICE(""), &place));
+		if (is_whole_name(plan, source, &place))
+			return add_measurement(
+				plan, list, &place,
+				index_measurement_find(snapshot_index(place.snapshot),
+						       source->whole_name));
+	}
+	if (source->path_error)
+		return diag_set(plan->context->diag, ERR_INVALID, "%s", source->path_error);
+	TRY(open_place(plan, source->database, source->policy, &place));
+	if (source->regex)
+		return add_matching(plan, list, &place, source->regex);
+	return add_measurement(
+		plan, list, &place,
+		index_measurement_find(snapshot_index(place.snapshot), source->name));
+}
+
+int plan_bind_sources(struct plan *plan)
+{
+	struct source_list list = { .capacity = plan->stmt->source_count + 1 };
+
+	for (size_t i = 0; i < plan->source_count; i++)
+		TRY(plan_bind(plan->sources[i].subquery));
+	for (size_t i = 0; i < plan->stmt->source_count; i++)
+		if (plan->stmt->sources[i].kind == SOURCE_MEASUREMENT)
+			TRY(bind_measurement(plan, &list, &plan->stmt->sources[i]));
+	return OK;
+}
+
+/* --- columns of sources --------------------------------------------------------------- */
+
+/* The greatest type of a field in a measurement; DATA_UNKNOWN: it has no such field here. */
+static int measurement_type(struct plan *plan, const struct plan_source *source, uint32_t field_id,
+			    enum data_type *out)
+{
+	unsigned types;
+
+	*out = DATA_UNKNOWN;
+	TRY(snapshot_field_types(source->snapshot, source->policy_id, source->measurement_id,
+				 field_id, plan->window.time_first_ns, plan->window.time_last_ns,
+				 &types));
+	for (unsigned type = 1; type < VALUE_TYPE_COUNT; type++)
+		if (types >> type & 1 && data_type_yields(*out, data_type_of_value(type)))
+			*out = data_type_of_value(type);
+	return OK;
+}
+
+static uint32_t field_find(const struct plan_source *source, struct slice name)
+{
+	uint32_t id = ID_NONE;
+
+	if (index_field(source->index, source->measurement_id, name, false, &id) < 0)
+		return ID_NONE;
+	return id;
+}
+
+static const struct plan_column *column_find(const struct plan *plan, struct slice name,
+					     uint32_t *number)
+{
+	for (size_t i = 0; i < plan->column_count; i++)
+		if (slice_equal(plan->columns[i].name, name)) {
+			*number = (uint32_t)i;
+			return &plan->columns[i];
+		}
+	return NULL;
+}
+
+static bool has_dimension(const struct plan *plan, struct slice name)
+{
+	for (size_t i = 0; i < plan->dimensions->count; i++)
+		if (slice_equal(plan->dimensions->names[i], name))
+			return true;
+	return false;
+}
+
+/* What a source knows by that name. */
+static int source_type(struct plan *plan, const struct plan_source *source, struct slice name,
+		       enum data_type *out)
+{
+	const struct plan_column *column;
+	uint32_t id;
+
+	*out = DATA_UNKNOWN;
+	if (source->subquery) {
+		column = column_find(source->subquery, name, &id);
+		if (column)
+			*out = column->type == DATA_TAG ? DATA_STRING : column->type;
+		else if (has_dimension(source->subquery, name))
+			*out = DATA_TAG;
+		return OK;
+	}
+	id = field_find(source, name);
+	if (id != ID_NONE)
+		TRY(measurement_type(plan, source, id, out));
+	if (*out == DATA_UNKNOWN &&
+	    index_tag_key_find(source->index, source->measurement_id, name) != ID_NONE)
+		*out = DATA_TAG;
+	return OK;
+}
+
+int plan_type_of(struct plan *plan, struct slice name, enum data_type *out)
+{
+	*out = DATA_UNKNOWN;
+	for (size_t i = 0; i < plan->source_count; i++) {
+		enum data_type type;
+
+		TRY(source_type(plan, &plan->sources[i], name, &type));
+		if (type != DATA_UNKNOWN && (*out == DATA_UNKNOWN || data_type_yields(*out, type)))
+			*out = type;
+	}
+	return OK;
+}
+
+/* The number of a field among those that cursors of the source read. */
+static int read_field(struct plan *plan, struct plan_source *source, uint32_t field_id,
+		      uint32_t *number)
+{
+	size_t capacity = source->field_capacity;
+
+	for (*number = 0; *number < source->field_count; (*number)++)
+		if (source->field_ids[*number] == field_id)
+			return OK;
+	source->field_ids = plan_grow(plan->context->arena, source->field_ids, source->field_count,
+				      &capacity, sizeof(*source->field_ids));
+	source->field_capacity = (uint32_t)capacity;
+	if (!source->field_ids)
+		return ERR_LIMIT;
+	source->field_ids[source->field_count++] = field_id;
+	return OK;
+}
+
+static int bind_slot(struct plan *plan, struct plan_source *source, const struct plan_slot *slot,
+		     struct plan_bound *bound)
+{
+	uint32_t id;
+	enum data_type type = DATA_UNKNOWN;
+
+	*bound = (struct plan_bound){ BOUND_NOTHING, 0 };
+	if (source->subquery) {
+		if (slot->type != DATA_TAG && column_find(source->subquery, slot->name, &id))
+			*bound = (struct plan_bound){ BOUND_FIELD, id };
+		else if (slot->type == DATA_TAG || slot->is_filter)
+			*bound = (struct plan_bound){ BOUND_TAG, 0 };
+		return OK;
+	}
+	id = field_find(source, slot->name);
+	if (slot->type != DATA_TAG && id != ID_NONE)
+		TRY(measurement_type(plan, source, id, &type));
+	if (type != DATA_UNKNOWN) {
+		bound->kind = BOUND_FIELD;
+		return read_field(plan, source, id, &bound->index);
+	}
+	id = index_tag_key_find(source->index, source->measurement_id, slot->name);
+	if ((slot->type == DATA_TAG || slot->is_filter) && id != ID_NONE)
+		*bound = (struct plan_bound){ BOUND_TAG, id };
+	return OK;
+}
+
+int plan_bind_slots(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->source_count; i++) {
+		struct plan_source *source = &plan->sources[i];
+
+		source->bounds = arena_alloc(plan->context->arena,
+					     (plan->slot_count + 1) * sizeof(*source->bounds));
+		if (!source->bounds)
+			return ERR_LIMIT;
+		for (size_t slot = 0; slot < plan->slot_count; slot++)
+			TRY(bind_slot(plan, source, &plan->slots[slot], &source->bounds[slot]));
+	}
+	return OK;
+}
+
+/* --- the names of all columns ------------------------------------------------------------ */
+
+struct name_list {
+	struct arena *arena;
+	struct plan_name *items;
+	size_t count, capacity;
+};
+
+static int add_name(struct name_list *list, struct slice name, enum data_type type)
+{
+	list->items = plan_grow(list->arena, list->items, list->count, &list->capacity,
+				sizeof(*list->items));
+	if (!list->items)
+		return ERR_LIMIT;
+	list->items[list->count++] = (struct plan_name){ name, type };
+	return OK;
+}
+
+static int list_tag_keys(struct plan *plan, const struct plan_source *source,
+			 struct name_list *list)
+{
+	uint32_t count = index_tag_key_count(source->index, source->measurement_id), found = 0;
+	bool *seen = arena_alloc(plan->context->arena, count + 1);
+	uint32_t *ids = NULL;
+	size_t series_count = 0;
+
+	if (!seen)
+		return ERR_LIMIT;
+	TRY(snapshot_series(source->snapshot, source->policy_id, source->measurement_id,
+			    plan->window.time_first_ns, plan->window.time_last_ns, &ids,
+			    &series_count));
+	for (size_t i = 0; i < series_count && found < count; i++)
+		for (uint32_t key = 0; key < count; key++)
+			if (!seen[key] && index_series_tag(source->index, ids[i], key) != ID_NONE) {
+				seen[key] = true;
+				found++;
+			}
+	free(ids);
+	for (uint32_t key = 0; key < count; key++)
+		if (seen[key])
+			TRY(add_name(list,
+				     index_tag_key_name(source->index, source->measurement_id, key),
+				     DATA_TAG));
+	return OK;
+}
+
+static int list_measurement(struct plan *plan, const struct plan_source *source,
+			    struct name_list *list)
+{
+	uint32_t count = index_field_count(source->index, source->measurement_id);
+
+	for (uint32_t id = 0; id < count; id++) {
+		enum data_type type;
+
+		TRY(measurement_type(plan, source, id, &type));
+		if (type != DATA_UNKNOWN)
+			TRY(add_name(list,
+				     index_field_name(source->index, source->measurement_id, id),
+				     type));
+	}
+	return list_tag_keys(plan, source, list);
+}
+
+static int list_subquery(const struct plan *inner, struct name_list *list)
+{
+	for (size_t i = 0; i < inner->column_count; i++)
+		TRY(add_name(list, inner->columns[i].name,
+			     inner->columns[i].type == DATA_TAG ? DATA_STRING :
+								  inner->columns[i].type));
+	for (size_t i = 0; i < inner->dimensions->count; i++)
+		TRY(add_name(list, inner->dimensions->names[i], DATA_TAG));
+	return OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct plan_name *x = a, *y = b;
+	int order = slice_compare(x->name, y->name);
+
+	if (order == 0)
+		order = (x->type == DATA_TAG) - (y->type == DATA_TAG);
+	return order ? order : data_type_yields(x->type, y->type) - data_type_yields(y->type, x->type);
+}
+
+int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
+{
+	struct name_list list = { .arena = plan->context->arena };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->source_count; i++) {
+		const struct plan_source *source = &plan->sources[i];
+
+		TRY(source->subquery ? list_subquery(source->subquery, &list) :
+				       list_measurement(plan, source, &list));
+	}
+	if (list.count)
+		qsort(list.items, list.count, sizeof(*list.items), compare_names);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct plan_name *last = kept ? &list.items[kept - 1] : NULL;
+
+		if (!last || !slice_equal(last->name, list.items[i].name) ||
+		    (last->type == DATA_TAG) != (list.items[i].type == DATA_TAG))
+			list.items[kept++] = list.items[i];
+	}
+	*out = list.items;
+	*count = kept;
+	return OK;
+}

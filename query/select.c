@@ -1,0 +1,294 @@
+/* Why: whoever asks gives a tree and takes rows; plans and limits are this file's to hold together. */
+#include "query/select.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "query/rows.h"
+
+struct answer {
+	const struct plan *plan;
+	const struct result *result;
+	struct slice *names; /* `time`, then the columns' */
+	struct cell *cells;
+};
+
+static int32_t zone_offset(const void *zone, int64_t time_ns)
+{
+	return zone_offset_s(zone, floor_div(time_ns, NS_PER_SECOND));
+}
+
+static int begin_series(void *arg, const struct series_key *key)
+{
+	struct answer *answer = arg;
+	const struct plan *plan = answer->plan;
+	struct result_series series = { .name = key->name,
+					.tags = key->tags,
+					.tag_count = key->dimensions->count,
+					.columns = answer->names,
+					.column_count = plan->column_count + 1,
+					.zone = plan->window.zone };
+
+	if (plan->window.zone)
+		series.utc_offset = zone_offset;
+	return answer->result->ops->series_begin(answer->result->arg, &series);
+}
+
+static int give_row(void *arg, int64_t time_ns, const struct cell *columns)
+{
+	struct answer *answer = arg;
+
+	answer->cells[0] = (struct cell){ .type = CELL_TIME, .i = time_ns };
+	memcpy(answer->cells + 1, columns, answer->plan->column_count * sizeof(*columns));
+	return answer->result->ops->row(answer->result->arg, answer->cells);
+}
+
+static int end_series(void *arg)
+{
+	struct answer *answer = arg;
+
+	return answer->result->ops->series_end(answer->result->arg);
+}
+
+static int64_t wall_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+static void begin_run(struct run *run, const struct query_env *env, struct diag *diag)
+{
+	*run = (struct run){ .env = env, .diag = diag };
+	if (env->limits->time_max_ns)
+		run->deadline_ns = wall_ns(CLOCK_MONOTONIC) + env->limits->time_max_ns;
+}
+
+static int give_rows(struct plan *plan, struct run *run, const struct result *result)
+{
+	struct answer answer = { .plan = plan, .result = result };
+	struct row_sink sink = { begin_series, give_row, end_series, &answer };
+	struct arena *arena = plan->context->arena;
+
+	answer.names = arena_alloc(arena, (plan->column_count + 1) * sizeof(*answer.names));
+	answer.cells = arena_alloc(arena, (plan->column_count + 1) * sizeof(*answer.cells));
+	if (!answer.names || !answer.cells)
+		return ERR_LIMIT;
+	answer.names[0] = plan->time_name;
+	for (size_t i = 0; i < plan->column_count; i++)
+		answer.names[i + 1] = plan->columns[i].name;
+	return rows_run(plan, run, &sink);
+}
+
+/* Words for what ran out where nobody found any. */
+static int explain_error(int err, struct diag *diag)
+{
+	if (err == ERR_LIMIT && !diag->text[0])
+		return diag_set(diag, err, "the query needs more memory than it may use");
+	return err;
+}
+
+static struct plan_context context_of(const struct query_env *env, const struct select_scope *scope,
+				      struct arena *arena, struct diag *diag)
+{
+	return (struct plan_context){ .env = env,
+				      .scope = scope,
+				      .arena = arena,
+				      .diag = diag,
+				      .now_ns = env->now_ns ? env->now_ns :
+							      wall_ns(CLOCK_REALTIME) };
+}
+
+int select_run(const struct query_env *env, const struct select_scope *scope, struct arena *arena,
+	       struct select_stmt *stmt, const struct result *result, struct diag *diag)
+{
+	struct plan_context context = context_of(env, scope, arena, diag);
+	struct plan *plan = NULL;
+	struct run run;
+	int err = plan_check(&context, stmt, NULL, &plan);
+
+	begin_run(&run, env, diag);
+	if (err >= 0)
+		err = plan_bind(plan);
+	if (err >= 0)
+		err = give_rows(plan, &run, result);
+	plan_close(&context, plan);
+	return explain_error(err, diag);
+}
+
+/* --- EXPLAIN ------------------------------------------------------------------------ */
+
+struct explanation {
+	const struct result *result;
+	struct buf line;
+	uint64_t rows, series;
+};
+
+static int give_line(struct explanation *explanation)
+{
+	struct cell cell = cell_of_string(buf_slice(&explanation->line));
+	int err = explanation->result->ops->row(explanation->result->arg, &cell);
+
+	buf_reset(&explanation->line);
+	return err;
+}
+
+static void print_time(struct buf *out, int64_t time_ns, const char *open)
+{
+	char text[WHEN_BYTES_MAX];
+
+	if (time_ns == TIME_MIN_NS || time_ns == TIME_MAX_NS)
+		buf_append_text(out, open);
+	else
+		buf_append(out, text, when_print(text, time_ns));
+}
+
+static int explain_range(struct explanation *explanation, const struct plan *plan, int indent)
+{
+	char text[DURATION_BYTES_MAX];
+
+	buf_printf(&explanation->line, "%*sTIME: ", indent, "");
+	print_time(&explanation->line, plan->window.time_first_ns, "the beginning");
+	buf_append_text(&explanation->line, " to ");
+	print_time(&explanation->line, plan->window.time_last_ns, "the end");
+	if (plan->window.months)
+		buf_printf(&explanation->line, ", windows of %d months", plan->window.months);
+	else if (plan->window.interval_ns)
+		buf_printf(&explanation->line, ", windows of %.*s",
+			   (int)duration_print(text, plan->window.interval_ns), text);
+	return give_line(explanation);
+}
+
+static int explain_plan(struct explanation *explanation, struct plan *plan, int indent);
+
+static int explain_source(struct explanation *explanation, struct plan *plan,
+			  const struct plan_source *source, int indent)
+{
+	uint32_t *ids = NULL;
+	size_t count = 0;
+
+	if (source->subquery) {
+		buf_printf(&explanation->line, "%*sSUBQUERY:", indent, "");
+		TRY(give_line(explanation));
+		return explain_plan(explanation, source->subquery, indent + 2);
+	}
+	TRY(snapshot_series(source->snapshot, source->policy_id, source->measurement_id,
+			    plan->window.time_first_ns, plan->window.time_last_ns, &ids, &count));
+	free(ids);
+	buf_printf(&explanation->line,
+		   "%*sREAD: %.*s, %zu series in %zu shard groups, %zu fields", indent, "",
+		   (int)source->name.length, source->name.data, count,
+		   snapshot_group_count(source->snapshot, source->policy_id,
+					plan->window.time_first_ns, plan->window.time_last_ns),
+		   source->field_count);
+	return give_line(explanation);
+}
+
+static int explain_calls(struct explanation *explanation, const struct plan *plan, int indent)
+{
+	static const char *const shapes[] = { "FOLD", "COLLECT", "TRANSFORM" };
+
+	for (size_t i = 0; i < plan->call_count; i++)
+		for (const struct plan_call *call = plan->calls[i]; call; call = call->inner) {
+			struct slice column = call->slot >= 0 ? plan->slots[call->slot].name :
+								SLICE("its points");
+
+			buf_printf(&explanation->line, "%*s%s: %s of %.*s (%s)", indent, "",
+				   shapes[call->function->shape], call->function->name,
+				   (int)column.length, column.data, data_type_name(call->type));
+			TRY(give_line(explanation));
+		}
+	return OK;
+}
+
+static int explain_plan(struct explanation *explanation, struct plan *plan, int indent)
+{
+	buf_printf(&explanation->line, "%*s%s%s: %zu columns", indent, "",
+		   plan_is_raw(plan) ? "ROWS" : "CALLS", plan->is_descending ? " DESCENDING" : "",
+		   plan->column_count);
+	TRY(give_line(explanation));
+	TRY(explain_range(explanation, plan, indent));
+	if (plan->dimensions->count) {
+		buf_printf(&explanation->line, "%*sGROUP:", indent, "");
+		for (size_t i = 0; i < plan->dimensions->count; i++)
+			buf_printf(&explanation->line, " %.*s",
+				   (int)plan->dimensions->names[i].length,
+				   plan->dimensions->names[i].data);
+		TRY(give_line(explanation));
+	}
+	if (plan->conjunct_count) {
+		buf_printf(&explanation->line, "%*sFILTER: %zu conditions", indent, "",
+			   plan->conjunct_count);
+		TRY(give_line(explanation));
+	}
+	TRY(explain_calls(explanation, plan, indent));
+	for (size_t i = 0; i < plan->source_count; i++)
+		TRY(explain_source(explanation, plan, &plan->sources[i], indent));
+	return OK;
+}
+
+static int count_series(void *arg, const struct series_key *key)
+{
+	((struct explanation *)arg)->series++;
+	return OK;
+}
+
+static int count_row(void *arg, int64_t time_ns, const struct cell *columns)
+{
+	((struct explanation *)arg)->rows++;
+	return OK;
+}
+
+static int count_nothing(void *arg)
+{
+	return OK;
+}
+
+static int analyze_plan(struct explanation *explanation, struct plan *plan)
+{
+	struct row_sink sink = { count_series, count_row, count_nothing, explanation };
+	int64_t start_ns = wall_ns(CLOCK_MONOTONIC);
+	struct run run;
+
+	begin_run(&run, plan->context->env, plan->context->diag);
+	TRY(rows_run(plan, &run, &sink));
+	buf_printf(&explanation->line,
+		   "RAN: %llu rows read, %llu rows in %llu series given, %.3f ms",
+		   (unsigned long long)run.points, (unsigned long long)explanation->rows,
+		   (unsigned long long)explanation->series,
+		   (double)(wall_ns(CLOCK_MONOTONIC) - start_ns) / 1e6);
+	return give_line(explanation);
+}
+
+static int give_explanation(struct plan *plan, bool analyze, const struct result *result)
+{
+	struct slice column = SLICE("QUERY PLAN");
+	struct result_series series = { .columns = &column, .column_count = 1 };
+	struct explanation explanation = { .result = result };
+	int err;
+
+	TRY(result->ops->series_begin(result->arg, &series));
+	err = explain_plan(&explanation, plan, 0);
+	if (err >= 0 && analyze)
+		err = analyze_plan(&explanation, plan);
+	buf_release(&explanation.line);
+	TRY(err);
+	return result->ops->series_end(result->arg);
+}
+
+int select_explain(const struct query_env *env, const struct select_scope *scope,
+		   struct arena *arena, struct select_stmt *stmt, bool analyze,
+		   const struct result *result, struct diag *diag)
+{
+	struct plan_context context = context_of(env, scope, arena, diag);
+	struct plan *plan = NULL;
+	int err = plan_check(&context, stmt, NULL, &plan);
+
+	if (err >= 0)
+		err = plan_bind(plan);
+	if (err >= 0)
+		err = give_explanation(plan, analyze, result);
+	plan_close(&context, plan);
+	return explain_error(err, diag);
+}
