@@ -286,7 +286,7 @@ static const struct statement_row {
 	ROW(WORDS(W(DROP), W(MEASUREMENT)), DROP_MEASUREMENT, parse_name)
 	ROW(WORDS(W(DROP), W(RETENTION), W(POLICY)), DROP_POLICY, parse_name_on)
 	ROW(WORDS(W(DROP), W(SERIES)), DROP_SERIES, parse_drop_series)
-	ROW(WORDS(W(DROP), W(SHARD)), DROP_SHARD, parse_number)
+	ROW(WORDS(W(DROP), W(SHARD)), DROP_SHARD, parse_drop_shard)
 	ROW(WORDS(W(DROP), W(SUBSCRIPTION)), DROP_SUBSCRIPTION, parse_drop_subscription)
 	ROW(WORDS(W(DROP), W(USER)), DROP_USER, parse_name)
 	ROW(WORDS(W(EXPLAIN)), EXPLAIN, parse_explain)

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <strings.h>
 
+#include "engine/base/buf.h"
 #include "engine/base/number.h"
 
 /* A leaf at this token. */

@@ -1,0 +1,279 @@
+/*
+ * Why: a request is its statements in order, each with its own answer or error;
+ * who executes a statement is a matter of its kind.
+ */
+#include "query/query.h"
+
+#include <time.h>
+
+#include "engine/base/when.h"
+#include "query/continuous.h"
+#include "query/fold.h"
+#include "query/format.h"
+#include "query/into.h"
+#include "query/manage.h"
+#include "query/parser.h"
+#include "query/running.h"
+#include "query/select.h"
+#include "query/show.h"
+
+const struct query_limits query_limits_default = {
+	.memory_bytes_max = UINT64_C(64) << 20,
+	.buckets_max = 10000000,
+	.series_max = 10000000,
+	.text_bytes_max = 1 << 20,
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+/* --- one statement ---------------------------------------------------------------------- */
+
+static int run_select(struct task *task)
+{
+	struct select_stmt *select = task->statement->select;
+	struct select_scope scope = { .options = task->options };
+	struct result result;
+	struct into *into;
+	int err;
+
+	if (!select->target)
+		return select_run(task->env, &scope, task->arena, select, task->result, task->diag);
+	err = into_open(task, select, &into, &result);
+	if (err >= 0)
+		err = select_run(task->env, &scope, task->arena, select, &result, task->diag);
+	if (err >= 0)
+		err = into_finish(into);
+	into_close(into);
+	return err;
+}
+
+static int run_explain(struct task *task)
+{
+	struct select_scope scope = { .options = task->options };
+	const struct explain_stmt *explain = &task->statement->explain;
+
+	return select_explain(task->env, &scope, task->arena, explain->select, explain->analyze,
+			      task->result, task->diag);
+}
+
+static int run_statement(struct task *task)
+{
+	enum statement_kind kind = task->statement->kind;
+
+	if (task->env->read_only && statement_changes(task->statement))
+		return diag_set(task->diag, ERR_NOT_PERMITTED,
+				"%s changes data, which is not done here: write it to exec",
+				statement_kinds[kind].words);
+	if (kind == STATEMENT_SELECT)
+		return run_select(task);
+	if (kind == STATEMENT_EXPLAIN)
+		return run_explain(task);
+	if (show_is(kind))
+		return show_run(task);
+	return manage_run(task);
+}
+
+static struct slice database_name(const struct query_env *env)
+{
+	struct object database;
+
+	if (env->database_id == 0 ||
+	    catalog_get(engine_catalog(env->engine), env->database_id, &database) < 0)
+		return SLICE("");
+	return database.name;
+}
+
+/* Errors without words of their own get the table's. */
+static int run_listed(struct task *task)
+{
+	struct running running = { .text = task->statement->text,
+				   .database = database_name(task->env),
+				   .start_ns = clock_ns(CLOCK_MONOTONIC),
+				   .cancelled = task->env->cancelled };
+	int err;
+
+	running_begin(&running);
+	err = run_statement(task);
+	running_end(&running);
+	if (err < 0)
+		diag_set(task->diag, err, "%s", err_text(err));
+	return err;
+}
+
+/* --- the request --------------------------------------------------------------------------- */
+
+struct run_request {
+	const struct query_env *env;
+	const struct query_options *options;
+	struct arena arena;
+	struct request request;
+	struct result result;
+	struct diag *diag; /* of the first error */
+};
+
+/* The rest of a request whose statement failed is not run. */
+static int skip_statement(struct run_request *run, unsigned id)
+{
+	TRY(run->result.ops->statement_begin(run->result.arg, id));
+	return run->result.ops->statement_end(run->result.arg, "not executed");
+}
+
+static int answer_statement(struct run_request *run, unsigned id, int *failed)
+{
+	struct diag diag = { 0 };
+	struct task task = { .env = run->env,
+			     .options = run->options,
+			     .arena = &run->arena,
+			     .statement = &run->request.statements[id],
+			     .result = &run->result,
+			     .diag = &diag,
+			     .now_ns = run->env->now_ns ? run->env->now_ns :
+							  clock_ns(CLOCK_REALTIME) };
+
+	TRY(run->result.ops->statement_begin(run->result.arg, id));
+	*failed = run_listed(&task);
+	if (*failed == ERR_CANCELLED)
+		return *failed;
+	if (*failed < 0)
+		diag_set(run->diag, *failed, "%s", diag.text);
+	return run->result.ops->statement_end(run->result.arg, *failed < 0 ? diag.text : NULL);
+}
+
+static int answer_all(struct run_request *run, struct format *format)
+{
+	int failed = OK;
+
+	TRY(format_request_begin(format));
+	for (unsigned id = 0; id < run->request.count; id++)
+		TRY(failed < 0 ? skip_statement(run, id) : answer_statement(run, id, &failed));
+	TRY(format_request_end(format));
+	return failed;
+}
+
+static int parse(struct run_request *run, struct slice text)
+{
+	struct params params = { 0 };
+
+	if (text.length > run->env->limits->text_bytes_max)
+		return diag_set(run->diag, ERR_TOO_LONG, "a query of more than %llu bytes",
+				(unsigned long long)run->env->limits->text_bytes_max);
+	if (run->options->params[0])
+		TRY(params_parse(slice_of_text(run->options->params), &run->arena, &params,
+				 run->diag));
+	return parse_request(text, &params, &run->arena, &run->request, NULL, run->diag);
+}
+
+/* "error parsing query: …", in front of what the parser said. */
+static void name_parse_error(struct diag *diag)
+{
+	struct diag whole = { 0 };
+
+	diag_set_at(&whole, ERR_INVALID, diag->line, diag->column, "error parsing query: %.900s",
+		    diag->text);
+	*diag = whole;
+}
+
+int query_run(const struct query_env *env, struct slice request,
+	      const struct query_options *options, const struct query_sink *sink, struct diag *diag)
+{
+	struct run_request run = { .env = env, .options = options, .diag = diag };
+	struct format format;
+	int err;
+
+	run.arena.bytes_max = env->limits->memory_bytes_max;
+	format_open(&format, options, sink);
+	run.result = format_result(&format);
+	err = parse(&run, request);
+	if (err < 0) {
+		name_parse_error(diag);
+		format_request_error(&format, diag->text);
+	} else {
+		err = answer_all(&run, &format);
+	}
+	if (err == ERR_LIMIT && format.problem)
+		diag_set(diag, err, "%s", format.problem);
+	format_close(&format);
+	arena_release(&run.arena);
+	return err;
+}
+
+/* --- does the clock matter? ------------------------------------------------------------------ */
+
+static bool find_now(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	*found |= expr_is_call(expr, "now") || expr_is_call(expr, "sample");
+	return !*found;
+}
+
+static bool select_uses_now(struct select_stmt *select, struct arena *arena)
+{
+	struct fold fold = { .arena = arena, .has_now = true };
+	struct bounds bounds;
+	struct diag diag = { 0 };
+	bool found = false, has_window = false;
+	struct expr *rest;
+
+	for (size_t i = 0; i < select->field_count; i++)
+		expr_walk(select->fields[i].expr, find_now, &found);
+	for (size_t i = 0; i < select->dimension_count; i++) {
+		expr_walk(select->dimensions[i], find_now, &found);
+		has_window |= select->dimensions[i]->kind == EXPR_CALL;
+	}
+	if (select->condition)
+		expr_walk(select->condition, find_now, &found);
+	/* Windows without an upper bound end now. */
+	if (has_window && !found &&
+	    (condition_split(&fold, select->condition, &bounds, &rest, &diag) < 0 ||
+	     !bounds.has_last))
+		found = true;
+	for (size_t i = 0; !found && i < select->source_count; i++)
+		if (select->sources[i].kind == SOURCE_SUBQUERY)
+			found = select_uses_now(select->sources[i].subquery, arena);
+	return found;
+}
+
+bool query_uses_now(struct slice text)
+{
+	struct arena arena = { 0 };
+	struct diag diag = { 0 };
+	struct request request;
+	bool found = parse_request(text, NULL, &arena, &request, NULL, &diag) < 0;
+
+	for (size_t i = 0; !found && i < request.count; i++) {
+		struct statement *statement = &request.statements[i];
+
+		if (statement->kind == STATEMENT_SELECT)
+			found = select_uses_now(statement->select, &arena);
+		else
+			found = true;
+	}
+	arena_release(&arena);
+	return found;
+}
+
+/* --- continuous queries ------------------------------------------------------------------------- */
+
+int query_check_continuous(const struct query_env *env, struct slice text, struct diag *diag)
+{
+	struct arena arena = { 0 };
+	struct buf create = { 0 };
+	struct request request;
+	int err;
+
+	continuous_print_create(&create, SLICE("q"), SLICE("d"), text);
+	err = parse_request(buf_slice(&create), NULL, &arena, &request, NULL, diag);
+	if (err >= 0 &&
+	    (request.count != 1 || request.statements[0].kind != STATEMENT_CREATE_CONTINUOUS_QUERY))
+		err = diag_set(diag, ERR_INVALID, "expected one SELECT … INTO …");
+	buf_release(&create);
+	arena_release(&arena);
+	return err;
+}
