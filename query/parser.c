@@ -251,50 +251,91 @@ static const struct statement_row {
 	enum statement_kind kind;
 	parse_statement_rest *parse;
 } statement_rows[] = {
-#define WORDS(...) { __VA_ARGS__ }
+#define WORDS(...)                                                                                 \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 #define ROW(words, kind, parse) { words, STATEMENT_##kind, parse },
-#define W(word) TOKEN_##word
-	ROW(WORDS(W(SELECT)), SELECT, parse_select_statement)
-	ROW(WORDS(W(DELETE)), DELETE, parse_remove)
-	ROW(WORDS(W(SHOW), W(CONTINUOUS), W(QUERIES)), SHOW_CONTINUOUS_QUERIES, parse_nothing)
-	ROW(WORDS(W(SHOW), W(DATABASES)), SHOW_DATABASES, parse_nothing)
-	ROW(WORDS(W(SHOW), W(DIAGNOSTICS)), SHOW_DIAGNOSTICS, parse_show_module)
-	ROW(WORDS(W(SHOW), W(FIELD), W(KEY)), SHOW_FIELD_KEY_CARDINALITY, parse_show_key_cardinality)
-	ROW(WORDS(W(SHOW), W(FIELD), W(KEYS)), SHOW_FIELD_KEYS, parse_show)
-	ROW(WORDS(W(SHOW), W(GRANTS), W(FOR)), SHOW_GRANTS, parse_name)
-	ROW(WORDS(W(SHOW), W(MEASUREMENT), W(EXACT)), SHOW_MEASUREMENT_CARDINALITY, parse_show_exact)
-	ROW(WORDS(W(SHOW), W(MEASUREMENT), W(CARDINALITY)), SHOW_MEASUREMENT_CARDINALITY, parse_show)
-	ROW(WORDS(W(SHOW), W(MEASUREMENTS)), SHOW_MEASUREMENTS, parse_show)
-	ROW(WORDS(W(SHOW), W(QUERIES)), SHOW_QUERIES, parse_nothing)
-	ROW(WORDS(W(SHOW), W(RETENTION), W(POLICIES)), SHOW_POLICIES, parse_show)
-	ROW(WORDS(W(SHOW), W(SERIES)), SHOW_SERIES, parse_show_series)
-	ROW(WORDS(W(SHOW), W(SHARD), W(GROUPS)), SHOW_SHARD_GROUPS, parse_nothing)
-	ROW(WORDS(W(SHOW), W(SHARDS)), SHOW_SHARDS, parse_nothing)
-	ROW(WORDS(W(SHOW), W(STATS)), SHOW_STATS, parse_show_module)
-	ROW(WORDS(W(SHOW), W(SUBSCRIPTIONS)), SHOW_SUBSCRIPTIONS, parse_nothing)
-	ROW(WORDS(W(SHOW), W(TAG), W(KEY)), SHOW_TAG_KEY_CARDINALITY, parse_show_key_cardinality)
-	ROW(WORDS(W(SHOW), W(TAG), W(KEYS)), SHOW_TAG_KEYS, parse_show)
-	ROW(WORDS(W(SHOW), W(TAG), W(VALUES)), SHOW_TAG_VALUES, parse_show_tag_values)
-	ROW(WORDS(W(SHOW), W(USERS)), SHOW_USERS, parse_nothing)
-	ROW(WORDS(W(CREATE), W(CONTINUOUS), W(QUERY)), CREATE_CONTINUOUS_QUERY, parse_continuous)
-	ROW(WORDS(W(CREATE), W(DATABASE)), CREATE_DATABASE, parse_create_database)
-	ROW(WORDS(W(CREATE), W(USER)), CREATE_USER, parse_create_user)
-	ROW(WORDS(W(CREATE), W(RETENTION), W(POLICY)), CREATE_POLICY, parse_create_policy)
-	ROW(WORDS(W(CREATE), W(SUBSCRIPTION)), CREATE_SUBSCRIPTION, parse_create_subscription)
-	ROW(WORDS(W(DROP), W(CONTINUOUS), W(QUERY)), DROP_CONTINUOUS_QUERY, parse_name_on)
-	ROW(WORDS(W(DROP), W(DATABASE)), DROP_DATABASE, parse_name)
-	ROW(WORDS(W(DROP), W(MEASUREMENT)), DROP_MEASUREMENT, parse_name)
-	ROW(WORDS(W(DROP), W(RETENTION), W(POLICY)), DROP_POLICY, parse_name_on)
-	ROW(WORDS(W(DROP), W(SERIES)), DROP_SERIES, parse_drop_series)
-	ROW(WORDS(W(DROP), W(SHARD)), DROP_SHARD, parse_drop_shard)
-	ROW(WORDS(W(DROP), W(SUBSCRIPTION)), DROP_SUBSCRIPTION, parse_drop_subscription)
-	ROW(WORDS(W(DROP), W(USER)), DROP_USER, parse_name)
-	ROW(WORDS(W(EXPLAIN)), EXPLAIN, parse_explain)
-	ROW(WORDS(W(GRANT)), GRANT, parse_grant)
-	ROW(WORDS(W(REVOKE)), REVOKE, parse_revoke)
-	ROW(WORDS(W(ALTER), W(RETENTION), W(POLICY)), ALTER_POLICY, parse_alter_policy)
-	ROW(WORDS(W(SET), W(PASSWORD), W(FOR)), SET_PASSWORD, parse_set_password)
-	ROW(WORDS(W(KILL), W(QUERY)), KILL_QUERY, parse_kill)
+#define W(word)			TOKEN_##word
+	ROW(WORDS(W(SELECT)), SELECT, parse_select_statement) ROW(
+		WORDS(W(DELETE)), DELETE,
+		parse_remove) ROW(WORDS(W(SHOW), W(CONTINUOUS), W(QUERIES)),
+				  SHOW_CONTINUOUS_QUERIES,
+				  parse_nothing) ROW(WORDS(W(SHOW), W(DATABASES)), SHOW_DATABASES,
+						     parse_nothing) ROW(WORDS(W(SHOW),
+									      W(DIAGNOSTICS)),
+									SHOW_DIAGNOSTICS,
+									parse_show_module) ROW(WORDS(W(SHOW), W(FIELD), W(KEY)),
+											       SHOW_FIELD_KEY_CARDINALITY, parse_show_key_cardinality)
+		ROW(WORDS(W(SHOW), W(FIELD), W(KEYS)), SHOW_FIELD_KEYS, parse_show) ROW(WORDS(W(SHOW), W(GRANTS), W(FOR)), SHOW_GRANTS, parse_name) ROW(
+			WORDS(W(SHOW), W(MEASUREMENT), W(EXACT)), SHOW_MEASUREMENT_CARDINALITY,
+			parse_show_exact) ROW(WORDS(W(SHOW), W(MEASUREMENT), W(CARDINALITY)),
+					      SHOW_MEASUREMENT_CARDINALITY,
+					      parse_show) ROW(WORDS(W(SHOW), W(MEASUREMENTS)),
+							      SHOW_MEASUREMENTS,
+							      parse_show) ROW(WORDS(W(SHOW), W(QUERIES)), SHOW_QUERIES, parse_nothing)
+			ROW(WORDS(W(SHOW), W(RETENTION), W(POLICIES)), SHOW_POLICIES, parse_show) ROW(WORDS(W(SHOW), W(SERIES)), SHOW_SERIES, parse_show_series) ROW(
+				WORDS(W(SHOW), W(SHARD), W(GROUPS)), SHOW_SHARD_GROUPS,
+				parse_nothing) ROW(WORDS(W(SHOW), W(SHARDS)), SHOW_SHARDS,
+						   parse_nothing) ROW(WORDS(W(SHOW), W(STATS)),
+								      SHOW_STATS,
+								      parse_show_module) ROW(WORDS(W(SHOW),
+												   W(SUBSCRIPTIONS)),
+											     SHOW_SUBSCRIPTIONS,
+											     parse_nothing)
+				ROW(WORDS(W(SHOW), W(TAG), W(KEY)), SHOW_TAG_KEY_CARDINALITY, parse_show_key_cardinality) ROW(
+					WORDS(W(SHOW), W(TAG), W(KEYS)),
+					SHOW_TAG_KEYS, parse_show) ROW(WORDS(W(SHOW), W(TAG), W(VALUES)),
+								       SHOW_TAG_VALUES,
+								       parse_show_tag_values)
+					ROW(WORDS(W(SHOW), W(USERS)), SHOW_USERS, parse_nothing) ROW(
+						WORDS(W(CREATE), W(CONTINUOUS), W(QUERY)),
+						CREATE_CONTINUOUS_QUERY,
+						parse_continuous) ROW(WORDS(W(CREATE), W(DATABASE)),
+								      CREATE_DATABASE,
+								      parse_create_database)
+						ROW(WORDS(W(CREATE), W(USER)), CREATE_USER, parse_create_user) ROW(
+							WORDS(W(CREATE), W(RETENTION), W(POLICY)),
+							CREATE_POLICY,
+							parse_create_policy) ROW(WORDS(W(CREATE), W(SUBSCRIPTION)),
+										 CREATE_SUBSCRIPTION, parse_create_subscription)
+							ROW(WORDS(W(DROP), W(CONTINUOUS), W(QUERY)),
+							    DROP_CONTINUOUS_QUERY,
+							    parse_name_on) ROW(WORDS(W(DROP),
+										     W(DATABASE)),
+									       DROP_DATABASE,
+									       parse_name) ROW(WORDS(W(DROP), W(MEASUREMENT)),
+											       DROP_MEASUREMENT,
+											       parse_name) ROW(WORDS(W(DROP), W(RETENTION),
+														     W(POLICY)),
+													       DROP_POLICY,
+													       parse_name_on)
+								ROW(WORDS(W(DROP), W(SERIES)), DROP_SERIES, parse_drop_series) ROW(
+									WORDS(W(DROP), W(SHARD)),
+									DROP_SHARD,
+									parse_drop_shard) ROW(WORDS(W(DROP), W(SUBSCRIPTION)),
+											      DROP_SUBSCRIPTION,
+											      parse_drop_subscription)
+									ROW(WORDS(W(DROP), W(USER)), DROP_USER, parse_name) ROW(
+										WORDS(W(EXPLAIN)),
+										EXPLAIN,
+										parse_explain) ROW(WORDS(W(GRANT)),
+												   GRANT, parse_grant)
+										ROW(WORDS(W(REVOKE)), REVOKE, parse_revoke) ROW(
+											WORDS(W(ALTER),
+											      W(RETENTION),
+											      W(POLICY)),
+											ALTER_POLICY,
+											parse_alter_policy)
+											ROW(WORDS(W(SET),
+												  W(PASSWORD),
+												  W(FOR)),
+											    SET_PASSWORD,
+											    parse_set_password)
+												ROW(WORDS(W(KILL),
+													  W(QUERY)),
+												    KILL_QUERY,
+												    parse_kill)
 #undef W
 #undef ROW
 #undef WORDS
@@ -391,8 +432,8 @@ static int parse_statements(struct parser *p, struct list *statements)
 		if (statement && next.token != TOKEN_EOF && next.token != TOKEN_SEMICOLON)
 			return parser_unexpected(p, &next, ";");
 		if (statement)
-			statement->text = trimmed(
-				slice_of(p->text.data + start, next.start - start));
+			statement->text =
+				trimmed(slice_of(p->text.data + start, next.start - start));
 		statement = NULL;
 		if (next.token == TOKEN_EOF)
 			return OK;

@@ -5,7 +5,6 @@
 #include "query/parser_state.h"
 
 #include "engine/base/when.h"
-#include "query/print.h"
 
 int parse_nothing(struct parser *p, struct statement *out)
 {
@@ -139,7 +138,8 @@ int parse_create_database(struct parser *p, struct statement *out)
 	return parser_accept(p, TOKEN_WITH) ? parse_database_options(p, &out->policy) : OK;
 }
 
-/* CREATE RETENTION POLICY name ON database DURATION d REPLICATION n [ SHARD DURATION d ] [ DEFAULT ] */
+/* CREATE RETENTION POLICY name ON database DURATION d REPLICATION n [ SHARD DURATION d ] [ DEFAULT
+ * ] */
 int parse_create_policy(struct parser *p, struct statement *out)
 {
 	struct policy_stmt *policy = &out->policy;
@@ -231,8 +231,7 @@ static int parse_continuous_select(struct parser *p, struct continuous_stmt *out
 {
 	int err = parse_select(p, TARGET_REQUIRED, &out->select);
 
-	if (err == ERR_LIMIT || !out->select || out->select->target ||
-	    p->from.token != TOKEN_FROM)
+	if (err == ERR_LIMIT || !out->select || out->select->target || p->from.token != TOKEN_FROM)
 		return err;
 	if (p->diag)
 		*p->diag = (struct diag){ 0 };
@@ -242,18 +241,26 @@ static int parse_continuous_select(struct parser *p, struct continuous_stmt *out
 /* The longest a calendar interval can get. */
 #define MONTH_NS_MAX (31 * NS_PER_DAY)
 
-static int check_interval(struct parser *p, struct continuous_stmt *out, int64_t *interval_ns)
+static const char *interval_complaint(const struct continuous_stmt *continuous,
+				      int64_t *interval_ns)
 {
-	const char *complaint;
-	struct lexeme found;
 	int32_t months;
+	const char *complaint = select_interval(continuous->select, interval_ns, &months);
 
-	complaint = select_interval(out->select, interval_ns, &months);
 	if (months)
-		*interval_ns = months < INT64_MAX / MONTH_NS_MAX ? months * MONTH_NS_MAX : INT64_MAX;
-	if (out->select->is_raw)
-		return complaint ? parser_fail(p, "%s", complaint) : OK;
-	if (!complaint && *interval_ns != 0)
+		*interval_ns =
+			months < INT64_MAX / MONTH_NS_MAX ? months * MONTH_NS_MAX : INT64_MAX;
+	return complaint;
+}
+
+/* Aggregates need GROUP BY time(). */
+static int check_interval(struct parser *p, const struct continuous_stmt *out)
+{
+	int64_t interval_ns;
+	const char *complaint = interval_complaint(out, &interval_ns);
+	struct lexeme found;
+
+	if (out->select->is_raw || (!complaint && interval_ns != 0))
 		return OK;
 	/* InfluxDB goes back by two tokens to show where. */
 	parser_unread(p);
@@ -265,11 +272,15 @@ static int check_interval(struct parser *p, struct continuous_stmt *out, int64_t
 	return complaint ? parser_unexpected(p, &found, complaint) : parser_no_memory(p);
 }
 
-static int check_resample(struct parser *p, const struct continuous_stmt *out, int64_t interval_ns)
+static int check_resample(struct parser *p, const struct continuous_stmt *out)
 {
+	int64_t interval_ns;
+	const char *complaint = interval_complaint(out, &interval_ns);
 	char least[DURATION_BYTES_MAX], got[DURATION_BYTES_MAX];
 	size_t least_length, got_length;
 
+	if (complaint)
+		return parser_fail(p, "%s", complaint);
 	if (out->resample_for_ns == 0)
 		return OK;
 	if (out->resample_every_ns > interval_ns)
@@ -288,7 +299,6 @@ static int check_resample(struct parser *p, const struct continuous_stmt *out, i
 int parse_continuous(struct parser *p, struct statement *out)
 {
 	struct continuous_stmt *continuous = &out->continuous;
-	int64_t interval_ns;
 
 	TRY(parse_ident(p, &continuous->name));
 	TRY(parse_on(p, &continuous->database));
@@ -297,9 +307,9 @@ int parse_continuous(struct parser *p, struct statement *out)
 	TRY(parser_expect(p, TOKEN_SELECT));
 	p->from = (struct lexeme){ .token = TOKEN_ILLEGAL };
 	TRY(parse_continuous_select(p, continuous));
-	TRY(check_interval(p, continuous, &interval_ns));
+	TRY(check_interval(p, continuous));
 	TRY(parser_expect(p, TOKEN_END));
-	return check_resample(p, continuous, interval_ns);
+	return check_resample(p, continuous);
 }
 
 /* --- subscriptions --------------------------------------------------------- */

@@ -199,8 +199,7 @@ static int parse_cast(struct parser *p, enum data_type *out)
 			return OK;
 		}
 	}
-	return parser_unexpected(p, &word,
-				 "float, integer, unsigned, string, boolean, field, tag");
+	return parser_unexpected(p, &word, "float, integer, unsigned, string, boolean, field, tag");
 }
 
 static int join_segments(struct parser *p, const struct segments *segments, struct slice *out)

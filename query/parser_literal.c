@@ -18,15 +18,9 @@ static const struct unit {
 	const char *name;
 	int64_t ns;
 } units[] = {
-	{ "ns", 1 },
-	{ "u", 1000 },
-	{ "\xc2\xb5", 1000 },
-	{ "ms", 1000000 },
-	{ "m", NS_PER_MINUTE },
-	{ "s", NS_PER_SECOND },
-	{ "h", NS_PER_HOUR },
-	{ "d", NS_PER_DAY },
-	{ "w", NS_PER_WEEK },
+	{ "ns", 1 },	      { "u", 1000 },	      { "\xc2\xb5", 1000 },
+	{ "ms", 1000000 },    { "m", NS_PER_MINUTE }, { "s", NS_PER_SECOND },
+	{ "h", NS_PER_HOUR }, { "d", NS_PER_DAY },    { "w", NS_PER_WEEK },
 };
 
 static const struct unit *unit_of(struct slice text)

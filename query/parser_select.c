@@ -243,7 +243,8 @@ int parse_sort(struct parser *p, bool has_bare, struct sort *out)
 
 /* --- SELECT ---------------------------------------------------------------- */
 
-static int parse_target_and_from(struct parser *p, enum target_rule rule, struct select_stmt *select)
+static int parse_target_and_from(struct parser *p, enum target_rule rule,
+				 struct select_stmt *select)
 {
 	bool needs_target;
 

@@ -155,8 +155,8 @@ int parse_show_key_cardinality(struct parser *p, struct statement *out)
 	out->show.is_exact = parser_accept(p, TOKEN_EXACT);
 	word = parser_next(p);
 	if (word.token != TOKEN_CARDINALITY)
-		return parser_unexpected(
-			p, &word, out->show.is_exact ? "CARDINALITY" : "EXACT, CARDINALITY");
+		return parser_unexpected(p, &word,
+					 out->show.is_exact ? "CARDINALITY" : "EXACT, CARDINALITY");
 	return parse_show(p, out);
 }
 

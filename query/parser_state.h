@@ -41,8 +41,8 @@ struct parser {
 	struct lexeme ring[PARSER_RING];
 	unsigned depth; /* of brackets and subqueries */
 	enum place place;
-	enum calendar calendar;	  /* of the next operand only */
-	size_t calendar_count;	  /* how many were taken */
+	enum calendar calendar;	    /* of the next operand only */
+	size_t calendar_count;	    /* how many were taken */
 	struct select_stmt *select; /* the one being parsed */
 	struct lexeme from;	    /* the last one of a SELECT */
 };
@@ -169,8 +169,8 @@ parse_statement_rest parse_show, parse_show_series, parse_show_key_cardinality,
 	parse_show_tag_values, parse_show_exact, parse_show_module, parse_list_series;
 /* parser_admin.c */
 parse_statement_rest parse_nothing, parse_remove, parse_drop_series, parse_name, parse_name_on,
-	parse_drop_shard, parse_kill, parse_create_database, parse_create_policy, parse_alter_policy,
-	parse_continuous, parse_create_subscription, parse_drop_subscription, parse_create_user,
-	parse_set_password, parse_grant, parse_revoke;
+	parse_drop_shard, parse_kill, parse_create_database, parse_create_policy,
+	parse_alter_policy, parse_continuous, parse_create_subscription, parse_drop_subscription,
+	parse_create_user, parse_set_password, parse_grant, parse_revoke;
 
 #endif
