@@ -44,8 +44,8 @@ LIB_QUERY := $(BUILD)/libquery.a
 LIB_FS := $(BUILD)/libfs.a
 LIBS_BELOW_FS := $(LIB_QUERY) $(LIB_ENGINE) $(LIB_BASE)
 
-# The mount needs all of the query layer.
-MOUNT := $(and $(wildcard fs/main.c),$(wildcard query/query.c),$(wildcard query/parser.c),$(wildcard query/select.c))
+#
+MOUNT := yes
 PROGRAMS := $(if $(MOUNT),$(BUILD)/seriesfs) $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(wildcard engine/main_*.c)) \
 	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(if $(MOUNT),$(wildcard query/main_*.c)))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)

@@ -61,10 +61,21 @@ int parse_remove(struct parser *p, struct statement *out)
 	return OK;
 }
 
-/* 0.8: DROP SERIES name, dots and all */
+static int take_series_name(struct parser *p, const struct lexeme *first,
+			    const struct dotted *dotted, struct source *out)
+{
+	out->position = first->position;
+	if (!dotted)
+		return parse_ident(p, &out->name);
+	out->name = parser_take_raw(p, first->start + (uint32_t)dotted->text.length);
+	out->whole_name = out->name;
+	return OK;
+}
+
+/* 0.8: DROP SERIES name, dots and all, and nothing behind it */
 int parse_drop_series(struct parser *p, struct statement *out)
 {
-	struct lexeme first = parser_next(p);
+	struct lexeme first = parser_next(p), next;
 	struct dotted dotted;
 	bool is_dotted = dotted_at(p->text, first.start, &dotted);
 	struct source *source;
@@ -75,12 +86,12 @@ int parse_drop_series(struct parser *p, struct statement *out)
 	source = arena_alloc(p->arena, sizeof(*source));
 	if (!source)
 		return parser_no_memory(p);
-	source->position = first.position;
 	out->remove = (struct remove_stmt){ .sources = source, .source_count = 1 };
-	if (!is_dotted)
-		return parse_ident(p, &source->name);
-	source->name = source->whole_name =
-		parser_take_raw(p, first.start + (uint32_t)dotted.text.length);
+	TRY(take_series_name(p, &first, is_dotted ? &dotted : NULL, source));
+	next = parser_next(p);
+	parser_unread(p);
+	if (next.token != TOKEN_EOF && next.token != TOKEN_SEMICOLON)
+		return parser_unexpected(p, &first, "FROM, WHERE");
 	return OK;
 }
 

@@ -139,6 +139,18 @@ static void print_exprs(struct buf *out, struct expr *const *exprs, size_t count
 	}
 }
 
+/* The one keyword that is a function needs no quotes. */
+static void print_call(struct buf *out, const struct expr *expr)
+{
+	if (expr_is_call(expr, "distinct"))
+		buf_append_slice(out, expr->call.name);
+	else
+		print_ident(out, expr->call.name);
+	buf_append_byte(out, '(');
+	print_exprs(out, expr->call.args, expr->call.arg_count);
+	buf_append_byte(out, ')');
+}
+
 /* `a / -b` is a / (-1 * b) in the tree, and without brackets would be read as (a / -1) * b. */
 static bool needs_brackets(enum token op, const struct expr *right)
 {
@@ -181,12 +193,7 @@ void expr_print(struct buf *out, const struct expr *expr)
 		break;
 	case EXPR_LIST: print_list(out, expr); break;
 	case EXPR_NIL: buf_append_text(out, "nil"); break;
-	case EXPR_CALL:
-		buf_append_slice(out, expr->call.name);
-		buf_append_byte(out, '(');
-		print_exprs(out, expr->call.args, expr->call.arg_count);
-		buf_append_byte(out, ')');
-		break;
+	case EXPR_CALL: print_call(out, expr); break;
 	case EXPR_BINARY: print_binary(out, expr); break;
 	case EXPR_PAREN:
 		buf_append_byte(out, '(');
@@ -551,6 +558,8 @@ static void print_policy_duration(struct buf *out, const struct statement *state
 static void print_policy_options(struct buf *out, const struct statement *statement)
 {
 	const struct policy_stmt *policy = &statement->policy;
+	bool is_default_shard =
+		statement->kind == STATEMENT_CREATE_POLICY && policy->shard_duration_ns == 0;
 
 	if (policy->has_duration) {
 		buf_append_text(out, " DURATION ");
@@ -560,7 +569,7 @@ static void print_policy_options(struct buf *out, const struct statement *statem
 		buf_append_text(out, " REPLICATION ");
 		print_integer(out, policy->replication);
 	}
-	if (policy->has_shard_duration) {
+	if (policy->has_shard_duration && !is_default_shard) {
 		buf_append_text(out, " SHARD DURATION ");
 		print_policy_duration(out, statement, policy->shard_duration_ns);
 	}

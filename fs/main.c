@@ -1,0 +1,304 @@
+/*
+ * seriesfs: mount a data directory as a time series database.
+ *
+ *	parent ── fork ──► child: lock, replay, mount, serve
+ *	   └─ waits for "the mount answers" or for the child's end
+ *
+ * Everything happens in the child, so that locks, threads and messages belong
+ * to the process that stays.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/log.h"
+#include "engine/base/when.h"
+#include "fs/answer.h"
+#include "fs/clock.h"
+#include "fs/exec.h"
+#include "fs/frozen.h"
+#include "fs/handle.h"
+#include "fs/loop.h"
+#include "fs/ops.h"
+#include "fs/pages.h"
+#include "fs/place.h"
+#include "fs/scratch.h"
+#include "fs/stream.h"
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* The parent waits at its other end; -1 in the foreground. */
+static int ready_pipe = -1;
+
+/* --- words ------------------------------------------------------------------------- */
+
+static int complain(const char *why, int code)
+{
+	fprintf(stderr, "seriesfs: %s\n", why);
+	return code;
+}
+
+static int print_version(void)
+{
+	printf("seriesfs %s\nfuse %s\n", SERIESFS_VERSION, fuse_pkgversion());
+	return EXIT_FINE;
+}
+
+static int print_help(void)
+{
+	struct buf rows = { 0 };
+
+	options_print_help(&rows);
+	printf("usage: seriesfs [options] DATADIR MOUNTPOINT\n\n"
+	       "Mounts the time series database in DATADIR; DATADIR is made when it is missing.\n"
+	       "fusermount3 -u MOUNTPOINT stops it.\n\n"
+	       "    -f                     stay in the foreground\n"
+	       "    -d                     the same, and print every request\n"
+	       "    -h, --help             this text\n"
+	       "    -V, --version          the version\n"
+	       "    -o ro                  read only\n"
+	       "    -o sync                every write is on disk before it returns\n"
+	       "    -o allow_other         others than the mounting user may enter\n%s\n"
+	       "FUSE's own options (man fuse) are taken as well.\n",
+	       buf_text(&rows));
+	buf_release(&rows);
+	return EXIT_FINE;
+}
+
+/* --- the session ----------------------------------------------------------------------- */
+
+/* A value of -o may hold commas and backslashes, when they are escaped. */
+static void append_escaped(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == ',' || *text == '\\')
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, *text);
+	}
+}
+
+static int add_arguments(const struct options *options, struct fuse_args *args)
+{
+	struct buf text = { 0 };
+	int result;
+
+	buf_append_text(&text, "-odefault_permissions,subtype=seriesfs,fsname=");
+	append_escaped(&text, options->data_path);
+	if (getuid() == 0 && !options->allow_other_given)
+		buf_append_text(&text, ",allow_other");
+	result = fuse_opt_add_arg(args, buf_text(&text));
+	buf_release(&text);
+	return result == 0 ? OK : ERR_MEMORY;
+}
+
+static int open_session(struct mount *mount, struct fuse_args *args)
+{
+	TRY(add_arguments(&mount->options, args));
+	mount->session = fuse_session_new(args, &ops, sizeof(ops), mount);
+	if (!mount->session)
+		return ERR_INVALID;
+	if (fuse_set_signal_handlers(mount->session) != 0)
+		return ERR_IO;
+	/* libfuse has told why on stderr. */
+	return fuse_session_mount(mount->session, mount->options.mount_path) == 0 ? OK : ERR_IO;
+}
+
+static void close_session(struct mount *mount)
+{
+	if (!mount->session)
+		return;
+	fuse_session_unmount(mount->session);
+	fuse_remove_signal_handlers(mount->session);
+	fuse_session_destroy(mount->session);
+}
+
+/* --- the parts ---------------------------------------------------------------------------- */
+
+static int open_engine(struct mount *mount, struct diag *diag)
+{
+	const struct options *options = &mount->options;
+	struct engine_options engine = {
+		.path = options->data_path,
+		.read_only = options->read_only,
+		.sync_writes = options->sync_writes || options->commit_seconds == 0,
+		.commit_seconds = (uint32_t)options->commit_seconds,
+		.memtable_bytes_max = options->memtable_mb << 20,
+		.shards_open_max = (uint32_t)options->shards_open,
+		.series_max = (uint32_t)options->series_max,
+	};
+
+	TRY(engine_open(&engine, &mount->engine, diag));
+	mount->catalog = engine_catalog(mount->engine);
+	return OK;
+}
+
+static int start_parts(struct mount *mount)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t threads = cpus > 2 ? (size_t)cpus : 2;
+
+	mount->nodes = node_table_new(&place_root);
+	mount->errors = errors_log_new();
+	mount->scratches = scratch_table_new(mount->options.scratch_mb << 20);
+	mount->answers = answer_table_new(mount->options.answers_mb << 20);
+	mount->snapshots = frozen_table_new();
+	TRY(engine_start(mount->engine));
+	mount->workers = pool_start("worker", threads);
+	mount->queries = pool_start("query", threads + 2);
+	mount->notifier = pool_start("notifier", 1);
+	if (!mount->workers || !mount->queries || !mount->notifier)
+		return ERR_MEMORY;
+	mount->clock = clock_start(mount);
+	return mount->clock ? OK : ERR_MEMORY;
+}
+
+/* Queries hear that nobody waits any more; what was accepted is finished. */
+static void stop_parts(struct mount *mount)
+{
+	if (mount->clock)
+		clock_stop(mount->clock);
+	if (mount->queries) {
+		exec_cancel_all(mount);
+		answer_cancel_all(mount);
+		stream_cancel_all(mount);
+		pool_stop(mount->queries);
+	}
+	if (mount->workers)
+		pool_stop(mount->workers);
+	handle_release_all();
+	if (mount->notifier)
+		pool_stop(mount->notifier);
+}
+
+static void free_tables(struct mount *mount)
+{
+	if (!mount->nodes)
+		return;
+	node_table_free(mount->nodes);
+	frozen_table_free(mount->snapshots);
+	answer_table_free(mount->answers);
+	scratch_table_free(mount->scratches);
+	errors_log_free(mount->errors);
+}
+
+/* --- serving --------------------------------------------------------------------------------- */
+
+/* The mount answers: the parent may return, and nobody reads our messages any more. */
+static void tell_ready(void)
+{
+	if (ready_pipe < 0)
+		return;
+	if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout) ||
+	    write(ready_pipe, "", 1) != 1)
+		log_error("cannot tell that the mount is ready: %s", strerror(errno));
+	close(ready_pipe);
+	ready_pipe = -1;
+	log_to_syslog("seriesfs");
+	if (!freopen("/dev/null", "w", stderr))
+		log_error("cannot leave the terminal: %s", strerror(errno));
+}
+
+static int serve(struct mount *mount, struct fuse_args *args)
+{
+	struct diag diag = { 0 };
+	int err = open_engine(mount, &diag);
+
+	if (err < 0)
+		return complain(diag.text[0] ? diag.text : err_text(err), EXIT_FAILED);
+	err = open_session(mount, args);
+	if (err >= 0)
+		err = start_parts(mount);
+	if (err >= 0) {
+		loop_on_ready(tell_ready);
+		err = loop_run(mount);
+	}
+	stop_parts(mount);
+	close_session(mount);
+	free_tables(mount);
+	if (engine_close(mount->engine) < 0 && err >= 0)
+		err = ERR_IO;
+	if (err < 0)
+		log_error("ended with an error: %s", err_text(err));
+	return err < 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+static int run_child(struct mount *mount, struct fuse_args *args)
+{
+	mount->uid = getuid();
+	mount->gid = getgid();
+	mount->started_ns = now_ns();
+	mount->query_limits = options_query_limits(&mount->options);
+	if (!mount->options.foreground) {
+		setsid();
+		if (chdir("/") < 0)
+			return complain(strerror(errno), EXIT_FAILED);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	return serve(mount, args);
+}
+
+/* Gives the child's exit code, or 0 as soon as the mount answers. */
+static int wait_for(pid_t child, int pipe)
+{
+	char byte;
+	int status = 0;
+
+	if (read(pipe, &byte, 1) == 1)
+		return EXIT_FINE;
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+		return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	return EXIT_FAILED;
+}
+
+static int start(struct mount *mount, struct fuse_args *args)
+{
+	int ends[2];
+	pid_t child;
+
+	if (mount->options.foreground)
+		return run_child(mount, args);
+	if (pipe(ends) < 0 || (child = fork()) < 0)
+		return complain(strerror(errno), EXIT_FAILED);
+	if (child > 0) {
+		close(ends[1]);
+		return wait_for(child, ends[0]);
+	}
+	close(ends[0]);
+	ready_pipe = ends[1];
+	return run_child(mount, args);
+}
+
+int main(int argc, char **argv)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
+	static struct mount mount;
+	struct buf why = { 0 };
+	int code;
+
+	if (options_parse(&mount.options, &args, &why) < 0)
+		code = complain(buf_text(&why), EXIT_USAGE);
+	else if (mount.options.show_help)
+		code = print_help();
+	else if (mount.options.show_version)
+		code = print_version();
+	else if (options_check_paths(&mount.options, &why) < 0)
+		code = complain(buf_text(&why), EXIT_FAILED);
+	else
+		code = start(&mount, &args);
+	buf_release(&why);
+	options_release(&mount.options);
+	fuse_opt_free_args(&args);
+	return code;
+}
