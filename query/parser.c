@@ -16,28 +16,35 @@
 
 #define SHOWN_BYTES_MAX 800
 
-/* From 1, in bytes within its line. */
-static uint32_t column_of(const struct parser *p, const struct lexeme *lexeme)
+/* The place in the text as it was given: the line, and within it the byte, from 1. */
+static void place_of(const struct parser *p, const struct lexeme *lexeme, uint64_t *line,
+		     uint32_t *column)
 {
-	const char *start = p->text.data + lexeme->start;
-	const char *line = memrchr(p->text.data, '\n', lexeme->start);
+	const char *next = p->given.data, *end = p->text.data + lexeme->start, *newline;
 
-	return (uint32_t)(start - (line ? line + 1 : p->text.data)) + 1;
+	*line = 1;
+	while ((newline = memchr(next, '\n', (size_t)(end - next)))) {
+		next = newline + 1;
+		++*line;
+	}
+	*column = (uint32_t)(end - next) + 1;
 }
 
 __attribute__((format(printf, 3, 0))) static int
 complain(struct parser *p, const struct lexeme *lexeme, const char *format, va_list args)
 {
 	char text[DIAG_TEXT_BYTES_MAX];
+	uint64_t line;
+	uint32_t column;
 
 	if (p->lexer.no_memory)
 		return parser_no_memory(p);
 	vsnprintf(text, sizeof(text), format, args);
 	if (!lexeme)
 		return diag_set(p->diag, ERR_INVALID, "%s", text);
-	return diag_set_at(p->diag, ERR_INVALID, lexeme->position.line + 1, column_of(p, lexeme),
-			   "%s at line %u, char %u", text, lexeme->position.line + 1,
-			   lexeme->position.column + 1);
+	place_of(p, lexeme, &line, &column);
+	return diag_set_at(p->diag, ERR_INVALID, line, column, "%s at line %u, char %u", text,
+			   lexeme->position.line + 1, lexeme->position.column + 1);
 }
 
 int parser_fail_at(struct parser *p, const struct lexeme *lexeme, const char *format, ...)
@@ -413,11 +420,24 @@ static int parse_statement(struct parser *p, struct statement *out)
 	return first->parse(p, out);
 }
 
-static struct slice trimmed(struct slice text)
+static bool is_blank(char byte)
 {
-	while (text.length && memchr(" \t\r\n", text.data[text.length - 1], 4))
+	return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static struct slice without_blanks_behind(struct slice text)
+{
+	while (text.length && is_blank(text.data[text.length - 1]))
 		text.length--;
 	return text;
+}
+
+/* InfluxDB takes them away before it counts characters. */
+static struct slice without_blanks(struct slice text)
+{
+	while (text.length && is_blank(text.data[0]))
+		text = slice_from(text, 1);
+	return without_blanks_behind(text);
 }
 
 /* request := { ";" } { statement ";" { ";" } } [ statement ] */
@@ -432,8 +452,8 @@ static int parse_statements(struct parser *p, struct list *statements)
 		if (statement && next.token != TOKEN_EOF && next.token != TOKEN_SEMICOLON)
 			return parser_unexpected(p, &next, ";");
 		if (statement)
-			statement->text =
-				trimmed(slice_of(p->text.data + start, next.start - start));
+			statement->text = without_blanks_behind(
+				slice_of(p->text.data + start, next.start - start));
 		statement = NULL;
 		if (next.token == TOKEN_EOF)
 			return OK;
@@ -451,11 +471,11 @@ static int parse_statements(struct parser *p, struct list *statements)
 int parse_request(struct slice text, const struct params *params, struct arena *arena,
 		  struct request *out, struct parse_end *end, struct diag *diag)
 {
-	struct parser p = { .arena = arena, .params = params, .diag = diag };
+	struct parser p = { .arena = arena, .params = params, .diag = diag, .given = text };
 	struct list statements = { 0 };
 	int err;
 
-	lexer_init(&p.lexer, text, arena);
+	lexer_init(&p.lexer, without_blanks(text), arena);
 	p.text = p.lexer.text;
 	err = parse_statements(&p, &statements);
 	p.end.is_inside = err < 0 && p.lexer.ended_inside;

@@ -68,7 +68,6 @@ static int take_series_name(struct parser *p, const struct lexeme *first,
 	if (!dotted)
 		return parse_ident(p, &out->name);
 	out->name = parser_take_raw(p, first->start + (uint32_t)dotted->text.length);
-	out->whole_name = out->name;
 	return OK;
 }
 
@@ -81,7 +80,8 @@ int parse_drop_series(struct parser *p, struct statement *out)
 	struct source *source;
 
 	parser_unread(p);
-	if (first.token != TOKEN_IDENT && !is_dotted)
+	if (first.token == TOKEN_FROM || first.token == TOKEN_WHERE ||
+	    (first.token != TOKEN_IDENT && !is_dotted))
 		return parse_remove(p, out);
 	source = arena_alloc(p->arena, sizeof(*source));
 	if (!source)

@@ -328,6 +328,8 @@ static int parse_distinct(struct parser *p, const struct lexeme *lexeme, struct 
 
 /* --- operands -------------------------------------------------------------- */
 
+static const char operand_expected[] = "identifier, string, number, bool";
+
 static int parse_operand(struct parser *p, struct expr **out);
 
 static int parse_paren(struct parser *p, const struct lexeme *lexeme, struct expr **out)
@@ -404,6 +406,17 @@ static int parse_name_or_call(struct parser *p, const struct lexeme *name, struc
 	return parse_varref(p, name, out);
 }
 
+/* FIELD "(" args, in GROUP BY: the one keyword beside DISTINCT that can be a function */
+static int parse_field_call(struct parser *p, const struct lexeme *lexeme, struct expr **out)
+{
+	if (p->place == PLACE_DIMENSION) {
+		if (parser_scan(p).token == TOKEN_LPAREN)
+			return parse_call(p, lexeme, SLICE("field"), out);
+		parser_unread(p);
+	}
+	return parser_unexpected(p, lexeme, operand_expected);
+}
+
 static int parse_operand(struct parser *p, struct expr **out)
 {
 	enum calendar calendar = p->calendar;
@@ -425,7 +438,8 @@ static int parse_operand(struct parser *p, struct expr **out)
 	case TOKEN_BOUND_PARAM: return fail_param(p, &lexeme);
 	case TOKEN_ADD:
 	case TOKEN_SUB: return parse_signed(p, &lexeme, out);
-	default: return parser_unexpected(p, &lexeme, "identifier, string, number, bool");
+	case TOKEN_FIELD: return parse_field_call(p, &lexeme, out);
+	default: return parser_unexpected(p, &lexeme, operand_expected);
 	}
 }
 

@@ -32,6 +32,7 @@ enum calendar {
 
 struct parser {
 	struct lexer lexer;
+	struct slice given; /* the text with the blanks around it */
 	struct slice text;
 	struct arena *arena;
 	const struct params *params; /* NULL = none */

@@ -6,12 +6,10 @@
  */
 #include "query/print.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/base/number.h"
 #include "engine/base/when.h"
 
 /* --- names and literals ---------------------------------------------------- */
@@ -66,16 +64,7 @@ void print_duration(struct buf *out, int64_t duration_ns)
 
 static void print_integer(struct buf *out, int64_t value)
 {
-	char text[INTEGER_BYTES_MAX];
-
-	buf_append(out, text, integer_print(text, value));
-}
-
-static void print_unsigned(struct buf *out, uint64_t value)
-{
-	char text[INTEGER_BYTES_MAX];
-
-	buf_append(out, text, unsigned_print(text, value));
+	buf_printf(out, "%lld", (long long)value);
 }
 
 void print_decimal(struct buf *out, double value, int decimals)
@@ -139,10 +128,10 @@ static void print_exprs(struct buf *out, struct expr *const *exprs, size_t count
 	}
 }
 
-/* The one keyword that is a function needs no quotes. */
+/* The keywords that are functions need no quotes, and FIELD could have none. */
 static void print_call(struct buf *out, const struct expr *expr)
 {
-	if (expr_is_call(expr, "distinct"))
+	if (expr_is_call(expr, "distinct") || expr_is_call(expr, "field"))
 		buf_append_slice(out, expr->call.name);
 	else
 		print_ident(out, expr->call.name);
@@ -179,7 +168,7 @@ void expr_print(struct buf *out, const struct expr *expr)
 		print_type(out, expr->varref.type);
 		break;
 	case EXPR_INTEGER: print_integer(out, expr->integer); break;
-	case EXPR_UNSIGNED: print_unsigned(out, expr->unsigned_); break;
+	case EXPR_UNSIGNED: buf_printf(out, "%llu", (unsigned long long)expr->unsigned_); break;
 	case EXPR_NUMBER: print_decimal(out, expr->number, 3); break;
 	case EXPR_STRING: print_string(out, expr->string); break;
 	case EXPR_BOOLEAN: buf_append_text(out, expr->boolean ? "true" : "false"); break;
@@ -539,8 +528,7 @@ static void print_name(struct buf *out, const struct statement *statement)
 static void print_number_statement(struct buf *out, const struct statement *statement)
 {
 	print_words(out, statement);
-	buf_append_byte(out, ' ');
-	print_unsigned(out, statement->number.number);
+	buf_printf(out, " %llu", (unsigned long long)statement->number.number);
 	print_word_ident(out, " ON ", statement->number.host);
 }
 
