@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -185,6 +186,22 @@ static void free_tables(struct mount *mount)
 	errors_log_free(mount->errors);
 }
 
+/* What a daemon that was killed left behind: nobody else could unmount it for the user. */
+static void clear_dead_mount(const char *path)
+{
+	struct stat stat_data;
+
+	if (stat(path, &stat_data) == 0 || errno != ENOTCONN)
+		return;
+	if (umount2(path, MNT_DETACH) == 0)
+		return;
+	if (fork() == 0) {
+		execlp("fusermount3", "fusermount3", "-u", "-z", "--", path, (char *)NULL);
+		_exit(EXIT_FAILED);
+	}
+	wait(NULL);
+}
+
 /* --- serving --------------------------------------------------------------------------------- */
 
 /* The mount answers: the parent may return, and nobody reads our messages any more. */
@@ -280,6 +297,14 @@ static int start(struct mount *mount, struct fuse_args *args)
 	return run_child(mount, args);
 }
 
+static int check_and_start(struct mount *mount, struct fuse_args *args, struct buf *why)
+{
+	clear_dead_mount(mount->options.mount_path);
+	if (options_check_paths(&mount->options, why) < 0)
+		return complain(buf_text(why), EXIT_FAILED);
+	return start(mount, args);
+}
+
 int main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
@@ -293,10 +318,8 @@ int main(int argc, char **argv)
 		code = print_help();
 	else if (mount.options.show_version)
 		code = print_version();
-	else if (options_check_paths(&mount.options, &why) < 0)
-		code = complain(buf_text(&why), EXIT_FAILED);
 	else
-		code = start(&mount, &args);
+		code = check_and_start(&mount, &args, &why);
 	buf_release(&why);
 	options_release(&mount.options);
 	fuse_opt_free_args(&args);

@@ -538,7 +538,7 @@ static struct expr *fold_call(const struct fold *fold, const struct expr *expr)
 		is_literal &= expr_is_literal(argument);
 		call->call.args[i] = argument;
 		if (i < 2)
-			cells[i] = cell_of_literal(argument);
+			cells[i] = is_literal ? cell_of_literal(argument) : cell_null();
 	}
 	if (fold->has_math && is_literal && count > 0 &&
 	    (size_t)math_argument_count(call->call.name) == count)
