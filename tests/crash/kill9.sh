@@ -27,6 +27,8 @@ for cycle in $(seq 1 "$cycles"); do
 	: >"$WORK/acked"
 	python3 "$WORK/load.py" "$MNT" "$next" "$WORK/acked" &
 	load=$!
+	# Once it writes, a random moment later.
+	for _ in $(seq 200); do [ -s "$WORK/acked" ] && break; sleep 0.01; done
 	sleep "0.0$((RANDOM % 9 + 1))"
 	mount_kill9
 	wait $load 2>/dev/null

@@ -10,5 +10,5 @@ check "the questions are answered" examples/host-questions "$MNT/host"
 examples/host-questions "$MNT/host" >"$WORK/answers" 2>&1
 check "busy percent of the first cpu is told" grep -q 'cpu0' "$WORK/answers"
 check_equal "total memory is what the kernel says" \
-	"$(awk '/MemTotal/ { print $2 * 1024 }' /proc/meminfo)" \
+	"$(awk '/MemTotal/ { printf "%.0f\n", $2 * 1024 }' /proc/meminfo)" \
 	"$(cat "$MNT/host/query/select last(memtotal) from mem;.csv" | tail -n 1 | cut -d, -f3)"

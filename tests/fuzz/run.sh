@@ -7,7 +7,7 @@ seconds=${SECONDS_EACH:-60}
 out=${BUILD:-build}/fuzz
 mkdir -p "$out"
 clang=$(command -v clang || command -v clang-14) || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
-sources=$(ls engine/base/*.c engine/codec/*.c engine/*.c | grep -v /main_)
+sources=$(ls engine/base/*.c engine/codec/*.c engine/*.c query/parser*.c query/ast.c query/lexer.c query/print.c query/zone.c | grep -v /main_)
 for target in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$target" .c)
 	# shellcheck disable=SC2086

@@ -125,7 +125,7 @@ TEST(shard__empty_until_the_first_flush)
 	REQUIRE(shard_version_acquire(shard, &version) == OK);
 	CHECK(shard_version_is_empty(version));
 	CHECK_INT(shard_version_generation(version), 0);
-	shard_version_series(version, &ids, &count);
+	shard_version_series(version, UINT64_MAX, &ids, &count);
 	CHECK_INT(count, 0);
 	free(ids);
 	CHECK_INT(shard_field_type(shard, 1, &type), OK);
@@ -216,14 +216,14 @@ TEST(shard__masks_types_and_times_are_kept)
 		add(batch, 10, s, 10, 5);
 	REQUIRE(shard_batch_commit(batch, 10) == OK);
 	REQUIRE(shard_batch_begin(shard, 20, &batch) == OK);
-	shard_batch_mask(batch, &(struct shard_mask){ 4, INT64_MIN, INT64_MAX, 15 });
-	shard_batch_mask(batch, &(struct shard_mask){ 1, 0, 10000010, 12 }); /* a part only */
-	shard_batch_mask(batch, &(struct shard_mask){ 3, INT64_MIN, INT64_MAX, 9 }); /* too old */
-	shard_batch_mask(batch, &(struct shard_mask){ 4, 0, 1, 3 });
+	shard_batch_mask(batch, &(struct shard_mask){ 4, INT64_MIN, INT64_MAX, 15, 0 });
+	shard_batch_mask(batch, &(struct shard_mask){ 1, 0, 10000010, 12, 0 }); /* a part only */
+	shard_batch_mask(batch, &(struct shard_mask){ 3, INT64_MIN, INT64_MAX, 9, 0 }); /* too old */
+	shard_batch_mask(batch, &(struct shard_mask){ 4, 0, 1, 3, 0 });
 	REQUIRE(shard_batch_commit(batch, 20) == OK);
 	for (int round = 0; round < 2; round++) {
 		REQUIRE(shard_version_acquire(shard, &version) == OK);
-		shard_version_series(version, &ids, &count);
+		shard_version_series(version, UINT64_MAX, &ids, &count);
 		REQUIRE(count == 3);
 		CHECK(ids[0] == 1 && ids[1] == 2 && ids[2] == 3);
 		free(ids);
@@ -231,6 +231,7 @@ TEST(shard__masks_types_and_times_are_kept)
 		shard_version_masks(version, 4, &masks, &count);
 		REQUIRE(count == 2);
 		CHECK(masks[0].sequence == 3 && masks[1].sequence == 15);
+		CHECK(masks[0].generation == 20 && masks[1].generation == 20);
 		shard_version_masks(version, 2, &masks, &count);
 		CHECK_INT(count, 0);
 		CHECK(shard_version_mtime(version, 2, &mtime, &ctime));
