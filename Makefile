@@ -44,10 +44,8 @@ LIB_QUERY := $(BUILD)/libquery.a
 LIB_FS := $(BUILD)/libfs.a
 LIBS_BELOW_FS := $(LIB_QUERY) $(LIB_ENGINE) $(LIB_BASE)
 
-#
-MOUNT := yes
-PROGRAMS := $(if $(MOUNT),$(BUILD)/seriesfs) $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(wildcard engine/main_*.c)) \
-	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(if $(MOUNT),$(wildcard query/main_*.c)))
+PROGRAMS := $(BUILD)/seriesfs $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(wildcard engine/main_*.c)) \
+	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(wildcard query/main_*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 TOOL_SRC := $(wildcard tests/tools/*.c)

@@ -46,8 +46,8 @@ static int count_window(struct aggregate *aggregate)
 		return diag_set(run->diag, ERR_LIMIT,
 				"max-select-buckets limit exceeded: (%llu/%llu)",
 				(unsigned long long)run->buckets, (unsigned long long)max);
-	return run_take_bytes(run, sizeof(int64_t) +
-					   aggregate->spec.leaf_count * sizeof(union state));
+	return run_take_bytes(run,
+			      sizeof(int64_t) + aggregate->spec.leaf_count * sizeof(union state));
 }
 
 static int add_window(struct aggregate *aggregate, int64_t start_ns, size_t *bucket)
@@ -107,8 +107,9 @@ static void join_part(struct aggregate *aggregate)
 			continue;
 		if (call->function->join)
 			call->function->join(acc, call->type, part);
-		else if (acc->count == 0 || call->function->beats(call->type, acc->time_ns, acc->value,
-								  part->time_ns, part->value))
+		else if (acc->count == 0 ||
+			 call->function->beats(call->type, acc->time_ns, acc->value, part->time_ns,
+					       part->value))
 			*acc = *part;
 		*part = (struct accumulator){ 0 };
 	}
@@ -141,8 +142,8 @@ static int keep_value(struct aggregate *aggregate, enum data_type type, union va
 }
 
 /* A selected point's other columns. */
-static int keep_row(struct aggregate *aggregate, const struct feed *feed,
-		    const struct block *block, size_t row, const struct cell **out)
+static int keep_row(struct aggregate *aggregate, const struct feed *feed, const struct block *block,
+		    size_t row, const struct cell **out)
 {
 	size_t slots = aggregate->spec.plan->slot_count;
 	struct cell *cells;
@@ -360,8 +361,8 @@ static int read_series(struct aggregate *aggregate, struct feed *feed)
 
 		if (err != OK)
 			return err;
-		TRY(aggregate->reads_backwards ? take_backwards(aggregate, feed, &block) :
-						 take_block(aggregate, feed, &block));
+		TRY(aggregate->reads_backwards ? take_backwards(aggregate, feed, &block)
+					       : take_block(aggregate, feed, &block));
 		if (aggregate->wants_first_only && has_all_parts(aggregate, feed))
 			return END;
 	}
@@ -478,9 +479,9 @@ int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *ou
 	const struct plan_call *call = aggregate->spec.leaves[leaf];
 	const struct plan *plan = aggregate->spec.plan;
 	bool has_window = window_is_given(&plan->window);
-	bool keeps_time = call->function->keeps_times ||
-			  (call->function->is_selector && !has_window && plan->call_count == 1 &&
-			   plan->calls[0] == call);
+	bool keeps_time =
+		call->function->keeps_times || (call->function->is_selector && !has_window &&
+						plan->call_count == 1 && plan->calls[0] == call);
 
 	for (size_t i = 0; i < aggregate->count; i++) {
 		size_t bucket = aggregate->order[i], before = out->count;

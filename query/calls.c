@@ -12,9 +12,9 @@ struct calls {
 	struct plan *plan;
 	const struct group *group;
 	struct run *run;
-	struct arena arena;	/* of this group */
-	struct points *leaves;	/* one a leaf */
-	struct points *results; /* one a call */
+	struct arena arena;	     /* of this group */
+	struct points *leaves;	     /* one a leaf */
+	struct points *results;	     /* one a call */
 	struct window_spec *windows; /* one a leaf: what it was computed over */
 };
 
@@ -182,7 +182,8 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	return err;
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 /* The time of the next row: the earliest (or latest) of the heads. */
 static bool next_time(const struct calls *calls, const size_t *heads, int64_t *time_ns)
@@ -194,9 +195,9 @@ static bool next_time(const struct calls *calls, const size_t *heads, int64_t *t
 
 		if (heads[i] == points->count)
 			continue;
-		if (!found || (calls->plan->is_descending ?
-				       points->items[heads[i]].time_ns > *time_ns :
-				       points->items[heads[i]].time_ns < *time_ns))
+		if (!found ||
+		    (calls->plan->is_descending ? points->items[heads[i]].time_ns > *time_ns
+						: points->items[heads[i]].time_ns < *time_ns))
 			*time_ns = points->items[heads[i]].time_ns;
 		found = true;
 	}

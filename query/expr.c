@@ -113,8 +113,8 @@ struct cell cell_cast(struct cell cell, enum data_type type)
 bool data_type_yields(enum data_type a, enum data_type b)
 {
 	static const int ranks[DATA_TYPE_COUNT] = {
-		[DATA_UNKNOWN] = 0, [DATA_FIELD] = 1,	[DATA_TAG] = 2,	     [DATA_DURATION] = 3,
-		[DATA_TIME] = 4,    [DATA_BOOLEAN] = 5, [DATA_STRING] = 6,   [DATA_UNSIGNED] = 7,
+		[DATA_UNKNOWN] = 0, [DATA_FIELD] = 1,	[DATA_TAG] = 2,	   [DATA_DURATION] = 3,
+		[DATA_TIME] = 4,    [DATA_BOOLEAN] = 5, [DATA_STRING] = 6, [DATA_UNSIGNED] = 7,
 		[DATA_INTEGER] = 8, [DATA_FLOAT] = 9,
 	};
 
@@ -144,8 +144,7 @@ static struct cell binary_float(enum token op, double a, double b)
 	case TOKEN_MUL: return cell_of_float(a * b);
 	case TOKEN_DIV: return cell_of_float(b == 0 ? 0 : a / b);
 	case TOKEN_MOD: return cell_of_float(fmod(a, b));
-	default:
-		return compare_result(op, (a > b) - (a < b), !isnan(a) && !isnan(b));
+	default: return compare_result(op, (a > b) - (a < b), !isnan(a) && !isnan(b));
 	}
 }
 
@@ -240,11 +239,9 @@ static struct cell binary_clash(enum token op, enum cell_type left)
 	case TOKEN_OR:
 	case TOKEN_BITWISE_AND:
 	case TOKEN_BITWISE_OR:
-	case TOKEN_BITWISE_XOR:
-		return left == CELL_BOOLEAN ? cell_of_boolean(false) : cell_null();
+	case TOKEN_BITWISE_XOR: return left == CELL_BOOLEAN ? cell_of_boolean(false) : cell_null();
 	case TOKEN_EQ_REGEX:
-	case TOKEN_NEQ_REGEX:
-		return left == CELL_STRING ? cell_of_boolean(false) : cell_null();
+	case TOKEN_NEQ_REGEX: return left == CELL_STRING ? cell_of_boolean(false) : cell_null();
 	default: return cell_null();
 	}
 }
@@ -516,15 +513,15 @@ static const struct math_row {
 	double (*two)(double, double);
 	bool keeps_integers;
 } math_rows[] = {
-	{ "abs", fabs, NULL, true },	{ "sin", sin, NULL, false },
-	{ "cos", cos, NULL, false },	{ "tan", tan, NULL, false },
-	{ "asin", asin, NULL, false },	{ "acos", acos, NULL, false },
-	{ "atan", atan, NULL, false },	{ "atan2", NULL, atan2, false },
-	{ "exp", exp, NULL, false },	{ "log", NULL, log_to_base, false },
-	{ "ln", log, NULL, false },	{ "log2", log2, NULL, false },
+	{ "abs", fabs, NULL, true },	 { "sin", sin, NULL, false },
+	{ "cos", cos, NULL, false },	 { "tan", tan, NULL, false },
+	{ "asin", asin, NULL, false },	 { "acos", acos, NULL, false },
+	{ "atan", atan, NULL, false },	 { "atan2", NULL, atan2, false },
+	{ "exp", exp, NULL, false },	 { "log", NULL, log_to_base, false },
+	{ "ln", log, NULL, false },	 { "log2", log2, NULL, false },
 	{ "log10", log10, NULL, false }, { "sqrt", sqrt, NULL, false },
-	{ "pow", NULL, pow, false },	{ "floor", floor, NULL, true },
-	{ "ceil", ceil, NULL, true },	{ "round", round_half_away, NULL, true },
+	{ "pow", NULL, pow, false },	 { "floor", floor, NULL, true },
+	{ "ceil", ceil, NULL, true },	 { "round", round_half_away, NULL, true },
 };
 
 static const struct math_row *math_find(struct slice name)

@@ -48,8 +48,7 @@ static int take_points(struct run *run, size_t count)
 
 	run->points += count;
 	if (max && run->points > max)
-		return diag_set(run->diag, ERR_LIMIT,
-				"max-select-point limit exceeed: (%llu/%llu)",
+		return diag_set(run->diag, ERR_LIMIT, "max-select-point limit exceeed: (%llu/%llu)",
 				(unsigned long long)run->points, (unsigned long long)max);
 	return run_check(run);
 }
@@ -298,8 +297,9 @@ static bool make_quick(const struct feed *feed, const struct expr *expr, struct 
 {
 	const struct expr *left, *right;
 
-	if (expr->kind != EXPR_BINARY || expr->binary.op < TOKEN_EQ || expr->binary.op > TOKEN_GTE ||
-	    expr->binary.op == TOKEN_EQ_REGEX || expr->binary.op == TOKEN_NEQ_REGEX)
+	if (expr->kind != EXPR_BINARY || expr->binary.op < TOKEN_EQ ||
+	    expr->binary.op > TOKEN_GTE || expr->binary.op == TOKEN_EQ_REGEX ||
+	    expr->binary.op == TOKEN_NEQ_REGEX)
 		return false;
 	left = expr->binary.left;
 	right = expr->binary.right;
@@ -346,8 +346,8 @@ static void run_quick(const struct quick_test *test, size_t row_count, uint64_t 
 	else
 		quick_integer(test, row_count, bits);
 	for (size_t word = 0; word < (row_count + 63) / 64; word++)
-		keep[word] &= bits[word] &
-			      (test->column->valid ? test->column->valid[word] : UINT64_MAX);
+		keep[word] &=
+			bits[word] & (test->column->valid ? test->column->valid[word] : UINT64_MAX);
 }
 
 static int run_slow(struct feed *feed, const struct block *block, const struct expr *expr,
@@ -429,7 +429,8 @@ static void keep_rows(struct feed *feed, struct block *block, const uint64_t *ke
 	block->row_count = count;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------- */
+/* --- blocks -------------------------------------------------------------------------------------
+ */
 
 /* An inner batch with its rows the other way round. */
 static void turn_batch(struct feed *feed, const struct batch *batch, struct batch *out)

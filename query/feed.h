@@ -50,8 +50,8 @@ struct feed {
 	struct run *run;
 	struct cursor *cursor;
 	bool descending;
-	size_t batch; /* of an inner series: the next one */
-	struct cell *constants;	      /* one a slot: tags, null */
+	size_t batch;		       /* of an inner series: the next one */
+	struct cell *constants;	       /* one a slot: tags, null */
 	const struct expr **row_tests; /* conjuncts that look at fields */
 	size_t row_test_count;
 	struct cell *cells;

@@ -39,8 +39,7 @@ static struct cell line_at(const struct fill *fill, int64_t time_ns, const struc
 	if (!fill->before || !after || !cell_float(&fill->before->value, &low) ||
 	    !cell_float(&after->value, &high))
 		return cell_null();
-	slope = (high - low) /
-		(double)(after->time_ns / length - fill->before->time_ns / length);
+	slope = (high - low) / (double)(after->time_ns / length - fill->before->time_ns / length);
 	x = (double)(time_ns / length - fill->before->time_ns / length);
 	value = slope * x + low;
 	return cell_cast(cell_of_float(value), fill->call->result);
@@ -68,14 +67,14 @@ static void bounds_of(const struct plan *plan, const struct window_spec *window,
 	int64_t low = window->time_first_ns, high = window->time_last_ns;
 
 	if (!plan->is_descending) {
-		*first = low == TIME_MIN_NS ? window_start(window, points->items[0].time_ns) :
-					      window_start(window, low);
+		*first = low == TIME_MIN_NS ? window_start(window, points->items[0].time_ns)
+					    : window_start(window, low);
 		*last = window_start(window, high);
 		return;
 	}
 	*first = window_start(window, high);
-	*last = low == TIME_MIN_NS ? points->items[points->count - 1].time_ns :
-				     window_start(window, low);
+	*last = low == TIME_MIN_NS ? points->items[points->count - 1].time_ns
+				   : window_start(window, low);
 }
 
 static bool is_before(const struct plan *plan, int64_t a, int64_t b)

@@ -1,4 +1,5 @@
-/* Why: constants cost nothing per row, and what WHERE says about time decides which shards are read. */
+/* Why: constants cost nothing per row, and what WHERE says about time decides which shards are
+ * read. */
 #include "query/fold.h"
 
 #include <assert.h>
@@ -63,9 +64,9 @@ static __int128 wide_of(const struct expr *time)
 static struct expr *new_of_cell(const struct fold *fold, struct cell cell)
 {
 	static const enum expr_kind kinds[] = {
-		[CELL_NULL] = EXPR_NIL,		[CELL_FLOAT] = EXPR_NUMBER,
-		[CELL_INTEGER] = EXPR_INTEGER,	[CELL_UNSIGNED] = EXPR_UNSIGNED,
-		[CELL_STRING] = EXPR_STRING,	[CELL_BOOLEAN] = EXPR_BOOLEAN,
+		[CELL_NULL] = EXPR_NIL,	       [CELL_FLOAT] = EXPR_NUMBER,
+		[CELL_INTEGER] = EXPR_INTEGER, [CELL_UNSIGNED] = EXPR_UNSIGNED,
+		[CELL_STRING] = EXPR_STRING,   [CELL_BOOLEAN] = EXPR_BOOLEAN,
 	};
 	struct expr *expr = new_literal(fold, kinds[cell.type]);
 
@@ -173,8 +174,8 @@ static int64_t scan_fraction(struct scan *scan)
 
 static int days_in_month(int64_t year, int month)
 {
-	int64_t next = month == 12 ? days_from_civil(year + 1, 1, 1) :
-				     days_from_civil(year, month + 1, 1);
+	int64_t next =
+		month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, month + 1, 1);
 
 	return (int)(next - days_from_civil(year, month, 1));
 }
@@ -371,8 +372,7 @@ static struct expr *fold_duration(const struct fold *fold, enum token op, int64_
 	case EXPR_DURATION: return fold_durations(fold, op, left_ns, right->duration_ns);
 	case EXPR_NUMBER:
 	case EXPR_INTEGER: return fold_scaled(fold, op, left_ns, right);
-	case EXPR_TIME:
-		return op == TOKEN_ADD ? new_time(fold, wide_of(right) + left_ns) : NULL;
+	case EXPR_TIME: return op == TOKEN_ADD ? new_time(fold, wide_of(right) + left_ns) : NULL;
 	case EXPR_STRING:
 		time = time_of_string(fold, right);
 		return time ? fold_duration(fold, op, left_ns, time) : NULL;
@@ -391,9 +391,9 @@ static struct expr *fold_integer(const struct fold *fold, enum token op, const s
 		/* The integer is a time. */
 		if (op != TOKEN_ADD && op != TOKEN_SUB)
 			return NULL;
-		return new_time(fold, (__int128)left->integer +
-					      (op == TOKEN_SUB ? -1 : 1) *
-						      (__int128)right->duration_ns);
+		return new_time(fold,
+				(__int128)left->integer +
+					(op == TOKEN_SUB ? -1 : 1) * (__int128)right->duration_ns);
 	case EXPR_TIME: return fold_duration(fold, op, left->integer, right);
 	case EXPR_STRING:
 		time = time_of_string(fold, right);
@@ -419,8 +419,8 @@ static struct expr *fold_strings(const struct fold *fold, enum token op, struct 
 	folded = a && b ? fold_time(fold, op, a, b) : NULL;
 	if (folded || (op != TOKEN_EQ && op != TOKEN_NEQ))
 		return folded;
-	return new_of_cell(fold, cell_binary(op, cell_of_literal(left), cell_of_literal(right),
-					     false));
+	return new_of_cell(fold,
+			   cell_binary(op, cell_of_literal(left), cell_of_literal(right), false));
 }
 
 static struct expr *fold_string(const struct fold *fold, enum token op, struct expr *left,
@@ -466,8 +466,7 @@ static struct expr *fold_literals(const struct fold *fold, enum token op, struct
 	case EXPR_INTEGER: return fold_integer(fold, op, left, right);
 	case EXPR_STRING: return fold_string(fold, op, left, right);
 	case EXPR_TIME: return fold_time(fold, op, left, right);
-	case EXPR_NIL:
-		return op == TOKEN_EQ || op == TOKEN_NEQ ? new_boolean(fold, false) : NULL;
+	case EXPR_NIL: return op == TOKEN_EQ || op == TOKEN_NEQ ? new_boolean(fold, false) : NULL;
 	default: return NULL;
 	}
 }

@@ -19,8 +19,8 @@
 #define SELECTOR(name_, types_)                                                                    \
 	{                                                                                          \
 		.name = #name_, .shape = SHAPE_FOLD, .types = types_, .is_selector = true,         \
-		.is_filled = true,                                                                 \
-		.pick = pick_##name_, .beats = beats_##name_, .finish = finish_value               \
+		.is_filled = true, .pick = pick_##name_, .beats = beats_##name_,                   \
+		.finish = finish_value                                                             \
 	}
 #define TRANSFORM(name_, types_)                                                                   \
 	{                                                                                          \

@@ -44,8 +44,8 @@ struct function {
 	bool keeps_times; /* its points have their own times, also with windows */
 	bool is_filled;	  /* one point a window: empty windows get one too */
 	/* FOLD: take rows [first, end) in; then put one state into another. */
-	void (*fold)(struct accumulator *acc, enum data_type type, const struct batch_column *column,
-		     size_t first, size_t end);
+	void (*fold)(struct accumulator *acc, enum data_type type,
+		     const struct batch_column *column, size_t first, size_t end);
 	void (*join)(struct accumulator *acc, enum data_type type, const struct accumulator *part);
 	bool (*finish)(const struct accumulator *acc, enum data_type type, struct cell *out);
 	/* FOLD selectors: the best row of [first, end), or SIZE_MAX; does `b` beat `a`? */

@@ -54,9 +54,9 @@ static int compare_strings(const void *a, const void *b)
 static void sort_by_value(const struct plan_call *call, struct samples *samples)
 {
 	static int (*const compares[DATA_TYPE_COUNT])(const void *, const void *) = {
-		[DATA_FLOAT] = compare_floats,	     [DATA_INTEGER] = compare_integers,
-		[DATA_UNSIGNED] = compare_unsigned,  [DATA_BOOLEAN] = compare_unsigned,
-		[DATA_STRING] = compare_strings,     [DATA_TAG] = compare_strings,
+		[DATA_FLOAT] = compare_floats,	    [DATA_INTEGER] = compare_integers,
+		[DATA_UNSIGNED] = compare_unsigned, [DATA_BOOLEAN] = compare_unsigned,
+		[DATA_STRING] = compare_strings,    [DATA_TAG] = compare_strings,
 	};
 
 	qsort(samples->items, samples->count, sizeof(*samples->items), compares[call->type]);

@@ -27,8 +27,7 @@ size_t pick_first(enum data_type type, const struct batch_column *column, size_t
 size_t pick_last(enum data_type type, const struct batch_column *column, size_t first, size_t end);
 bool beats_min(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
 bool beats_max(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
-bool beats_first(enum data_type type, int64_t a_time, union value a, int64_t b_time,
-		 union value b);
+bool beats_first(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
 bool beats_last(enum data_type type, int64_t a_time, union value a, int64_t b_time, union value b);
 
 /* --- function_collect.c ------------------------------------------------------ */

@@ -140,8 +140,8 @@ int transform_cumulative_sum(const struct transform_context *context, const stru
 
 		if (cell_is_nil(&point->value))
 			continue;
-		sum = cell_is_nil(&sum) ? point->value :
-					  cell_binary(TOKEN_ADD, sum, point->value, true);
+		sum = cell_is_nil(&sum) ? point->value
+					: cell_binary(TOKEN_ADD, sum, point->value, true);
 		add(out, point->time_ns, sum);
 	}
 	return OK;

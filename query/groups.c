@@ -115,9 +115,9 @@ static int compare_members(const void *a, const void *b, void *arg)
 	int order = key_compare(x->key, y->key);
 
 	if (order == 0)
-		order = slice_compare(slice_of(listing->texts.data + x->text_start, x->text_length),
-				      slice_of(listing->texts.data + y->text_start,
-					       y->text_length));
+		order = slice_compare(
+			slice_of(listing->texts.data + x->text_start, x->text_length),
+			slice_of(listing->texts.data + y->text_start, y->text_length));
 	return order;
 }
 
@@ -171,9 +171,8 @@ int groups_open(struct plan *plan, struct run *run, struct groups *out)
 	if (!out->inner || !listing.values)
 		return ERR_LIMIT;
 	for (size_t i = 0; err >= 0 && i < plan->source_count; i++)
-		err = plan->sources[i].subquery ?
-			      list_subquery(&listing, &plan->sources[i], out) :
-			      list_measurement(&listing, &plan->sources[i]);
+		err = plan->sources[i].subquery ? list_subquery(&listing, &plan->sources[i], out)
+						: list_measurement(&listing, &plan->sources[i]);
 	if (err >= 0) {
 		if (listing.count)
 			qsort_r(listing.members, listing.count, sizeof(*listing.members),

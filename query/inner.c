@@ -137,10 +137,10 @@ static void swap_rows(struct batch *batch, size_t a, size_t b)
 
 		values[a] = values[b];
 		values[b] = value;
-		valid[a / 64] = (valid[a / 64] & ~(UINT64_C(1) << (a % 64))) |
-				(uint64_t)has_b << (a % 64);
-		valid[b / 64] = (valid[b / 64] & ~(UINT64_C(1) << (b % 64))) |
-				(uint64_t)has_a << (b % 64);
+		valid[a / 64] = (valid[a / 64] & ~(UINT64_C(1) << (a % 64))) | (uint64_t)has_b
+										       << (a % 64);
+		valid[b / 64] = (valid[b / 64] & ~(UINT64_C(1) << (b % 64))) | (uint64_t)has_a
+										       << (b % 64);
 	}
 }
 

@@ -153,8 +153,8 @@ static int open_writer(struct into *into)
 		options.policy_id = policy.id;
 	}
 	err = writer_open(task->env->engine, &options, &into->writer);
-	return err < 0 ? diag_set(task->diag, err, "cannot write to the target: %s", err_text(err)) :
-			 OK;
+	return err < 0 ? diag_set(task->diag, err, "cannot write to the target: %s", err_text(err))
+		       : OK;
 }
 
 int into_open(struct task *task, const struct select_stmt *select, struct into **out,

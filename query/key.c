@@ -137,9 +137,8 @@ const struct series_key *key_ring_get(struct key_ring *ring, struct slice name,
 	key_text(&text, name, dimensions, values);
 	hash = hash_bytes(buf_slice(&text));
 	number = map_find(&ring->map, buf_slice(&text), hash);
-	key = number != MAP_NONE ?
-		      ring->keys[number] :
-		      add_key(ring, buf_slice(&text), hash, name, dimensions, values);
+	key = number != MAP_NONE ? ring->keys[number]
+				 : add_key(ring, buf_slice(&text), hash, name, dimensions, values);
 	buf_release(&text);
 	return key;
 }

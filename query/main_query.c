@@ -25,7 +25,8 @@ static int ask(struct engine *engine, const char *database, const char *text, st
 	struct object found;
 	int err;
 
-	if (catalog_find(engine_catalog(engine), OBJECT_ROOT_ID, slice_of_text(database), &found) < 0)
+	if (catalog_find(engine_catalog(engine), OBJECT_ROOT_ID, slice_of_text(database), &found) <
+	    0)
 		return diag_set(diag, ERR_NOT_FOUND, "database not found: %s", database);
 	env.database_id = found.id;
 	err = query_options_parse(slice_of_text(text), &options, &buffer, &statement, diag);

@@ -26,7 +26,8 @@ static void decode_value(struct slice value, struct buf *out)
 {
 	for (size_t i = 0; i < value.length; i++) {
 		bool is_code = value.data[i] == '%' && i + 2 < value.length &&
-			       hex_value(value.data[i + 1]) >= 0 && hex_value(value.data[i + 2]) >= 0;
+			       hex_value(value.data[i + 1]) >= 0 &&
+			       hex_value(value.data[i + 2]) >= 0;
 
 		if (!is_code) {
 			buf_append_byte(out, value.data[i] == '+' ? ' ' : value.data[i]);
@@ -53,7 +54,8 @@ static int refuse(const struct setting *setting, const char *expected)
 
 static int take_flag(const struct setting *setting, bool *out)
 {
-	*out = slice_equal(setting->value, SLICE("true")) || slice_equal(setting->value, SLICE("1"));
+	*out = slice_equal(setting->value, SLICE("true")) ||
+	       slice_equal(setting->value, SLICE("1"));
 	if (*out || slice_equal(setting->value, SLICE("false")) ||
 	    slice_equal(setting->value, SLICE("0")))
 		return OK;
@@ -90,8 +92,11 @@ static int set_epoch(const struct setting *setting)
 		const char *name;
 		int64_t unit_ns;
 	} rows[] = {
-		{ "u", 1000 }, { "ms", 1000000 },	     { "s", 1000000000 },
-		{ "m", INT64_C(60000000000) }, { "h", INT64_C(3600000000000) },
+		{ "u", 1000 },
+		{ "ms", 1000000 },
+		{ "s", 1000000000 },
+		{ "m", INT64_C(60000000000) },
+		{ "h", INT64_C(3600000000000) },
 	};
 
 	setting->options->epoch_unit_ns = 1; /* ns, n, and what InfluxDB does not know */
@@ -207,8 +212,9 @@ int query_options_parse_list(struct slice list, struct query_options *options, s
 		int err;
 
 		if (!next_pair(&list, &setting.key, &value))
-			return diag_set(diag, ERR_INVALID, "expected key=value in the options: %.*s",
-					(int)list.length, list.data);
+			return diag_set(diag, ERR_INVALID,
+					"expected key=value in the options: %.*s", (int)list.length,
+					list.data);
 		row = find_row(setting.key);
 		if (!row)
 			return diag_set(diag, ERR_INVALID,
@@ -271,7 +277,8 @@ static struct slice cut_options(struct slice text, struct slice *list)
 	if (!question)
 		return text;
 	length = (size_t)(question - text.data);
-	if (!is_option_list(slice_from(text, length + 1)) || ends_inside(slice_of(text.data, length)))
+	if (!is_option_list(slice_from(text, length + 1)) ||
+	    ends_inside(slice_of(text.data, length)))
 		return text;
 	*list = slice_from(text, length + 1);
 	return slice_of(text.data, length);
@@ -307,7 +314,8 @@ int query_options_parse(struct slice path_text, struct query_options *options, s
 	return query_options_parse_list(list, options, diag);
 }
 
-/* --- shapes ------------------------------------------------------------------------------------ */
+/* --- shapes ------------------------------------------------------------------------------------
+ */
 
 static bool ends_in_blank(struct slice text)
 {
@@ -316,8 +324,8 @@ static bool ends_in_blank(struct slice text)
 	return last == ' ' || last == '\t' || last == '\n';
 }
 
-static int parse_path(struct slice text, const struct query_options *options,
-		      struct parse_end *end, struct diag *diag)
+static int parse_path(struct slice text, const struct query_options *options, struct parse_end *end,
+		      struct diag *diag)
 {
 	struct arena arena = { 0 };
 	struct params params = { 0 };
@@ -353,8 +361,8 @@ enum query_shape query_shape(struct slice path_text, struct diag *diag)
 			shape = QUERY_SHAPE_PREFIX;
 		diag_set(diag, ERR_INVALID, "error parsing query: %s%s", own.text,
 			 end.is_inside ? " (to end a regular expression beyond doubt, write `;` "
-					 "behind it)" :
-					 "");
+					 "behind it)"
+				       : "");
 	}
 	if (!has_rest && ends_in_blank(text))
 		shape = QUERY_SHAPE_PREFIX;

@@ -64,11 +64,11 @@ struct raw_name {
 
 static void note_text(struct slice text, struct raw_name *name)
 {
-	for (size_t i = 0; i < text.length; i++) {
-		bool is_first = text.data + i == name->text.data || text.data[i - 1] == '.';
+	for (const char *p = text.data; p < text.data + text.length; p++) {
+		bool is_first = p == name->text.data || p[-1] == '.';
 
-		name->has_dot |= text.data[i] == '.';
-		name->has_digit |= is_first && text.data[i] >= '0' && text.data[i] <= '9';
+		name->has_dot |= *p == '.';
+		name->has_digit |= is_first && *p >= '0' && *p <= '9';
 	}
 }
 

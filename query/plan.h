@@ -128,7 +128,8 @@ struct plan {
 	bool is_empty; /* nothing can come of it */
 };
 
-/* InfluxDB's rules about the text; makes the plans of subqueries as well. ERR_INVALID, ERR_LIMIT. */
+/* InfluxDB's rules about the text; makes the plans of subqueries as well. ERR_INVALID, ERR_LIMIT.
+ */
 int plan_check(struct plan_context *context, struct select_stmt *stmt, struct plan *parent,
 	       struct plan **out);
 /*

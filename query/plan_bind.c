@@ -68,10 +68,10 @@ static bool bind_node(void *arg, struct expr *expr)
 		binding->err = bind_reference(binding, expr);
 	} else if (expr->kind == EXPR_DISTINCT) {
 		struct slice name = expr->distinct;
-		struct expr *argument = expr_new_varref(binding->plan->context->arena, name,
-							DATA_UNKNOWN);
-		struct expr **arguments = arena_alloc(binding->plan->context->arena,
-						      sizeof(*arguments));
+		struct expr *argument =
+			expr_new_varref(binding->plan->context->arena, name, DATA_UNKNOWN);
+		struct expr **arguments =
+			arena_alloc(binding->plan->context->arena, sizeof(*arguments));
 
 		if (!argument || !arguments) {
 			binding->err = ERR_LIMIT;
@@ -331,7 +331,8 @@ static int show_best_tags(struct plan *plan)
 		if (call->kind != EXPR_CALL || !slice_equal(call->call.name, plan->top_name))
 			continue;
 		for (size_t k = 1; k + 1 < call->call.arg_count; k++) {
-			fields[count] = (struct field){ .expr = expr_copy(arena, call->call.args[k]) };
+			fields[count] =
+				(struct field){ .expr = expr_copy(arena, call->call.args[k]) };
 			if (!fields[count++].expr)
 				return ERR_LIMIT;
 			plan->has_aux = true;
@@ -375,8 +376,8 @@ int plan_bind(struct plan *plan)
 	TRY(plan_bind_sources(plan));
 	TRY(plan_expand_wildcards(plan));
 	TRY(show_best_tags(plan));
-	plan->columns = arena_alloc(plan->context->arena,
-				    (plan->field_count + 1) * sizeof(*plan->columns));
+	plan->columns =
+		arena_alloc(plan->context->arena, (plan->field_count + 1) * sizeof(*plan->columns));
 	if (!plan->columns)
 		return ERR_LIMIT;
 	TRY(bind_references(plan));

@@ -403,10 +403,9 @@ static int check_together(struct check *check)
 	if (plan->field_count == 0)
 		return refuse(check, "at least 1 non-time field must be queried");
 	if (plan->check_call_count > 1 && plan->top_name.length)
-		return refuse(
-			check,
-			"selector function %.*s() cannot be combined with other functions",
-			(int)plan->top_name.length, plan->top_name.data);
+		return refuse(check,
+			      "selector function %.*s() cannot be combined with other functions",
+			      (int)plan->top_name.length, plan->top_name.data);
 	if (plan->check_call_count == 0) {
 		if (plan->fill == FILL_NONE && plan->stmt->has_fill)
 			return refuse(check, "fill(none) must be used with a function");
@@ -551,9 +550,9 @@ static void set_range(struct plan *plan, const struct bounds *bounds)
 
 	plan->has_first = bounds->has_first;
 	window->time_first_ns = bounds->has_first ? bounds->first_ns : TIME_MIN_NS;
-	window->time_last_ns = bounds->has_last		 ? bounds->last_ns :
-			       window_is_given(window) ? plan->context->now_ns :
-							 TIME_MAX_NS;
+	window->time_last_ns = bounds->has_last		 ? bounds->last_ns
+			       : window_is_given(window) ? plan->context->now_ns
+							 : TIME_MAX_NS;
 	if (parent && parent->window.time_first_ns > window->time_first_ns) {
 		window->time_first_ns = parent->window.time_first_ns;
 		plan->has_first |= parent->has_first;
@@ -636,8 +635,8 @@ int plan_check(struct plan_context *context, struct select_stmt *stmt, struct pl
 	TRY(inherit(&check));
 	TRY(check_fields(&check));
 	TRY(check_together(&check));
-	plan->sources = arena_alloc(context->arena,
-				    (stmt->source_count + 1) * sizeof(*plan->sources));
+	plan->sources =
+		arena_alloc(context->arena, (stmt->source_count + 1) * sizeof(*plan->sources));
 	if (!plan->sources)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < stmt->source_count; i++)

@@ -72,8 +72,8 @@ static struct slice unused_name(struct arena *arena, struct names *names, struct
 		return name;
 	}
 	do {
-		const char *text = arena_printf(arena, "%.*s_%zu", (int)name.length, name.data,
-						use->next);
+		const char *text =
+			arena_printf(arena, "%.*s_%zu", (int)name.length, name.data, use->next);
 
 		if (!text)
 			return slice_of(NULL, 0);

@@ -63,9 +63,8 @@ static int open_database(struct plan *plan, const struct object *database, struc
 			*out = context->databases[i].snapshot;
 			return OK;
 		}
-	context->databases =
-		plan_grow(context->arena, context->databases, context->database_count,
-			  &context->database_capacity, sizeof(*context->databases));
+	context->databases = plan_grow(context->arena, context->databases, context->database_count,
+				       &context->database_capacity, sizeof(*context->databases));
 	if (!context->databases)
 		return ERR_LIMIT;
 	item = &context->databases[context->database_count];
@@ -114,7 +113,8 @@ static bool has_series(struct plan *plan, const struct place *place, uint32_t me
 	size_t count = 0;
 
 	if (snapshot_series(place->snapshot, place->policy_id, measurement_id,
-			    plan->window.time_first_ns, plan->window.time_last_ns, &ids, &count) < 0)
+			    plan->window.time_first_ns, plan->window.time_last_ns, &ids,
+			    &count) < 0)
 		count = 0;
 	free(ids);
 	return count > 0;
@@ -191,9 +191,8 @@ static bool is_whole_name(struct plan *plan, const struct source *source,
 	if (!source->database.length && source->policy.length &&
 	    catalog_find(catalog, plan->context->env->database_id, source->policy, &found) >= 0)
 		return false;
-	return plan->stmt->is_old ||
-	       index_measurement_find(snapshot_index(default_place->snapshot),
-				      source->whole_name) != ID_NONE;
+	return plan->stmt->is_old || index_measurement_find(snapshot_index(default_place->snapshot),
+							    source->whole_name) != ID_NONE;
 }
 
 static int open_place(struct plan *plan, struct slice database_name, struct slice policy_name,
@@ -452,8 +451,8 @@ static int list_subquery(const struct plan *inner, struct name_list *list)
 {
 	for (size_t i = 0; i < inner->column_count; i++)
 		TRY(add_name(list, inner->columns[i].name,
-			     inner->columns[i].type == DATA_TAG ? DATA_STRING :
-								  inner->columns[i].type));
+			     inner->columns[i].type == DATA_TAG ? DATA_STRING
+								: inner->columns[i].type));
 	for (size_t i = 0; i < inner->dimensions->count; i++)
 		TRY(add_name(list, inner->dimensions->names[i], DATA_TAG));
 	return OK;
@@ -466,7 +465,8 @@ static int compare_names(const void *a, const void *b)
 
 	if (order == 0)
 		order = (x->type == DATA_TAG) - (y->type == DATA_TAG);
-	return order ? order : data_type_yields(x->type, y->type) - data_type_yields(y->type, x->type);
+	return order ? order
+		     : data_type_yields(x->type, y->type) - data_type_yields(y->type, x->type);
 }
 
 int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
@@ -477,8 +477,8 @@ int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
 	for (size_t i = 0; i < plan->source_count; i++) {
 		const struct plan_source *source = &plan->sources[i];
 
-		TRY(source->subquery ? list_subquery(source->subquery, &list) :
-				       list_measurement(plan, source, &list));
+		TRY(source->subquery ? list_subquery(source->subquery, &list)
+				     : list_measurement(plan, source, &list));
 	}
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_names);

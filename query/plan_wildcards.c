@@ -60,11 +60,10 @@ static int expand_plain(struct expansion *expansion, const struct field *field)
 
 		err = matches(field->expr, pattern, name, &found);
 		if (err >= 0 && found)
-			err = add_field(expansion,
-					(struct field){
-						.expr = expr_new_varref(plan->context->arena,
-									name->name, name->type),
-						.position = field->position });
+			err = add_field(expansion, (struct field){ .expr = expr_new_varref(
+									   plan->context->arena,
+									   name->name, name->type),
+								   .position = field->position });
 	}
 	pattern_close(pattern);
 	return err;
@@ -91,9 +90,9 @@ static unsigned wildcard_types(const struct expr *call)
 		const char *name;
 		unsigned types;
 	} rows[] = {
-		{ "count", TYPES_ANY },	  { "first", TYPES_ANY },      { "last", TYPES_ANY },
-		{ "distinct", TYPES_ANY }, { "elapsed", TYPES_ANY },   { "mode", TYPES_ANY },
-		{ "sample", TYPES_ANY },  { "min", TYPES_COMPARABLE }, { "max", TYPES_COMPARABLE },
+		{ "count", TYPES_ANY },	   { "first", TYPES_ANY },	{ "last", TYPES_ANY },
+		{ "distinct", TYPES_ANY }, { "elapsed", TYPES_ANY },	{ "mode", TYPES_ANY },
+		{ "sample", TYPES_ANY },   { "min", TYPES_COMPARABLE }, { "max", TYPES_COMPARABLE },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -131,8 +130,8 @@ static int expand_call(struct expansion *expansion, const struct field *field, s
 
 	if (wildcard->kind == EXPR_WILDCARD && wildcard->wildcard == DATA_TAG)
 		return diag_set(expansion->plan->context->diag, ERR_INVALID,
-				"unable to use tag wildcard in %.*s()",
-				(int)call->call.name.length, call->call.name.data);
+				"unable to use tag wildcard in %.*s()", (int)call->call.name.length,
+				call->call.name.data);
 	TRY(open_regex(expansion->plan, wildcard, &pattern));
 	err = OK;
 	for (size_t i = 0; err >= 0 && i < expansion->name_count; i++) {
@@ -239,8 +238,7 @@ static bool has_wildcards(const struct plan *plan)
 			return true;
 	for (size_t i = 0; i < plan->field_count; i++)
 		if (plan->fields[i].expr->kind == EXPR_WILDCARD ||
-		    plan->fields[i].expr->kind == EXPR_REGEX ||
-		    wildcard_call(plan->fields[i].expr))
+		    plan->fields[i].expr->kind == EXPR_REGEX || wildcard_call(plan->fields[i].expr))
 			return true;
 	return false;
 }

@@ -210,17 +210,18 @@ static void print_path(struct buf *out, struct slice database, struct slice poli
 		buf_append_byte(out, '.');
 }
 
-/* word { "." word }: what may stand raw where 0.8 names do */
+/* word "." word { "." word }: what may stand raw where 0.8 names do */
 static bool is_dotted(struct slice name)
 {
-	bool is_begun = false;
+	bool is_begun = false, has_dot = false;
 
 	for (size_t i = 0; i < name.length; i++) {
 		if (name.data[i] != '.' ? !is_word_byte(name.data[i]) : !is_begun)
 			return false;
 		is_begun = name.data[i] != '.';
+		has_dot |= !is_begun;
 	}
-	return is_begun;
+	return is_begun && has_dot;
 }
 
 static void print_measurement(struct buf *out, const struct source *source)

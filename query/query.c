@@ -133,8 +133,8 @@ static int answer_statement(struct run_request *run, unsigned id, int *failed)
 			     .statement = &run->request.statements[id],
 			     .result = &run->result,
 			     .diag = &diag,
-			     .now_ns = run->env->now_ns ? run->env->now_ns :
-							  clock_ns(CLOCK_REALTIME) };
+			     .now_ns = run->env->now_ns ? run->env->now_ns
+							: clock_ns(CLOCK_REALTIME) };
 
 	TRY(run->result.ops->statement_begin(run->result.arg, id));
 	*failed = run_listed(&task);
@@ -259,7 +259,8 @@ bool query_uses_now(struct slice text)
 	return found;
 }
 
-/* --- continuous queries ------------------------------------------------------------------------- */
+/* --- continuous queries -------------------------------------------------------------------------
+ */
 
 int query_check_continuous(const struct query_env *env, struct slice text, struct diag *diag)
 {

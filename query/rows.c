@@ -14,8 +14,8 @@ static void fill_columns(struct emitter *emitter)
 		struct cell *cell = &emitter->columns[i];
 
 		if (plan->fill == FILL_NUMBER && cell_is_nil(cell)) {
-			*cell = plan->fill_is_integer ? cell_of_integer(plan->fill_integer) :
-							cell_of_float(plan->fill_value);
+			*cell = plan->fill_is_integer ? cell_of_integer(plan->fill_integer)
+						      : cell_of_float(plan->fill_value);
 		} else if (plan->fill == FILL_PREVIOUS && cell_is_nil(cell)) {
 			*cell = emitter->last[i];
 		} else if (plan->fill == FILL_PREVIOUS) {
@@ -61,8 +61,8 @@ static int run_group(struct plan *plan, const struct group *group, struct run *r
 	for (size_t i = 0; i < plan->column_count; i++)
 		emitter->last[i] = cell_null();
 	TRY(run_check(run));
-	err = plan_is_raw(plan) ? rows_of_fields(plan, group, run, emitter) :
-				  rows_of_calls(plan, group, run, emitter);
+	err = plan_is_raw(plan) ? rows_of_fields(plan, group, run, emitter)
+				: rows_of_calls(plan, group, run, emitter);
 	if (err >= 0 && emitter->has_begun)
 		err = emitter->sink->end(emitter->sink->arg);
 	return err;
@@ -74,9 +74,8 @@ static int run_groups(struct plan *plan, struct run *run, struct emitter *emitte
 	int err = groups_open(plan, run, &groups);
 
 	for (size_t i = 0; err >= 0 && i < groups.count; i++)
-		err = run_group(plan,
-				&groups.items[plan->is_descending ? groups.count - 1 - i : i], run,
-				emitter);
+		err = run_group(plan, &groups.items[plan->is_descending ? groups.count - 1 - i : i],
+				run, emitter);
 	groups_close(&groups);
 	return err;
 }

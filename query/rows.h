@@ -25,7 +25,7 @@ struct emitter {
 	const struct row_sink *sink;
 	const struct series_key *key;
 	bool has_begun;
-	int64_t seen; /* rows of the group, with those that OFFSET passes over */
+	int64_t seen;		     /* rows of the group, with those that OFFSET passes over */
 	struct cell *columns, *last; /* of this row; for fill(previous) of raw rows */
 	struct buf *last_texts;
 };

@@ -1,4 +1,5 @@
-/* Why: whoever asks gives a tree and takes rows; plans and limits are this file's to hold together. */
+/* Why: whoever asks gives a tree and takes rows; plans and limits are this file's to hold together.
+ */
 #include "query/select.h"
 
 #include <stdlib.h>
@@ -96,8 +97,8 @@ static struct plan_context context_of(const struct query_env *env, const struct 
 				      .scope = scope,
 				      .arena = arena,
 				      .diag = diag,
-				      .now_ns = env->now_ns ? env->now_ns :
-							      wall_ns(CLOCK_REALTIME) };
+				      .now_ns =
+					      env->now_ns ? env->now_ns : wall_ns(CLOCK_REALTIME) };
 }
 
 int select_run(const struct query_env *env, const struct select_scope *scope, struct arena *arena,
@@ -176,9 +177,8 @@ static int explain_source(struct explanation *explanation, struct plan *plan,
 	TRY(snapshot_series(source->snapshot, source->policy_id, source->measurement_id,
 			    plan->window.time_first_ns, plan->window.time_last_ns, &ids, &count));
 	free(ids);
-	buf_printf(&explanation->line,
-		   "%*sREAD: %.*s, %zu series in %zu shard groups, %zu fields", indent, "",
-		   (int)source->name.length, source->name.data, count,
+	buf_printf(&explanation->line, "%*sREAD: %.*s, %zu series in %zu shard groups, %zu fields",
+		   indent, "", (int)source->name.length, source->name.data, count,
 		   snapshot_group_count(source->snapshot, source->policy_id,
 					plan->window.time_first_ns, plan->window.time_last_ns),
 		   source->field_count);
@@ -191,8 +191,8 @@ static int explain_calls(struct explanation *explanation, const struct plan *pla
 
 	for (size_t i = 0; i < plan->call_count; i++)
 		for (const struct plan_call *call = plan->calls[i]; call; call = call->inner) {
-			struct slice column = call->slot >= 0 ? plan->slots[call->slot].name :
-								SLICE("its points");
+			struct slice column = call->slot >= 0 ? plan->slots[call->slot].name
+							      : SLICE("its points");
 
 			buf_printf(&explanation->line, "%*s%s: %s of %.*s (%s)", indent, "",
 				   shapes[call->function->shape], call->function->name,

@@ -80,9 +80,9 @@ struct window window_of(const struct window_spec *spec, int64_t time_ns)
 	int64_t past_ns, zone_ns;
 
 	if (!window_is_given(spec))
-		return (struct window){ spec->time_first_ns,
-					spec->time_last_ns == INT64_MAX ? INT64_MAX :
-									  spec->time_last_ns + 1 };
+		return (struct window){ spec->time_first_ns, spec->time_last_ns == INT64_MAX
+								     ? INT64_MAX
+								     : spec->time_last_ns + 1 };
 	if (spec->months)
 		return month_window(spec, time_ns);
 	time_ns = (int64_t)((uint64_t)time_ns - (uint64_t)spec->offset_ns);
@@ -145,14 +145,13 @@ void window_walk_step(struct window_walk *walk)
 	int64_t zone_ns, shift;
 
 	if (spec->months) {
-		walk->start_ns = month_start(spec, month_of(spec, walk->start_ns) +
-							   (walk->is_descending ? -spec->months :
-										  spec->months));
+		walk->start_ns = month_start(
+			spec, month_of(spec, walk->start_ns) +
+				      (walk->is_descending ? -spec->months : spec->months));
 		return;
 	}
-	walk->start_ns = saturating_add(walk->start_ns,
-					walk->is_descending ? -spec->interval_ns :
-							      spec->interval_ns);
+	walk->start_ns = saturating_add(walk->start_ns, walk->is_descending ? -spec->interval_ns
+									    : spec->interval_ns);
 	if (!spec->zone)
 		return;
 	zone_ns = zone_shift(spec, walk->start_ns - 1);

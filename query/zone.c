@@ -1,4 +1,5 @@
-/* Why: tz() and times without an offset need local time, for any year, without the process's own zone. */
+/* Why: tz() and times without an offset need local time, for any year, without the process's own
+ * zone. */
 #include "query/zone.h"
 
 #include <stdio.h>
@@ -149,10 +150,10 @@ static int64_t rule_time(const struct rule *rule, int64_t year)
 		day = days_from_civil(year, 1, 1) + rule->day;
 	} else {
 		day = days_from_civil(year, rule->month, 1);
-		days_in_month = (int)((rule->month == 12 ?
-					       days_from_civil(year + 1, 1, 1) :
-					       days_from_civil(year, rule->month + 1, 1)) -
-				      day);
+		days_in_month =
+			(int)((rule->month == 12 ? days_from_civil(year + 1, 1, 1)
+						 : days_from_civil(year, rule->month + 1, 1)) -
+			      day);
 		weekday = (int)floor_mod(day + 4, 7);
 		day += floor_mod(rule->day - weekday, 7);
 		for (int week = 1; week < rule->week; week++)
@@ -368,8 +369,7 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 		snprintf(path, sizeof(path), "%s/%.*s", roots[i], (int)name.length, name.data);
 		buf_reset(&file);
 		*zone = (struct zone){ 0 };
-		found = env_read_file(path, &file) >= 0 &&
-			read_zone(buf_slice(&file), arena, zone);
+		found = env_read_file(path, &file) >= 0 && read_zone(buf_slice(&file), arena, zone);
 	}
 	buf_release(&file);
 	*out = zone;
