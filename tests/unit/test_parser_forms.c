@@ -205,6 +205,7 @@ TEST(parser__merge_and_join)
 static const struct row targets[] = {
 	{ "select a into p.b from m", "SELECT a INTO p.b FROM m" },
 	{ "select a from m into a.b.c.d.e", "SELECT a FROM m INTO a.b.c.d.e" },
+	{ "select a from m into \"select\"", "SELECT a FROM m INTO \"select\"" },
 	{ "select a from m into \"p\".b", "SELECT a FROM m INTO \"p\".b" },
 	{ "select a from m into \"d\"..b", "SELECT a FROM m INTO \"d\"..b" },
 	{ "select a from m into 5m.b backfill(FALSE)",
