@@ -215,10 +215,11 @@ static int line_up(struct calls *calls, struct emitter *emitter)
 	const struct plan *plan = calls->plan;
 	size_t *heads = calloc(plan->call_count, sizeof(*heads));
 	struct cell *cells = calloc(plan->slot_count + plan->call_count, sizeof(*cells));
+	bool *absent = calloc(plan->call_count, sizeof(*absent));
 	int64_t time_ns = 0;
 	int err = OK;
 
-	if (!heads || !cells)
+	if (!heads || !cells || !absent)
 		err = ERR_MEMORY;
 	while (err == OK && next_time(calls, heads, &time_ns)) {
 		set_row(plan, cells, NULL);
@@ -227,16 +228,19 @@ static int line_up(struct calls *calls, struct emitter *emitter)
 			struct cell *cell = &cells[plan->slot_count + i];
 
 			*cell = cell_null();
+			absent[i] = true;
 			if (heads[i] == points->count || points->items[heads[i]].time_ns != time_ns)
 				continue;
+			absent[i] = false;
 			*cell = points->items[heads[i]].value;
 			if (points->items[heads[i]].row)
 				set_row(plan, cells, points->items[heads[i]].row);
 			heads[i]++;
 		}
-		err = emit_row(emitter, time_ns, cells);
+		err = emit_row(emitter, time_ns, cells, absent);
 	}
 	free(heads);
+	free(absent);
 	free(cells);
 	return err;
 }

@@ -135,15 +135,20 @@ int reduce_mode(const struct plan_call *call, struct samples *samples, int64_t s
 	return OK;
 }
 
-/* Order of first occurrence. */
+/* One sample a value: the first, or where time runs backwards the last. */
 static void keep_distinct(const struct plan_call *call, struct samples *samples)
 {
 	size_t kept = 0;
 
 	sort_by_value(call, samples);
-	for (size_t i = 0; i < samples->count; i++)
-		if (i == 0 || !is_same(call, &samples->items[kept - 1], &samples->items[i]))
-			samples->items[kept++] = samples->items[i];
+	for (size_t i = 0; i < samples->count; i++) {
+		bool is_new =
+			i == 0 || !is_same(call, &samples->items[kept - 1], &samples->items[i]);
+
+		kept += is_new;
+		if (is_new || call->is_descending)
+			samples->items[kept - 1] = samples->items[i];
+	}
 	samples->count = kept;
 }
 
@@ -154,13 +159,17 @@ static int compare_times(const void *a, const void *b)
 	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
 }
 
+/* Ascending in time either way, as InfluxDB gives them; an answer that descends is turned later. */
 int reduce_distinct(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		    int64_t end_ns, struct points *out)
 {
 	keep_distinct(call, samples);
 	qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);
-	for (size_t i = 0; i < samples->count; i++)
-		add_cell(out, start_ns, cell_of_typed(call->type, samples->items[i].value));
+	for (size_t i = 0; i < samples->count; i++) {
+		size_t place = call->is_descending ? samples->count - 1 - i : i;
+
+		add_cell(out, start_ns, cell_of_typed(call->type, samples->items[place].value));
+	}
 	return OK;
 }
 

@@ -60,8 +60,8 @@ struct plan_call {
 	double number;		 /* percentile's N */
 	int64_t count;		 /* N of top, sample, moving_average, … */
 	int64_t unit_ns;	 /* of derivative, elapsed, integral */
-	int32_t season;		 /* holt_winters */
-	int32_t *tag_slots;	 /* top(v, tag…) */
+	bool is_descending;
+	int32_t *tag_slots; /* top(v, tag…) */
 	size_t tag_count;
 	uint32_t number_of_leaf; /* among the leaves, for those with a slot */
 };

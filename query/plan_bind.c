@@ -209,6 +209,7 @@ static int bind_call(struct plan *plan, struct expr *expr, struct plan_call **ou
 		return ERR_LIMIT;
 	call->name = expr->call.name;
 	call->slot = -1;
+	call->is_descending = plan->is_descending;
 	if (expr_is_call(expr, "count") && expr_is_call(argument, "distinct")) {
 		call->function = function_find(SLICE("count distinct"));
 		return bind_read(plan, call, argument->call.args[0]);

@@ -2,8 +2,10 @@
  * Why: the rows of a group's series in time order, without holding more of
  * each than a block.
  *
- * A heap of the series by the time of their next row; of equal times the
- * series that comes first in the order of keys.
+ * A heap of the series by the time of their next row. Rows of equal times come
+ * in the order in which InfluxDB's heap gives them: the steps of the two are
+ * the same, down to who is swapped with whom (J. W. J. Williams, 1964, as Go's
+ * container/heap has it).
  */
 #include <stdlib.h>
 
@@ -13,7 +15,7 @@
 struct head {
 	struct feed feed;
 	struct block block;
-	size_t row, number;
+	size_t row;
 };
 
 struct merge {
@@ -25,76 +27,110 @@ struct merge {
 	struct cell *cells;
 };
 
-static bool comes_first(const struct merge *merge, const struct head *a, const struct head *b)
+static bool comes_first(const struct merge *merge, size_t a, size_t b)
 {
-	int64_t x = a->block.times_ns[a->row], y = b->block.times_ns[b->row];
+	const struct head *x = merge->heap[a], *y = merge->heap[b];
 
-	if (x != y)
-		return merge->plan->is_descending ? x > y : x < y;
-	return merge->plan->is_descending ? a->number > b->number : a->number < b->number;
+	return merge->plan->is_descending ? x->block.times_ns[x->row] > y->block.times_ns[y->row]
+					  : x->block.times_ns[x->row] < y->block.times_ns[y->row];
 }
 
-static void sift_down(struct merge *merge, size_t place)
+static void swap(struct merge *merge, size_t a, size_t b)
+{
+	struct head *head = merge->heap[a];
+
+	merge->heap[a] = merge->heap[b];
+	merge->heap[b] = head;
+}
+
+static void sift_down(struct merge *merge, size_t place, size_t count)
 {
 	for (;;) {
-		size_t best = place;
+		size_t child = place * 2 + 1;
 
-		for (size_t child = place * 2 + 1; child <= place * 2 + 2; child++)
-			if (child < merge->count &&
-			    comes_first(merge, merge->heap[child], merge->heap[best]))
-				best = child;
-		if (best == place)
+		if (child >= count)
 			return;
-		struct head *moved = merge->heap[place];
-
-		merge->heap[place] = merge->heap[best];
-		merge->heap[best] = moved;
-		place = best;
+		if (child + 1 < count && comes_first(merge, child + 1, child))
+			child++;
+		if (!comes_first(merge, child, place))
+			return;
+		swap(merge, place, child);
+		place = child;
 	}
 }
 
-/* The next row of the head, or END. */
-static int advance(struct head *head, bool is_start)
+static void sift_up(struct merge *merge, size_t place)
 {
-	if (!is_start && ++head->row < head->block.row_count)
-		return OK;
-	head->row = 0;
-	return feed_next(&head->feed, &head->block);
+	while (place > 0) {
+		size_t parent = (place - 1) / 2;
+
+		if (!comes_first(merge, place, parent))
+			return;
+		swap(merge, place, parent);
+		place = parent;
+	}
 }
 
 /* A row is there when a field that was asked for has a value. */
-static bool set_cells(struct merge *merge, const struct head *head)
+static bool has_value(const struct plan *plan, const struct head *head)
+{
+	for (size_t slot = 0; slot < plan->slot_count; slot++) {
+		const struct batch_column *column = &head->block.columns[slot];
+
+		if (plan->slots[slot].is_selected && column->type != VALUE_NONE &&
+		    column_has(column, head->row))
+			return true;
+	}
+	return false;
+}
+
+/* The next row of the head, or END. */
+static int advance(const struct plan *plan, struct head *head, bool is_start)
+{
+	bool wants_block = is_start;
+
+	for (;;) {
+		if (!wants_block && ++head->row == head->block.row_count)
+			wants_block = true;
+		if (wants_block) {
+			int err = feed_next(&head->feed, &head->block);
+
+			if (err != OK)
+				return err;
+			head->row = 0;
+			wants_block = false;
+		}
+		if (has_value(plan, head))
+			return OK;
+	}
+}
+
+static void set_cells(struct merge *merge, const struct head *head)
 {
 	const struct plan *plan = merge->plan;
-	bool has_value = false;
 
-	for (size_t slot = 0; slot < plan->slot_count; slot++) {
-		if (!plan->slots[slot].is_selected)
-			continue;
-		merge->cells[slot] = feed_cell(&head->feed, &head->block, slot, head->row);
-		has_value |= head->block.columns[slot].type != VALUE_NONE &&
-			     !cell_is_nil(&merge->cells[slot]);
-	}
-	return has_value;
+	for (size_t slot = 0; slot < plan->slot_count; slot++)
+		if (plan->slots[slot].is_selected)
+			merge->cells[slot] = feed_cell(&head->feed, &head->block, slot, head->row);
 }
 
 static int merge_rows(struct merge *merge)
 {
 	while (merge->count) {
 		struct head *head = merge->heap[0];
-		int err = OK;
+		int err;
 
-		if (set_cells(merge, head))
-			err = emit_row(merge->emitter, head->block.times_ns[head->row],
-				       merge->cells);
+		set_cells(merge, head);
+		err = emit_row(merge->emitter, head->block.times_ns[head->row], merge->cells, NULL);
 		if (err != OK)
 			return err;
-		err = advance(head, false);
+		swap(merge, 0, --merge->count);
+		sift_down(merge, 0, merge->count);
+		err = advance(merge->plan, head, false);
 		if (err < 0)
 			return err;
-		if (err == END)
-			merge->heap[0] = merge->heap[--merge->count];
-		sift_down(merge, 0);
+		if (err == OK)
+			sift_up(merge, merge->count++);
 	}
 	return OK;
 }
@@ -107,17 +143,16 @@ static int open_heads(struct merge *merge, const struct group *group, struct run
 		struct head *head = &merge->heads[i];
 		int err;
 
-		head->number = i;
 		TRY(feed_open(&head->feed, plan, &group->series[i], &plan->window,
 			      plan->is_descending, run));
-		err = advance(head, true);
+		err = advance(plan, head, true);
 		if (err < 0)
 			return err;
 		if (err == OK)
 			merge->heap[merge->count++] = head;
 	}
-	for (size_t i = merge->count; i-- > 0;)
-		sift_down(merge, i);
+	for (size_t i = merge->count / 2; i-- > 0;)
+		sift_down(merge, i, merge->count);
 	return OK;
 }
 

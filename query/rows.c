@@ -5,44 +5,73 @@
 
 #include "engine/base/log.h"
 
-/* fill() of raw rows: null columns get the number, or what they had last. */
-static void fill_columns(struct emitter *emitter)
+static struct cell number_as(const struct plan *plan, enum data_type type)
+{
+	struct cell number = plan->fill_is_integer ? cell_of_integer(plan->fill_integer)
+						   : cell_of_float(plan->fill_value);
+
+	return cell_cast(number, type);
+}
+
+/* What stands for a cell that has no value in this row. */
+static struct cell absent_cell(const struct emitter *emitter, size_t place, enum data_type type)
 {
 	const struct plan *plan = emitter->plan;
 
-	for (size_t i = 0; i < plan->column_count; i++) {
-		struct cell *cell = &emitter->columns[i];
+	if (plan->fill == FILL_NUMBER)
+		return number_as(plan, type);
+	if (plan->fill == FILL_PREVIOUS)
+		return emitter->last[place];
+	return cell_null();
+}
 
-		if (plan->fill == FILL_NUMBER && cell_is_nil(cell)) {
-			*cell = plan->fill_is_integer ? cell_of_integer(plan->fill_integer)
-						      : cell_of_float(plan->fill_value);
-		} else if (plan->fill == FILL_PREVIOUS && cell_is_nil(cell)) {
-			*cell = emitter->last[i];
-		} else if (plan->fill == FILL_PREVIOUS) {
-			emitter->last[i] = *cell;
-			if (cell->type != CELL_STRING)
-				continue;
-			buf_reset(&emitter->last_texts[i]);
-			buf_append_slice(&emitter->last_texts[i], cell->s);
-			emitter->last[i].s = buf_slice(&emitter->last_texts[i]);
-		}
+static void keep_last(struct emitter *emitter, size_t place, struct cell cell)
+{
+	struct buf *text = &emitter->last_texts[place];
+
+	emitter->last[place] = cell;
+	if (emitter->plan->fill != FILL_PREVIOUS || cell.type != CELL_STRING)
+		return;
+	buf_reset(text);
+	buf_append_slice(text, cell.s);
+	emitter->last[place].s = buf_slice(text);
+}
+
+/*
+ * fill() also stands for what a row lacks beside others: the fields of a raw
+ * row or of a selected one, and calls that have no point at this time.
+ */
+static void fill_cells(struct emitter *emitter, const struct cell *cells, const bool *absent)
+{
+	const struct plan *plan = emitter->plan;
+	size_t count = plan->slot_count + plan->call_count;
+
+	for (size_t i = 0; i < count; i++) {
+		bool is_call = i >= plan->slot_count;
+		bool is_absent =
+			is_call ? absent && absent[i - plan->slot_count] : cell_is_nil(&cells[i]);
+		enum data_type type =
+			is_call ? plan->calls[i - plan->slot_count]->result : plan->slots[i].type;
+
+		emitter->cells[i] = is_absent ? absent_cell(emitter, i, type) : cells[i];
+		keep_last(emitter, i, emitter->cells[i]);
 	}
 }
 
-int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells)
+int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells, const bool *absent)
 {
 	const struct plan *plan = emitter->plan;
 	struct eval eval = { .slots = cells, .divides_to_float = true };
 	int64_t place = emitter->seen++ - plan->stmt->offset;
 
-	if (place < 0 && !(plan_is_raw(plan) && plan->fill == FILL_PREVIOUS))
+	if (plan->fill == FILL_NUMBER || plan->fill == FILL_PREVIOUS) {
+		fill_cells(emitter, cells, absent);
+		eval.slots = emitter->cells;
+	}
+	if (place < 0)
 		return OK;
 	for (size_t i = 0; i < plan->column_count; i++)
 		emitter->columns[i] = expr_eval(plan->columns[i].expr, &eval);
-	if (plan_is_raw(plan) && plan->stmt->has_fill)
-		fill_columns(emitter);
-	if (place < 0)
-		return OK;
 	if (!emitter->has_begun)
 		TRY(emitter->sink->begin(emitter->sink->arg, emitter->key));
 	emitter->has_begun = true;
@@ -58,7 +87,7 @@ static int run_group(struct plan *plan, const struct group *group, struct run *r
 	emitter->key = group->key;
 	emitter->has_begun = false;
 	emitter->seen = 0;
-	for (size_t i = 0; i < plan->column_count; i++)
+	for (size_t i = 0; i < plan->slot_count + plan->call_count; i++)
 		emitter->last[i] = cell_null();
 	TRY(run_check(run));
 	err = plan_is_raw(plan) ? rows_of_fields(plan, group, run, emitter)
@@ -83,18 +112,21 @@ static int run_groups(struct plan *plan, struct run *run, struct emitter *emitte
 int rows_run(struct plan *plan, struct run *run, const struct row_sink *sink)
 {
 	struct emitter emitter = { .plan = plan, .sink = sink };
+	size_t cells = plan->slot_count + plan->call_count + 1;
 	int err = ERR_MEMORY;
 
 	if (plan->is_empty)
 		return OK;
 	emitter.columns = calloc(plan->column_count + 1, sizeof(*emitter.columns));
-	emitter.last = calloc(plan->column_count + 1, sizeof(*emitter.last));
-	emitter.last_texts = calloc(plan->column_count + 1, sizeof(*emitter.last_texts));
-	if (emitter.columns && emitter.last && emitter.last_texts)
+	emitter.cells = calloc(cells, sizeof(*emitter.cells));
+	emitter.last = calloc(cells, sizeof(*emitter.last));
+	emitter.last_texts = calloc(cells, sizeof(*emitter.last_texts));
+	if (emitter.columns && emitter.cells && emitter.last && emitter.last_texts)
 		err = run_groups(plan, run, &emitter);
-	for (size_t i = 0; emitter.last_texts && i < plan->column_count; i++)
+	for (size_t i = 0; emitter.last_texts && i < cells; i++)
 		buf_release(&emitter.last_texts[i]);
 	free(emitter.columns);
+	free(emitter.cells);
 	free(emitter.last);
 	free(emitter.last_texts);
 	return err < 0 ? err : OK;

@@ -25,12 +25,18 @@ struct emitter {
 	const struct row_sink *sink;
 	const struct series_key *key;
 	bool has_begun;
-	int64_t seen;		     /* rows of the group, with those that OFFSET passes over */
-	struct cell *columns, *last; /* of this row; for fill(previous) of raw rows */
+	int64_t seen;		   /* rows of the group, with those that OFFSET passes over */
+	struct cell *columns;	   /* of this row */
+	struct cell *cells, *last; /* filled; what each cell had last, for fill(previous) */
 	struct buf *last_texts;
 };
-/* `cells` are slots, then calls. OK, END: LIMIT is reached; below 0. */
-int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells);
+/*
+ * `cells` are slots, then calls; `absent` (may be NULL) tells of each call
+ * whether it has no point here, rather than null. OK, END: LIMIT is reached;
+ * below 0.
+ */
+int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells,
+	     const bool *absent);
 
 /* --- the two ways to rows ---------------------------------------------------------- */
 

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Random points and random queries, through a mount and through InfluxDB 1.6.7: the JSON
+must be equal byte for byte.
+
+usage: random_queries.py SERIESFS_MNT WORK_DIR [COUNT [SEED]]
+
+Values are dyadic (k/32), so that sums do not depend on the order of adding. What the two
+are known and wanted to differ in is not asked (LANGUAGE tells: infinities, `not executed`).
+"""
+import os
+import random
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from compare import ask_mount, load  # noqa: E402
+from influxd import Influxd, installed  # noqa: E402
+
+START = 1451606400  # 2016-01-01T00:00:00Z
+HOSTS = ["a", "b", "web 1", "c,d"]
+REGIONS = ["east", "west", ""]
+NUMBERS = ["v", "n", "w"]
+FIELDS = NUMBERS + ["s", "up"]
+FUNCTIONS = ["count", "sum", "mean", "min", "max", "first", "last", "median", "spread", "stddev"]
+
+
+def points(rng):
+    lines = []
+    for measurement in ("cpu", "mem", "cpu_load", "alone"):
+        for number, (host, region) in enumerate((h, r) for h in HOSTS for r in REGIONS):
+            if rng.random() < 0.3:
+                continue
+            # No two rows of `alone` have one time: what InfluxDB leaves to chance is not asked.
+            shift = number if measurement == "alone" else 0
+            key = measurement + ",host=" + host.replace(" ", "\\ ").replace(",", "\\,")
+            key += f",region={region}" if region else ""
+            for step in sorted(rng.sample(range(600), 60)):
+                fields = []
+                if rng.random() < 0.9:
+                    fields.append(f"v={rng.randrange(-3200, 3200) / 32}")
+                if rng.random() < 0.7:
+                    fields.append(f"n={rng.randrange(-50, 50)}i")
+                if measurement in ("cpu", "alone") and rng.random() < 0.4:
+                    fields.append(f"w={rng.randrange(0, 99) / 4}")
+                if rng.random() < 0.3:
+                    fields.append(f's="{rng.choice(["ok", "down", "x y", ""])}"')
+                if rng.random() < 0.3 or not fields:
+                    fields.append(f"up={rng.choice(['true', 'false'])}")
+                lines.append(f"{key} {','.join(fields)} {START + step * 47 + shift}000000000")
+    rng.shuffle(lines)
+    return "\n".join(lines) + "\n"
+
+
+def when(rng):
+    return rng.choice([f"{START + rng.randrange(0, 28000)}s",
+                       f"'2016-01-01T0{rng.randrange(0, 8)}:{rng.randrange(10, 60)}:00Z'"])
+
+
+def number(rng):
+    return rng.choice(["0", "1", "-5", "10", "25.5", "50", "-12.25"])
+
+
+def condition(rng):
+    kind = rng.randrange(9)
+    if kind == 0:
+        return f"host {rng.choice(['=', '!='])} '{rng.choice(HOSTS)}'"
+    if kind == 1:
+        return f"host {rng.choice(['=~', '!~'])} /{rng.choice(['^a', 'b', '[cd]', 'web', '.*'])}/"
+    if kind == 2:
+        return f"region {rng.choice(['=', '!='])} '{rng.choice(['east', 'west', '', 'nope'])}'"
+    if kind == 3:
+        return f"s {rng.choice(['=', '!='])} '{rng.choice(['ok', 'down', 'x y', ''])}'"
+    if kind == 4:
+        return f"up = {rng.choice(['true', 'false'])}"
+    if kind == 5:
+        return f"({condition(rng)} {rng.choice(['or', 'and'])} {condition(rng)})"
+    if kind == 6:
+        return f"{rng.choice(NUMBERS)} + {number(rng)} {rng.choice(['>', '<='])} {rng.choice(NUMBERS)}"
+    return (f"{rng.choice(NUMBERS)} {rng.choice(['=', '!=', '<', '<=', '>', '>='])} {number(rng)}")
+
+
+def where(rng, bounded):
+    terms = []
+    if bounded or rng.random() < 0.5:
+        low, high = sorted([rng.randrange(0, 28000), rng.randrange(0, 28000)])
+        terms.append(f"time {rng.choice(['>', '>='])} {START + low}s")
+        terms.append(f"time {rng.choice(['<', '<='])} {START + high}s")
+    for _ in range(rng.choice([0, 0, 1, 1, 2])):
+        terms.append(condition(rng))
+    rng.shuffle(terms)
+    return " where " + " and ".join(terms) if terms else ""
+
+
+def call(rng):
+    name = rng.choice(FUNCTIONS + ["percentile", "mode", "count(distinct"])
+    if name == "percentile":
+        return f"percentile({rng.choice(NUMBERS)}, {rng.choice(['5', '50', '90', '99.5', '100'])})"
+    if name == "count(distinct":
+        return f"count(distinct({rng.choice(FIELDS)}))"
+    fields = FIELDS if name in ("count", "first", "last") else NUMBERS
+    return f"{name}({rng.choice(fields)})"
+
+
+def columns(rng, aggregate):
+    if not aggregate:
+        kind = rng.randrange(4)
+        if kind == 0:
+            return "*"
+        if kind == 1:
+            return ", ".join(rng.sample(FIELDS + ["host", "region"], rng.randrange(1, 5)))
+        if kind == 2:
+            return f"{rng.choice(NUMBERS)} {rng.choice('+-*/')} {rng.choice(NUMBERS + ['2', '0.5'])}"
+        return f"{rng.choice(NUMBERS)} as x, {rng.choice(FIELDS)}"
+    kind = rng.randrange(6)
+    if kind == 0:
+        return f"{call(rng)} {rng.choice('+-*/')} {rng.choice([call(rng), '2', '0.5'])}"
+    if kind == 1:
+        return f"{rng.choice(['min', 'max', 'first', 'last'])}({rng.choice(NUMBERS)}), host, s"
+    if kind == 2:
+        return f"{rng.choice(FUNCTIONS)}(*)"
+    if kind == 3:
+        return f"distinct({rng.choice(FIELDS)})"
+    return ", ".join(call(rng) for _ in range(rng.randrange(1, 4)))
+
+
+def query(rng):
+    aggregate = rng.random() < 0.7
+    groups = []
+    windows = aggregate and rng.random() < 0.5
+    if windows:
+        offset = rng.choice(["", "", ", 3m", ", -90s"])
+        groups.append(f"time({rng.choice(['5m', '7m', '1h', '90s', '1d'])}{offset})")
+    if rng.random() < 0.4:
+        groups.extend(rng.choice([["host"], ["region"], ["host", "region"], ["*"], ["/^h/"], ["nope"]]))
+    what = columns(rng, aggregate)
+    sources = ["cpu", "mem", "cpu, mem", "/^cpu/", "alone"]
+    by_chance = any(name in what for name in ("distinct(", "mode(", "percentile(", ", host"))
+    text = f"select {what} from {'alone' if by_chance and aggregate else rng.choice(sources)}"
+    text += where(rng, windows)
+    if groups:
+        text += " group by " + ", ".join(groups)
+        if windows:
+            text += rng.choice(["", "", " fill(none)", " fill(0)", " fill(previous)", " fill(linear)",
+                                " fill(-7.5)"])
+    if rng.random() < 0.25:
+        text += " order by time desc"
+    if rng.random() < 0.3:
+        text += f" limit {rng.randrange(1, 8)}"
+        if rng.random() < 0.4:
+            text += f" offset {rng.randrange(0, 6)}"
+    if rng.random() < 0.15:
+        text += f" slimit {rng.randrange(1, 3)}" + rng.choice(["", " soffset 1"])
+    return text
+
+
+def main():
+    mount, work = sys.argv[1:3]
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 20160101
+    rng = random.Random(seed)
+    passed = failed = 0
+    if not installed():
+        print("FAILED: influxd is not installed: nothing was compared\n0 passed, 1 failed")
+        return 1
+    with Influxd(os.path.join(work, "influx")) as influx:
+        load(influx, mount, "random", points(rng))
+        for _ in range(count):
+            text = query(rng)
+            expected = influx.query(text, db="random")
+            got = ask_mount(mount, "random", text)
+            if got == expected:
+                passed += 1
+                continue
+            failed += 1
+            print(f"FAILED: {text}")
+            print(f"\texpected {expected.decode(errors='replace').strip()[:700]}")
+            print(f"\tgot      {got.decode(errors='replace').strip()[:700]}")
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+sys.exit(main())
