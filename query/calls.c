@@ -182,6 +182,21 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	return err;
 }
 
+/* OFFSET and LIMIT count the points of each call, as InfluxDB counts them: rows may be more. */
+static void limit_points(const struct plan *plan, struct points *points)
+{
+	size_t offset = (size_t)plan->stmt->offset, limit = (size_t)plan->stmt->limit;
+
+	if (offset > points->count)
+		offset = points->count;
+	if (offset)
+		memmove(points->items, points->items + offset,
+			(points->count - offset) * sizeof(*points->items));
+	points->count -= offset;
+	if (limit && points->count > limit)
+		points->count = limit;
+}
+
 /* --- rows --------------------------------------------------------------------------------------
  */
 
@@ -271,8 +286,10 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		err = ERR_MEMORY;
 	if (err >= 0)
 		err = run_leaves(&calls);
-	for (size_t i = 0; err >= 0 && i < plan->call_count; i++)
+	for (size_t i = 0; err >= 0 && i < plan->call_count; i++) {
 		err = points_of(&calls, plan->calls[i], &calls.results[i]);
+		limit_points(plan, &calls.results[i]);
+	}
 	if (err >= 0)
 		err = line_up(&calls, emitter);
 	release(&calls);

@@ -271,10 +271,12 @@ static struct cell binary_number(enum token op, struct cell left, struct cell ri
 
 struct cell cell_binary(enum token op, struct cell left, struct cell right, bool divides_to_float)
 {
-	/* Beside a boolean, null is false. */
-	if (cell_is_nil(&left) && right.type == CELL_BOOLEAN)
+	bool is_logic = op == TOKEN_AND || op == TOKEN_OR;
+
+	/* In logic, null is false; compared with a boolean it is not. */
+	if (is_logic && cell_is_nil(&left) && right.type == CELL_BOOLEAN)
 		left = cell_of_boolean(false);
-	else if (cell_is_nil(&right) && left.type == CELL_BOOLEAN)
+	else if (is_logic && cell_is_nil(&right) && left.type == CELL_BOOLEAN)
 		right = cell_of_boolean(false);
 	if (is_number(&left) && is_number(&right))
 		return binary_number(op, left, right, divides_to_float);

@@ -185,6 +185,14 @@ int reduce_count_distinct(const struct plan_call *call, struct samples *samples,
 
 /* --- in time order --------------------------------------------------------------- */
 
+/* In the order of the answer: the last digits depend on it. */
+static double value_at(const struct plan_call *call, const struct samples *samples, size_t i)
+{
+	size_t place = call->is_descending ? samples->count - 1 - i : i;
+
+	return float_of_value(call->type, samples->items[place].value);
+}
+
 int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		  int64_t end_ns, struct points *out)
 {
@@ -193,7 +201,7 @@ int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t
 	if (samples->count == 0)
 		return OK;
 	for (size_t i = 0; i < samples->count; i++) {
-		double value = float_of_value(call->type, samples->items[i].value);
+		double value = value_at(call, samples, i);
 
 		if (isnan(value))
 			continue;
@@ -201,7 +209,7 @@ int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t
 		mean += (value - mean) / count;
 	}
 	for (size_t i = 0; i < samples->count; i++) {
-		double value = float_of_value(call->type, samples->items[i].value);
+		double value = value_at(call, samples, i);
 
 		if (!isnan(value))
 			sum += (value - mean) * (value - mean);

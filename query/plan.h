@@ -53,6 +53,7 @@ struct plan_source {
 struct plan_call {
 	const struct function *function;
 	struct slice name;
+	struct slice text;	 /* printed: calls that read alike are one */
 	int32_t slot;		 /* what it reads; -1: `inner` */
 	struct plan_call *inner; /* a transformation's aggregate */
 	enum data_type type;	 /* of what it reads */

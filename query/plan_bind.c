@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "query/plan.h"
+#include "query/print.h"
 #include "query/tag_filter.h"
 
 /* --- slots ------------------------------------------------------------------------ */
@@ -234,34 +235,57 @@ struct call_binding {
 	int err;
 };
 
+static struct slice print_call(struct plan *plan, const struct expr *expr)
+{
+	struct buf text = { 0 };
+	struct slice copy;
+
+	expr_print(&text, expr);
+	copy = arena_copy(plan->context->arena, buf_slice(&text));
+	buf_release(&text);
+	return copy;
+}
+
+/* The number of the call; the same one for the same text, as in InfluxDB. */
+static int number_call(struct plan *plan, struct expr *expr, size_t *number)
+{
+	struct slice text = print_call(plan, expr);
+	struct plan_call **calls;
+
+	if (!text.data)
+		return ERR_LIMIT;
+	for (*number = 0; *number < plan->call_count; (*number)++)
+		if (slice_equal(plan->calls[*number]->text, text))
+			return OK;
+	calls = arena_alloc(plan->context->arena, (plan->call_count + 1) * sizeof(*calls));
+	if (!calls)
+		return ERR_LIMIT;
+	if (plan->call_count)
+		memcpy(calls, plan->calls, plan->call_count * sizeof(*calls));
+	TRY(bind_call(plan, expr, &calls[plan->call_count]));
+	calls[plan->call_count++]->text = text;
+	plan->calls = calls;
+	return OK;
+}
+
 /* Every call of many rows becomes a reference to its cell. */
 static bool replace_call(void *arg, struct expr *expr)
 {
 	struct call_binding *binding = arg;
 	struct plan *plan = binding->plan;
-	struct plan_call *call;
-	struct plan_call **calls;
+	size_t number;
 
 	if (binding->err < 0)
 		return false;
 	if (expr->kind != EXPR_CALL || math_argument_count(expr->call.name))
 		return true;
-	binding->err = bind_call(plan, expr, &call);
-	calls = arena_alloc(plan->context->arena, (plan->call_count + 1) * sizeof(*calls));
+	binding->err = number_call(plan, expr, &number);
 	if (binding->err < 0)
 		return false;
-	if (!calls) {
-		binding->err = ERR_LIMIT;
-		return false;
-	}
-	if (plan->call_count)
-		memcpy(calls, plan->calls, plan->call_count * sizeof(*calls));
-	calls[plan->call_count] = call;
-	plan->calls = calls;
 	expr->kind = EXPR_VARREF;
-	expr->varref.name = call->name;
-	expr->varref.type = call->result;
-	expr->varref.slot = (int32_t)(plan->slot_count + plan->call_count++);
+	expr->varref.name = plan->calls[number]->name;
+	expr->varref.type = plan->calls[number]->result;
+	expr->varref.slot = (int32_t)(plan->slot_count + number);
 	return false;
 }
 

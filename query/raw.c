@@ -25,14 +25,35 @@ struct merge {
 	struct head **heap; /* a binary heap of those that have a row */
 	size_t count;
 	struct cell *cells;
+	size_t *shown; /* the selected slots, by name */
+	size_t shown_count;
 };
+
+/* Of equal times, the row whose first columns (by name) are smaller, as far as they are strings. */
+static bool is_smaller(const struct merge *merge, const struct head *a, const struct head *b)
+{
+	for (size_t i = 0; i < merge->shown_count; i++) {
+		struct cell x = feed_cell(&a->feed, &a->block, merge->shown[i], a->row);
+		struct cell y = feed_cell(&b->feed, &b->block, merge->shown[i], b->row);
+		int order;
+
+		if (x.type != CELL_STRING || y.type != CELL_STRING)
+			return false;
+		order = slice_compare(x.s, y.s);
+		if (order)
+			return merge->plan->is_descending ? order > 0 : order < 0;
+	}
+	return false;
+}
 
 static bool comes_first(const struct merge *merge, size_t a, size_t b)
 {
 	const struct head *x = merge->heap[a], *y = merge->heap[b];
+	int64_t x_time = x->block.times_ns[x->row], y_time = y->block.times_ns[y->row];
 
-	return merge->plan->is_descending ? x->block.times_ns[x->row] > y->block.times_ns[y->row]
-					  : x->block.times_ns[x->row] < y->block.times_ns[y->row];
+	if (x_time != y_time)
+		return merge->plan->is_descending ? x_time > y_time : x_time < y_time;
+	return is_smaller(merge, x, y);
 }
 
 static void swap(struct merge *merge, size_t a, size_t b)
@@ -135,15 +156,34 @@ static int merge_rows(struct merge *merge)
 	return OK;
 }
 
+static int compare_names(const void *a, const void *b, void *arg)
+{
+	const struct plan_slot *slots = arg;
+
+	return slice_compare(slots[*(const size_t *)a].name, slots[*(const size_t *)b].name);
+}
+
+static void list_shown(struct merge *merge)
+{
+	const struct plan *plan = merge->plan;
+
+	for (size_t slot = 0; slot < plan->slot_count; slot++)
+		if (plan->slots[slot].is_selected)
+			merge->shown[merge->shown_count++] = slot;
+	qsort_r(merge->shown, merge->shown_count, sizeof(*merge->shown), compare_names,
+		plan->slots);
+}
+
 static int open_heads(struct merge *merge, const struct group *group, struct run *run)
 {
 	const struct plan *plan = merge->plan;
 
 	for (size_t i = 0; i < group->series_count; i++) {
 		struct head *head = &merge->heads[i];
+		size_t number = plan->is_descending ? group->series_count - 1 - i : i;
 		int err;
 
-		TRY(feed_open(&head->feed, plan, &group->series[i], &plan->window,
+		TRY(feed_open(&head->feed, plan, &group->series[number], &plan->window,
 			      plan->is_descending, run));
 		err = advance(plan, head, true);
 		if (err < 0)
@@ -165,8 +205,11 @@ int rows_of_fields(struct plan *plan, const struct group *group, struct run *run
 	merge.heads = calloc(group->series_count, sizeof(*merge.heads));
 	merge.heap = calloc(group->series_count, sizeof(struct head *));
 	merge.cells = calloc(plan->slot_count + 1, sizeof(*merge.cells));
-	if (merge.heads && merge.heap && merge.cells)
+	merge.shown = calloc(plan->slot_count + 1, sizeof(*merge.shown));
+	if (merge.heads && merge.heap && merge.cells && merge.shown) {
+		list_shown(&merge);
 		err = open_heads(&merge, group, run);
+	}
 	if (err >= 0)
 		err = merge_rows(&merge);
 	for (size_t i = 0; merge.heads && i < group->series_count; i++)
@@ -174,5 +217,6 @@ int rows_of_fields(struct plan *plan, const struct group *group, struct run *run
 	free(merge.heads);
 	free(merge.heap);
 	free(merge.cells);
+	free(merge.shown);
 	return err;
 }

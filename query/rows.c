@@ -37,6 +37,14 @@ static void keep_last(struct emitter *emitter, size_t place, struct cell cell)
 	emitter->last[place].s = buf_slice(text);
 }
 
+/* A call over a column that no source has is null, whatever fill() says. */
+static bool reads_nothing(const struct plan_call *call)
+{
+	while (call->inner)
+		call = call->inner;
+	return call->type == DATA_UNKNOWN;
+}
+
 /*
  * fill() also stands for what a row lacks beside others: the fields of a raw
  * row or of a selected one, and calls that have no point at this time.
@@ -53,6 +61,8 @@ static void fill_cells(struct emitter *emitter, const struct cell *cells, const 
 		enum data_type type =
 			is_call ? plan->calls[i - plan->slot_count]->result : plan->slots[i].type;
 
+		if (is_call && reads_nothing(plan->calls[i - plan->slot_count]))
+			is_absent = false;
 		emitter->cells[i] = is_absent ? absent_cell(emitter, i, type) : cells[i];
 		keep_last(emitter, i, emitter->cells[i]);
 	}
@@ -62,7 +72,8 @@ int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells,
 {
 	const struct plan *plan = emitter->plan;
 	struct eval eval = { .slots = cells, .divides_to_float = true };
-	int64_t place = emitter->seen++ - plan->stmt->offset;
+	bool is_raw = plan_is_raw(plan); /* the points of calls are counted already */
+	int64_t place = emitter->seen++ - (is_raw ? plan->stmt->offset : 0);
 
 	if (plan->fill == FILL_NUMBER || plan->fill == FILL_PREVIOUS) {
 		fill_cells(emitter, cells, absent);
@@ -76,7 +87,7 @@ int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells,
 		TRY(emitter->sink->begin(emitter->sink->arg, emitter->key));
 	emitter->has_begun = true;
 	TRY(emitter->sink->row(emitter->sink->arg, time_ns, emitter->columns));
-	return plan->stmt->limit && place + 1 >= plan->stmt->limit ? END : OK;
+	return is_raw && plan->stmt->limit && place + 1 >= plan->stmt->limit ? END : OK;
 }
 
 static int run_group(struct plan *plan, const struct group *group, struct run *run,

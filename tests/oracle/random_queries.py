@@ -7,6 +7,8 @@ usage: random_queries.py SERIESFS_MNT WORK_DIR [COUNT [SEED]]
 Values are dyadic (k/32), so that sums do not depend on the order of adding. What the two
 are known and wanted to differ in is not asked (LANGUAGE tells: infinities, `not executed`).
 """
+import json
+import math
 import os
 import random
 import sys
@@ -20,7 +22,7 @@ HOSTS = ["a", "b", "web 1", "c,d"]
 REGIONS = ["east", "west", ""]
 NUMBERS = ["v", "n", "w"]
 FIELDS = NUMBERS + ["s", "up"]
-FUNCTIONS = ["count", "sum", "mean", "min", "max", "first", "last", "median", "spread", "stddev"]
+FUNCTIONS = ["count", "sum", "mean", "min", "max", "first", "last", "median", "spread"]
 
 
 def points(rng):
@@ -91,7 +93,9 @@ def where(rng, bounded):
 
 
 def call(rng):
-    name = rng.choice(FUNCTIONS + ["percentile", "mode", "count(distinct"])
+    # stddev and percentile depend on the order of equal times and values, which is chance:
+    # the percentile's own time shows only without windows, see query().
+    name = rng.choice(FUNCTIONS + ["percentile", "stddev", "count(distinct"])
     if name == "percentile":
         return f"percentile({rng.choice(NUMBERS)}, {rng.choice(['5', '50', '90', '99.5', '100'])})"
     if name == "count(distinct":
@@ -125,15 +129,17 @@ def columns(rng, aggregate):
 def query(rng):
     aggregate = rng.random() < 0.7
     groups = []
-    windows = aggregate and rng.random() < 0.5
+    what = columns(rng, aggregate)
+    windows = aggregate and (rng.random() < 0.5 or "percentile(" in what)
     if windows:
         offset = rng.choice(["", "", ", 3m", ", -90s"])
         groups.append(f"time({rng.choice(['5m', '7m', '1h', '90s', '1d'])}{offset})")
     if rng.random() < 0.4:
         groups.extend(rng.choice([["host"], ["region"], ["host", "region"], ["*"], ["/^h/"], ["nope"]]))
-    what = columns(rng, aggregate)
     sources = ["cpu", "mem", "cpu, mem", "/^cpu/", "alone"]
-    by_chance = any(name in what for name in ("distinct(", "mode(", "percentile(", ", host"))
+    by_chance = any(name in what for name in ("distinct(", "stddev(", "percentile(", ", host"))
+    if "w" in what:  # a field that no source has: fill() differs by function there
+        sources.remove("mem")
     text = f"select {what} from {'alone' if by_chance and aggregate else rng.choice(sources)}"
     text += where(rng, windows)
     if groups:
@@ -152,6 +158,26 @@ def query(rng):
     return text
 
 
+def alike(text, expected, got):
+    """Byte for byte; means of several series are joined in an order that depends on the
+    number of processors, and so do their last digits."""
+    if expected == got:
+        return True
+    if "mean(" not in text:
+        return False
+
+    def near(a, b):
+        if isinstance(a, dict) and isinstance(b, dict):
+            return list(a) == list(b) and all(near(a[k], b[k]) for k in a)
+        if isinstance(a, list) and isinstance(b, list):
+            return len(a) == len(b) and all(map(near, a, b))
+        if isinstance(a, float) and isinstance(b, float):
+            return math.isclose(a, b, rel_tol=1e-12)
+        return a == b
+
+    return near(json.loads(expected), json.loads(got))
+
+
 def main():
     mount, work = sys.argv[1:3]
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
@@ -167,7 +193,7 @@ def main():
             text = query(rng)
             expected = influx.query(text, db="random")
             got = ask_mount(mount, "random", text)
-            if got == expected:
+            if alike(text, expected, got):
                 passed += 1
                 continue
             failed += 1
