@@ -138,6 +138,8 @@ def query(rng):
         groups.extend(rng.choice([["host"], ["region"], ["host", "region"], ["*"], ["/^h/"], ["nope"]]))
     sources = ["cpu", "mem", "cpu, mem", "/^cpu/", "alone"]
     by_chance = any(name in what for name in ("distinct(", "stddev(", "percentile(", ", host"))
+    by_chance |= not windows and ("first(" in what or "last(" in what)
+    is_percentile = "percentile(" in what
     if "w" in what:  # a field that no source has: fill() differs by function there
         sources.remove("mem")
     text = f"select {what} from {'alone' if by_chance and aggregate else rng.choice(sources)}"
@@ -145,11 +147,13 @@ def query(rng):
     if groups:
         text += " group by " + ", ".join(groups)
         if windows:
-            text += rng.choice(["", "", " fill(none)", " fill(0)", " fill(previous)", " fill(linear)",
-                                " fill(-7.5)"])
+            # InfluxDB gives windows twice when fill(linear) meets a percentile of too few values.
+            text += rng.choice(["", "", " fill(none)", " fill(0)", " fill(previous)", " fill(-7.5)",
+                                " fill(none)" if is_percentile else " fill(linear)"])
     if rng.random() < 0.25:
         text += " order by time desc"
-    if rng.random() < 0.3:
+    # InfluxDB lets LIMIT cut the values that a percentile is of.
+    if rng.random() < 0.3 and not is_percentile:
         text += f" limit {rng.randrange(1, 8)}"
         if rng.random() < 0.4:
             text += f" offset {rng.randrange(0, 6)}"
