@@ -216,6 +216,44 @@ static int add_sample(struct aggregate *aggregate, struct samples *samples, stru
 	return OK;
 }
 
+static int reserve_keys(struct aggregate *aggregate, struct samples *samples, size_t more)
+{
+	size_t capacity = samples->capacity ? samples->capacity : 64;
+	uint64_t *keys;
+
+	if (samples->count + more <= samples->capacity)
+		return OK;
+	while (capacity < samples->count + more)
+		capacity *= 2;
+	TRY(run_take_bytes(aggregate->spec.run, (capacity - samples->capacity) * sizeof(*keys)));
+	keys = realloc(samples->keys, capacity * sizeof(*keys));
+	if (!keys)
+		log_out_of_memory(capacity * sizeof(*keys));
+	samples->keys = keys;
+	samples->capacity = capacity;
+	return OK;
+}
+
+static int take_keys(struct aggregate *aggregate, const struct plan_call *call,
+		     struct samples *samples, const struct rows *rows)
+{
+	const struct batch_column *column = &rows->block->columns[call->slot];
+	uint64_t *keys;
+
+	TRY(reserve_keys(aggregate, samples, rows->end - rows->first));
+	keys = samples->keys + samples->count;
+	if (!column->valid) {
+		for (size_t row = rows->first; row < rows->end; row++)
+			*keys++ = key_of_value(call->type, column->values[row]);
+	} else {
+		for (size_t row = rows->first; row < rows->end; row++)
+			if (column_has(column, row))
+				*keys++ = key_of_value(call->type, column->values[row]);
+	}
+	samples->count = (size_t)(keys - samples->keys);
+	return OK;
+}
+
 static int take_samples(struct aggregate *aggregate, const struct plan_call *call,
 			struct samples *samples, const struct rows *rows)
 {
@@ -245,7 +283,9 @@ static int take_rows(struct aggregate *aggregate, const struct rows *rows)
 
 		if (column->type == VALUE_NONE)
 			continue;
-		if (call->function->shape == SHAPE_COLLECT)
+		if (call->wants_keys)
+			TRY(take_keys(aggregate, call, samples, rows));
+		else if (call->function->shape == SHAPE_COLLECT)
 			TRY(take_samples(aggregate, call, samples, rows));
 		else if (call->function->pick)
 			TRY(take_selected(aggregate, i, rows));
@@ -430,8 +470,10 @@ static void release_samples(struct aggregate *aggregate)
 {
 	for (size_t bucket = 0; bucket < aggregate->count; bucket++)
 		for (size_t i = 0; i < aggregate->spec.leaf_count; i++)
-			if (aggregate->spec.leaves[i]->function->shape == SHAPE_COLLECT)
+			if (aggregate->spec.leaves[i]->function->shape == SHAPE_COLLECT) {
 				free(state_of(aggregate, bucket, i)->samples.items);
+				free(state_of(aggregate, bucket, i)->samples.keys);
+			}
 }
 
 void aggregate_close(struct aggregate *aggregate)

@@ -43,6 +43,7 @@ struct function {
 	bool is_counting; /* empty windows are 0, not null */
 	bool keeps_times; /* its points have their own times, also with windows */
 	bool is_filled;	  /* one point a window: empty windows get one too */
+	bool takes_keys;  /* COLLECT: values alone will do, as keys, in any order */
 	/* FOLD: take rows [first, end) in; then put one state into another. */
 	void (*fold)(struct accumulator *acc, enum data_type type,
 		     const struct batch_column *column, size_t first, size_t end);
@@ -87,11 +88,36 @@ struct sample {
 	const struct cell *row; /* for selectors with other columns */
 };
 
+/*
+ * A window's values. Where their times do not matter they are kept as keys
+ * (key_of_value), of a third of the size.
+ */
 struct samples {
 	struct sample *items;
+	uint64_t *keys; /* in place of items */
 	size_t count, capacity;
 	bool is_unsorted; /* of several series */
 };
+
+/* Numbers and booleans as unsigned numbers of the same order, and back. */
+static inline uint64_t key_of_value(enum data_type type, union value value)
+{
+	uint64_t sign = UINT64_C(1) << 63;
+
+	if (type == DATA_FLOAT)
+		return value.u & sign ? ~value.u : value.u | sign;
+	return type == DATA_INTEGER ? value.u ^ sign : value.u;
+}
+static inline union value value_of_key(enum data_type type, uint64_t key)
+{
+	uint64_t sign = UINT64_C(1) << 63;
+
+	if (type == DATA_FLOAT)
+		return (union value){ .u = key & sign ? key & ~sign : ~key };
+	return (union value){ .u = type == DATA_INTEGER ? key ^ sign : key };
+}
+/* The key of that rank, from 0; the keys are moved. */
+uint64_t select_key(uint64_t *keys, size_t count, size_t rank);
 
 /* --- TRANSFORM --------------------------------------------------------------- */
 

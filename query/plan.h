@@ -62,6 +62,7 @@ struct plan_call {
 	int64_t count;		 /* N of top, sample, moving_average, … */
 	int64_t unit_ns;	 /* of derivative, elapsed, integral */
 	bool is_descending;
+	bool wants_keys;    /* COLLECT: samples are keys */
 	int32_t *tag_slots; /* top(v, tag…) */
 	size_t tag_count;
 	uint32_t number_of_leaf; /* among the leaves, for those with a slot */

@@ -289,12 +289,26 @@ static bool replace_call(void *arg, struct expr *expr)
 	return false;
 }
 
+/* Where neither the time of a sample nor the rest of its row is shown, keys will do. */
+static void choose_keys(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->leaf_count; i++) {
+		struct plan_call *call = plan->leaves[i];
+		bool shows_time = call->function->is_selector && plan->call_count == 1 &&
+				  plan->calls[0] == call && !window_is_given(&plan->window);
+
+		call->wants_keys = call->function->takes_keys && !shows_time && !plan->has_aux &&
+				   (TYPES_COMPARABLE >> call->type & 1);
+	}
+}
+
 static int bind_calls(struct plan *plan)
 {
 	struct call_binding binding = { plan, OK };
 
 	for (size_t i = 0; i < plan->field_count; i++)
 		expr_walk(plan->fields[i].expr, replace_call, &binding);
+	choose_keys(plan);
 	return binding.err;
 }
 

@@ -68,9 +68,15 @@ def best_ms(ask):
 
 
 def queries(work, mount):
+    asked = 0
+
     def ask_mount(text):
-        with open(f"{mount}/int/query/{text.replace('/', '%2F')};.json?fresh=1", "rb") as file:
-            file.read()
+        # Another number of blanks each time: an answer that is kept is no measurement.
+        nonlocal asked
+        asked += 1
+        text = text.replace("select ", "select" + " " * asked, 1).replace("/", "%2F")
+        with open(f"{mount}/int/query/{text};.json", "rb") as file:
+            return file.read()
 
     if not installed() or not os.path.isdir(f"{work}/influx-int"):
         for name, text in QUERIES:
@@ -78,6 +84,8 @@ def queries(work, mount):
         return
     with Influxd(f"{work}/influx-int") as influx:
         for name, text in QUERIES:
+            if ask_mount(text) != influx.query(text, db="int"):
+                name += " (THE ANSWERS DIFFER)"
             ours = best_ms(lambda: ask_mount(text))
             theirs = best_ms(lambda: influx.query(text, db="int"))
             print(f"{name}|{ours:.2f}|{theirs:.2f}", flush=True)
