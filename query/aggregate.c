@@ -544,36 +544,3 @@ int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *ou
 	}
 	return OK;
 }
-
-int aggregate_raw_points(const struct aggregate_spec *spec, const struct plan_call *call,
-			 struct points *out)
-{
-	struct aggregate aggregate = { .spec = *spec };
-	struct samples samples = { 0 };
-	int err = OK;
-
-	for (size_t i = 0; err >= 0 && i < spec->group->series_count; i++) {
-		struct block block;
-		struct feed feed;
-
-		err = feed_open(&feed, spec->plan, &spec->group->series[i], &spec->window, false,
-				spec->run);
-		while (err >= 0 && (err = feed_next(&feed, &block)) == OK) {
-			struct rows rows = { &feed, &block, 0, block.row_count };
-
-			if (block.columns[call->slot].type != VALUE_NONE)
-				err = take_samples(&aggregate, call, &samples, &rows);
-			if (err < 0)
-				break;
-		}
-		feed_close(&feed);
-	}
-	if (samples.is_unsorted)
-		qsort(samples.items, samples.count, sizeof(*samples.items), compare_times);
-	for (size_t i = 0; err >= 0 && i < samples.count; i++)
-		points_add(out, (struct point){ .time_ns = samples.items[i].time_ns,
-						.value = cell_of_typed(call->type,
-								       samples.items[i].value) });
-	free(samples.items);
-	return err < 0 ? err : OK;
-}

@@ -30,8 +30,4 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out);
 int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *out);
 void aggregate_close(struct aggregate *aggregate);
 
-/* The rows of a column in time order (of equal times, in the order of the series), as points. */
-int aggregate_raw_points(const struct aggregate_spec *spec, const struct plan_call *call,
-			 struct points *out);
-
 #endif

@@ -20,12 +20,10 @@ struct calls {
 
 /* --- looking back --------------------------------------------------------------------- */
 
-/* How many windows before the range a call reads. */
+/* How many windows beside the range a call reads, so that the first one in it has a past. */
 static int64_t look_back(const struct plan_call *call)
 {
-	if (!call->inner)
-		return 0;
-	return slice_equal(call->name, SLICE("moving_average")) ? call->count : 1;
+	return call->inner && !slice_equal(call->name, SLICE("cumulative_sum"));
 }
 
 static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call *leaf)
@@ -43,12 +41,17 @@ static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call
 	return 0;
 }
 
+/* Where time runs backwards, the past lies behind the range. */
 static struct window_spec widened(const struct plan *plan, int64_t windows)
 {
 	struct window_spec spec = plan->window;
-	__int128 first = (__int128)spec.time_first_ns - (__int128)windows * window_length_ns(&spec);
+	__int128 length = (__int128)windows * window_length_ns(&spec);
+	__int128 first = (__int128)spec.time_first_ns - length;
+	__int128 last = (__int128)spec.time_last_ns + length;
 
-	if (windows && plan->has_first)
+	if (plan->is_descending)
+		spec.time_last_ns = last > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)last;
+	else if (plan->has_first)
 		spec.time_first_ns = first < TIME_MIN_NS ? TIME_MIN_NS : (int64_t)first;
 	return spec;
 }
@@ -124,16 +127,7 @@ static void turn(struct points *points)
 
 static int points_of_raw(struct calls *calls, const struct plan_call *call, struct points *out)
 {
-	struct aggregate_spec spec = { .plan = calls->plan,
-				       .group = calls->group,
-				       .window = calls->plan->window,
-				       .run = calls->run,
-				       .arena = &calls->arena };
-
-	TRY(aggregate_raw_points(&spec, call, out));
-	if (calls->plan->is_descending)
-		turn(out);
-	return OK;
+	return raw_points(calls->plan, calls->group, calls->run, call, &calls->arena, out);
 }
 
 static int points_of_leaf(struct calls *calls, const struct plan_call *call, struct points *out)
@@ -147,17 +141,18 @@ static int points_of_leaf(struct calls *calls, const struct plan_call *call, str
 	return fill_points(calls->plan, &calls->windows[leaf], call, calls->run, out);
 }
 
-/* Points of windows before the range were only there to be looked back at. */
-static void cut_before_range(const struct plan *plan, struct points *points)
+/* Points of windows beside the range were only there to be looked back at. */
+static void cut_to_range(const struct plan *plan, struct points *points)
 {
 	int64_t first = window_of(&plan->window, plan->window.time_first_ns).start_ns;
+	int64_t last = window_of(&plan->window, plan->window.time_last_ns).start_ns;
 	size_t kept = 0;
 
-	for (size_t i = 0; plan->has_first && i < points->count; i++)
-		if (points->items[i].time_ns >= first)
+	for (size_t i = 0; i < points->count; i++)
+		if (plan->is_descending ? points->items[i].time_ns <= last
+					: !plan->has_first || points->items[i].time_ns >= first)
 			points->items[kept++] = points->items[i];
-	if (plan->has_first)
-		points->count = kept;
+	points->count = kept;
 }
 
 static int points_of(struct calls *calls, const struct plan_call *call, struct points *out)
@@ -172,12 +167,10 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	if (call->function->shape != SHAPE_TRANSFORM)
 		return points_of_leaf(calls, call, out);
 	err = call->inner ? points_of(calls, call->inner, &in) : points_of_raw(calls, call, &in);
-	if (err >= 0 && call->inner && slice_equal(call->name, SLICE("cumulative_sum")))
-		cut_before_range(calls->plan, &in);
 	if (err >= 0)
 		err = call->function->transform(&context, &in, out);
 	if (err >= 0 && call->inner)
-		cut_before_range(calls->plan, out);
+		cut_to_range(calls->plan, out);
 	points_release(&in);
 	return err;
 }

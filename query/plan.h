@@ -115,7 +115,8 @@ struct plan {
 	/* what was bound */
 	struct plan_source *sources;
 	size_t source_count;
-	const struct dimensions *dimensions;
+	const struct dimensions *dimensions;	 /* with those of the statements around it */
+	const struct dimensions *own_dimensions; /* what these see as its tags */
 	struct plan_slot *slots;
 	size_t slot_count, slot_capacity;
 	struct expr **conjuncts; /* of the condition: all must be true */

@@ -280,8 +280,8 @@ static const struct plan_column *column_find(const struct plan *plan, struct sli
 
 static bool has_dimension(const struct plan *plan, struct slice name)
 {
-	for (size_t i = 0; i < plan->dimensions->count; i++)
-		if (slice_equal(plan->dimensions->names[i], name))
+	for (size_t i = 0; i < plan->own_dimensions->count; i++)
+		if (slice_equal(plan->own_dimensions->names[i], name))
 			return true;
 	return false;
 }
@@ -352,7 +352,7 @@ static int bind_slot(struct plan *plan, struct plan_source *source, const struct
 	if (source->subquery) {
 		if (slot->type != DATA_TAG && column_find(source->subquery, slot->name, &id))
 			*bound = (struct plan_bound){ BOUND_FIELD, id };
-		else if (slot->type == DATA_TAG || slot->is_filter)
+		else if (has_dimension(source->subquery, slot->name))
 			*bound = (struct plan_bound){ BOUND_TAG, 0 };
 		return OK;
 	}
@@ -453,8 +453,8 @@ static int list_subquery(const struct plan *inner, struct name_list *list)
 		TRY(add_name(list, inner->columns[i].name,
 			     inner->columns[i].type == DATA_TAG ? DATA_STRING
 								: inner->columns[i].type));
-	for (size_t i = 0; i < inner->dimensions->count; i++)
-		TRY(add_name(list, inner->dimensions->names[i], DATA_TAG));
+	for (size_t i = 0; i < inner->own_dimensions->count; i++)
+		TRY(add_name(list, inner->own_dimensions->names[i], DATA_TAG));
 	return OK;
 }
 

@@ -223,11 +223,12 @@ static int bind_dimensions(struct plan *plan, const struct plan_name *names, siz
 {
 	for (size_t i = 0; i < plan->stmt->dimension_count; i++)
 		TRY(expand_dimension(plan, list, plan->stmt->dimensions[i], names, count));
-	TRY(inherit_dimensions(plan, list));
 	key_ring_init(&plan->ring, plan->context->arena);
+	plan->own_dimensions = key_ring_list(&plan->ring, list->names, list->count);
+	TRY(inherit_dimensions(plan, list));
 	plan->dimensions = key_ring_list(&plan->ring, list->names, list->count);
 	plan->ring.group = plan->dimensions;
-	return plan->dimensions ? OK : ERR_LIMIT;
+	return plan->dimensions && plan->own_dimensions ? OK : ERR_LIMIT;
 }
 
 static bool has_wildcards(const struct plan *plan)

@@ -18,23 +18,28 @@ struct head {
 	size_t row;
 };
 
+/* Takes a row: OK, END to stop, or below 0. */
+typedef int take_row(void *arg, const struct head *head);
+
 struct merge {
 	struct plan *plan;
-	struct emitter *emitter;
+	struct run *run;
 	struct head *heads;
 	struct head **heap; /* a binary heap of those that have a row */
 	size_t count;
-	struct cell *cells;
-	size_t *shown; /* the selected slots, by name */
-	size_t shown_count;
+	size_t *read; /* the slots of which a row has at least one */
+	size_t read_count;
+	size_t shown_count; /* of these, what tells rows of equal times apart */
+	take_row *take;
+	void *arg;
 };
 
 /* Of equal times, the row whose first columns (by name) are smaller, as far as they are strings. */
 static bool is_smaller(const struct merge *merge, const struct head *a, const struct head *b)
 {
 	for (size_t i = 0; i < merge->shown_count; i++) {
-		struct cell x = feed_cell(&a->feed, &a->block, merge->shown[i], a->row);
-		struct cell y = feed_cell(&b->feed, &b->block, merge->shown[i], b->row);
+		struct cell x = feed_cell(&a->feed, &a->block, merge->read[i], a->row);
+		struct cell y = feed_cell(&b->feed, &b->block, merge->read[i], b->row);
 		int order;
 
 		if (x.type != CELL_STRING || y.type != CELL_STRING)
@@ -92,21 +97,20 @@ static void sift_up(struct merge *merge, size_t place)
 	}
 }
 
-/* A row is there when a field that was asked for has a value. */
-static bool has_value(const struct plan *plan, const struct head *head)
+/* A row is there when a field that was asked for has a value; a subquery's always is. */
+static bool has_value(const struct merge *merge, const struct head *head)
 {
-	for (size_t slot = 0; slot < plan->slot_count; slot++) {
-		const struct batch_column *column = &head->block.columns[slot];
+	for (size_t i = 0; i < merge->read_count; i++) {
+		const struct batch_column *column = &head->block.columns[merge->read[i]];
 
-		if (plan->slots[slot].is_selected && column->type != VALUE_NONE &&
-		    column_has(column, head->row))
+		if (column->type != VALUE_NONE && column_has(column, head->row))
 			return true;
 	}
-	return false;
+	return head->feed.series->inner && merge->shown_count;
 }
 
 /* The next row of the head, or END. */
-static int advance(const struct plan *plan, struct head *head, bool is_start)
+static int advance(const struct merge *merge, struct head *head, bool is_start)
 {
 	bool wants_block = is_start;
 
@@ -121,33 +125,22 @@ static int advance(const struct plan *plan, struct head *head, bool is_start)
 			head->row = 0;
 			wants_block = false;
 		}
-		if (has_value(plan, head))
+		if (has_value(merge, head))
 			return OK;
 	}
-}
-
-static void set_cells(struct merge *merge, const struct head *head)
-{
-	const struct plan *plan = merge->plan;
-
-	for (size_t slot = 0; slot < plan->slot_count; slot++)
-		if (plan->slots[slot].is_selected)
-			merge->cells[slot] = feed_cell(&head->feed, &head->block, slot, head->row);
 }
 
 static int merge_rows(struct merge *merge)
 {
 	while (merge->count) {
 		struct head *head = merge->heap[0];
-		int err;
+		int err = merge->take(merge->arg, head);
 
-		set_cells(merge, head);
-		err = emit_row(merge->emitter, head->block.times_ns[head->row], merge->cells, NULL);
 		if (err != OK)
 			return err;
 		swap(merge, 0, --merge->count);
 		sift_down(merge, 0, merge->count);
-		err = advance(merge->plan, head, false);
+		err = advance(merge, head, false);
 		if (err < 0)
 			return err;
 		if (err == OK)
@@ -156,25 +149,7 @@ static int merge_rows(struct merge *merge)
 	return OK;
 }
 
-static int compare_names(const void *a, const void *b, void *arg)
-{
-	const struct plan_slot *slots = arg;
-
-	return slice_compare(slots[*(const size_t *)a].name, slots[*(const size_t *)b].name);
-}
-
-static void list_shown(struct merge *merge)
-{
-	const struct plan *plan = merge->plan;
-
-	for (size_t slot = 0; slot < plan->slot_count; slot++)
-		if (plan->slots[slot].is_selected)
-			merge->shown[merge->shown_count++] = slot;
-	qsort_r(merge->shown, merge->shown_count, sizeof(*merge->shown), compare_names,
-		plan->slots);
-}
-
-static int open_heads(struct merge *merge, const struct group *group, struct run *run)
+static int open_heads(struct merge *merge, const struct group *group)
 {
 	const struct plan *plan = merge->plan;
 
@@ -184,8 +159,8 @@ static int open_heads(struct merge *merge, const struct group *group, struct run
 		int err;
 
 		TRY(feed_open(&head->feed, plan, &group->series[number], &plan->window,
-			      plan->is_descending, run));
-		err = advance(plan, head, true);
+			      plan->is_descending, merge->run));
+		err = advance(merge, head, true);
 		if (err < 0)
 			return err;
 		if (err == OK)
@@ -196,27 +171,116 @@ static int open_heads(struct merge *merge, const struct group *group, struct run
 	return OK;
 }
 
+static int merge_group(struct merge *merge, const struct group *group)
+{
+	int err = ERR_MEMORY;
+
+	merge->heads = calloc(group->series_count, sizeof(*merge->heads));
+	merge->heap = calloc(group->series_count, sizeof(struct head *));
+	if (merge->heads && merge->heap)
+		err = open_heads(merge, group);
+	if (err >= 0)
+		err = merge_rows(merge);
+	for (size_t i = 0; merge->heads && i < group->series_count; i++)
+		feed_close(&merge->heads[i].feed);
+	free(merge->heads);
+	free(merge->heap);
+	return err;
+}
+
+/* --- rows of fields ------------------------------------------------------------------- */
+
+struct field_rows {
+	const struct merge *merge;
+	struct emitter *emitter;
+	struct cell *cells;
+};
+
+static int take_fields(void *arg, const struct head *head)
+{
+	struct field_rows *rows = arg;
+
+	for (size_t i = 0; i < rows->merge->read_count; i++) {
+		size_t slot = rows->merge->read[i];
+
+		rows->cells[slot] = feed_cell(&head->feed, &head->block, slot, head->row);
+	}
+	return emit_row(rows->emitter, head->block.times_ns[head->row], rows->cells, NULL);
+}
+
+static int compare_names(const void *a, const void *b, void *arg)
+{
+	const struct plan_slot *slots = arg;
+
+	return slice_compare(slots[*(const size_t *)a].name, slots[*(const size_t *)b].name);
+}
+
+static void list_selected(struct merge *merge)
+{
+	const struct plan *plan = merge->plan;
+
+	for (size_t slot = 0; slot < plan->slot_count; slot++)
+		if (plan->slots[slot].is_selected)
+			merge->read[merge->read_count++] = slot;
+	qsort_r(merge->read, merge->read_count, sizeof(*merge->read), compare_names, plan->slots);
+	merge->shown_count = merge->read_count;
+}
+
 int rows_of_fields(struct plan *plan, const struct group *group, struct run *run,
 		   struct emitter *emitter)
 {
-	struct merge merge = { .plan = plan, .emitter = emitter };
+	struct merge merge = { .plan = plan, .run = run, .take = take_fields };
+	struct field_rows rows = { .merge = &merge, .emitter = emitter };
 	int err = ERR_MEMORY;
 
-	merge.heads = calloc(group->series_count, sizeof(*merge.heads));
-	merge.heap = calloc(group->series_count, sizeof(struct head *));
-	merge.cells = calloc(plan->slot_count + 1, sizeof(*merge.cells));
-	merge.shown = calloc(plan->slot_count + 1, sizeof(*merge.shown));
-	if (merge.heads && merge.heap && merge.cells && merge.shown) {
-		list_shown(&merge);
-		err = open_heads(&merge, group, run);
+	merge.arg = &rows;
+	merge.read = calloc(plan->slot_count + 1, sizeof(*merge.read));
+	rows.cells = calloc(plan->slot_count + 1, sizeof(*rows.cells));
+	if (merge.read && rows.cells) {
+		list_selected(&merge);
+		err = merge_group(&merge, group);
 	}
-	if (err >= 0)
-		err = merge_rows(&merge);
-	for (size_t i = 0; merge.heads && i < group->series_count; i++)
-		feed_close(&merge.heads[i].feed);
-	free(merge.heads);
-	free(merge.heap);
-	free(merge.cells);
-	free(merge.shown);
+	free(merge.read);
+	free(rows.cells);
 	return err;
+}
+
+/* --- the values of one column ------------------------------------------------------------ */
+
+struct column_points {
+	struct run *run;
+	struct arena *arena;
+	struct points *out;
+	size_t slot;
+};
+
+static int take_point(void *arg, const struct head *head)
+{
+	struct column_points *points = arg;
+	struct point point = { .time_ns = head->block.times_ns[head->row] };
+
+	point.value = feed_cell(&head->feed, &head->block, points->slot, head->row);
+	TRY(run_take_bytes(points->run, sizeof(point)));
+	if (point.value.type == CELL_STRING) {
+		TRY(run_take_bytes(points->run, point.value.s.length + 1));
+		point.value.s = arena_copy(points->arena, point.value.s);
+	}
+	points_add(points->out, point);
+	return OK;
+}
+
+int raw_points(struct plan *plan, const struct group *group, struct run *run,
+	       const struct plan_call *call, struct arena *arena, struct points *out)
+{
+	struct column_points points = { run, arena, out, (size_t)call->slot };
+	size_t slot = (size_t)call->slot;
+	struct merge merge = { .plan = plan,
+			       .run = run,
+			       .read = &slot,
+			       .read_count = 1,
+			       .take = take_point,
+			       .arg = &points };
+	int err = merge_group(&merge, group);
+
+	return err < 0 ? err : OK;
 }

@@ -42,6 +42,9 @@ int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells,
 
 int rows_of_fields(struct plan *plan, const struct group *group, struct run *run,
 		   struct emitter *emitter); /* raw.c */
+/* The values of one column in the order of such rows, as points. */
+int raw_points(struct plan *plan, const struct group *group, struct run *run,
+	       const struct plan_call *call, struct arena *arena, struct points *out);
 int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		  struct emitter *emitter); /* calls.c */
 /* A call's points with a value for every window (fill.c); replaces `points`. */

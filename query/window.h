@@ -48,8 +48,8 @@ struct window_walk {
 	int64_t start_ns;
 	int64_t zone_offset_ns;
 };
-void window_walk_begin(struct window_walk *walk, const struct window_spec *spec,
-		       bool is_descending, int64_t start_ns);
+void window_walk_begin(struct window_walk *walk, const struct window_spec *spec, bool is_descending,
+		       int64_t start_ns);
 void window_walk_step(struct window_walk *walk);
 
 #endif

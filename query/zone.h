@@ -17,7 +17,8 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out);
 /* Seconds east of UTC at a time. NULL is UTC. */
 int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
 int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns);
-/* A local time (seconds as if it were UTC) as UTC seconds; what a clock shows twice is the first. */
+/* A local time (seconds as if it were UTC) as UTC seconds; what a clock shows twice is the first.
+ */
 int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s);
 
 #endif

@@ -162,6 +162,76 @@ def query(rng):
     return text
 
 
+TRANSFORMATIONS = ["derivative", "non_negative_derivative", "difference", "non_negative_difference",
+                   "moving_average", "cumulative_sum", "elapsed"]
+
+
+def tail(rng, descending=0.2, limited=0.2):
+    text = " order by time desc" if rng.random() < descending else ""
+    return text + (f" limit {rng.randrange(1, 5)}" if rng.random() < limited else "")
+
+
+def transformation(rng):
+    name, field, windows = rng.choice(TRANSFORMATIONS), rng.choice(NUMBERS), rng.random() < 0.6
+    argument = f"{rng.choice(FUNCTIONS)}({field})" if windows else field
+    if name == "moving_average":
+        argument += f", {rng.randrange(2, 5)}"
+    elif name in ("derivative", "non_negative_derivative", "elapsed"):
+        argument += rng.choice(["", ", 10s", ", 1m", ", 3h"])
+    text = f"select {name}({argument}){rng.choice(['', '', '', ' * 2', ' + 1'])}"
+    if windows and rng.random() < 0.2:
+        text += f", {rng.choice(['mean', 'max', 'count'])}({field})"
+    text += f" from {rng.choice(['alone', 'cpu'] if field == 'w' else ['alone', 'cpu', 'mem'])}"
+    text += where(rng, windows)
+    groups = []
+    if windows:
+        groups.append(f"time({rng.choice(['5m', '7m', '1h'])}{rng.choice(['', ', 2m'])})")
+    if rng.random() < 0.4:
+        groups.append(rng.choice(["host", "region", "*"]))
+    text += " group by " + ", ".join(groups) if groups else ""
+    if windows:
+        text += rng.choice(["", " fill(0)", " fill(none)", " fill(previous)", " fill(linear)"])
+    return text + tail(rng)
+
+
+def inner(rng):
+    """A subquery, and the tags that it groups by."""
+    source = rng.choice(["cpu", "mem", "alone"])
+    tags = rng.choice([[], [], ["host"], ["region"], ["host", "region"]])
+    if rng.random() < 0.3:
+        text = rng.choice(["v as x", "v as x, host", "n as x, v", "v * 2 as x", "abs(v) as x"])
+        text = f"select {text} from {source}{where(rng, True)}"
+        return text + (" group by " + ", ".join(tags) if tags else rng.choice(["", " limit 10"])), tags
+    functions = FUNCTIONS if source == "alone" else ["mean", "max", "sum", "count", "spread"]
+    text = f"select {rng.choice(functions)}({rng.choice(['v', 'n'])}) as x from {source}{where(rng, True)}"
+    window = rng.choice([[], [], ["time(5m)"], ["time(7m)"]])
+    if window or tags:
+        text += " group by " + ", ".join(window + tags)
+    if window:
+        text += rng.choice(["", " fill(none)", " fill(previous)", " fill(linear)"])
+    return text, tags
+
+
+def subquery(rng):
+    text, tags = inner(rng)
+    # first() and last() of one time in several series are chance.
+    what = rng.choice(["mean(x)", "max(x)", "sum(x)", "count(x)", "min(x), max(x)", "x", "x * 2",
+                       "x, host", "spread(x)", "max(x), host", "count(distinct(x))",
+                       "derivative(x)", "difference(x)", "*"])
+    windows = "(" in what and "d" not in what[0] and rng.random() < 0.4
+    text = f"select {what} from ({text}) where time < '2016-01-01T09:00:00Z'"
+    if rng.random() < 0.3:
+        text += f" and x {rng.choice(['>', '<='])} {number(rng)}"
+    # InfluxDB gives windows twice when the statement groups by less than its subquery.
+    groups = (["time(15m)"] if windows else []) + tags
+    if not tags and rng.random() < 0.4:
+        groups.append(rng.choice(["host", "region", "*"]))
+    text += " group by " + ", ".join(groups) if groups else ""
+    if windows:
+        text += rng.choice(["", " fill(0)", " fill(none)", " fill(previous)"])
+    return text + tail(rng)
+
+
 def alike(text, expected, got):
     """Byte for byte; means of several series are joined in an order that depends on the
     number of processors, and so do their last digits."""
@@ -194,7 +264,7 @@ def main():
     with Influxd(os.path.join(work, "influx")) as influx:
         load(influx, mount, "random", points(rng))
         for _ in range(count):
-            text = query(rng)
+            text = rng.choice([query, query, transformation, subquery])(rng)
             expected = influx.query(text, db="random")
             got = ask_mount(mount, "random", text)
             if alike(text, expected, got):
@@ -208,4 +278,5 @@ def main():
     return failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
