@@ -234,10 +234,10 @@ def subquery(rng):
 
 def alike(text, expected, got):
     """Byte for byte; means of several series are joined in an order that depends on the
-    number of processors, and so do their last digits."""
+    number of processors, and so do their last digits; what fill(linear) makes is summed so too."""
     if expected == got:
         return True
-    if "mean(" not in text:
+    if "mean(" not in text and "linear" not in text:
         return False
 
     def near(a, b):
