@@ -183,7 +183,9 @@ uint64_t series_text_version(struct series_text *text);
 /* Appends up to `length` bytes from `offset` to `out`; fewer only at the end. ERR_CORRUPT, ERR_IO.
  */
 int series_text_read(struct series_text *text, uint64_t offset, size_t length, struct buf *out);
-/* If the series only gained points after the last one here, take them in; else stay. Never shrinks.
+/*
+ * If the series only gained points after the last one here, take them in; else
+ * stay, from then on for good. Never shrinks.
  */
 int series_text_grow(struct series_text *text);
 

@@ -215,7 +215,7 @@ static int add_series(const struct sealed *sealed, struct shard_batch *batch, ui
 	uint64_t after = 0;
 	int err = OK;
 
-	if (!memtable_info(sealed->memtable, series_id, &info))
+	if (!memtable_info(sealed->memtable, series_id, UINT64_MAX, &info))
 		return OK;
 	memtable_masks(sealed->memtable, series_id, UINT64_MAX, &masks);
 	for (size_t i = 0; err == OK && i < sealed->cut_count; i++) {
@@ -226,10 +226,10 @@ static int add_series(const struct sealed *sealed, struct shard_batch *batch, ui
 	if (err == OK)
 		err = add_range(sealed, batch, series_id, after, UINT64_MAX, &masks, info.mtime_ns);
 	for (size_t i = 0; i < masks.count; i++)
-		shard_batch_mask(batch,
-				 &(struct shard_mask){ series_id, masks.items[i].time_first_ns,
-						       masks.items[i].time_last_ns,
-						       masks.items[i].sequence });
+		shard_batch_mask(
+			batch, &(struct shard_mask){ series_id, masks.items[i].time_first_ns,
+						     masks.items[i].time_last_ns,
+						     masks.items[i].sequence, sealed->generation });
 	if (info.mtime_ns)
 		shard_batch_set_mtime(batch, series_id, info.mtime_ns, info.ctime_ns);
 	masks_release(&masks);

@@ -337,6 +337,7 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 				   record->mtimes[i].mtime_ns, record->mtimes[i].ctime_ns,
 				   sequence);
 	atomic_fetch_add(&group->engine->memtable_bytes, memtable_bytes(group->active) - before);
+	group->sequence_last = sequence;
 	atomic_fetch_add(&group->version, 1);
 	engine_touch(group->engine, group->database_id);
 }

@@ -31,7 +31,7 @@ struct memtable_series {
 	size_t run_count, run_capacity;
 	int64_t time_first_ns, time_last_ns;
 	int64_t mtime_ns, ctime_ns;
-	uint64_t sequence_last;
+	struct masks masks;
 };
 
 struct memtable {
@@ -40,8 +40,7 @@ struct memtable {
 	struct idmap ids;   /* series id -> index in `series` */
 	struct memtable_series **series;
 	size_t series_count, series_capacity;
-	struct masks masks;
-	size_t heap_bytes; /* runs, arrays */
+	size_t heap_bytes; /* runs, masks */
 };
 
 struct memtable *memtable_new(void)
@@ -64,11 +63,12 @@ void memtable_release(struct memtable *memtable)
 {
 	if (!memtable || atomic_fetch_sub(&memtable->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < memtable->series_count; i++)
+	for (size_t i = 0; i < memtable->series_count; i++) {
 		free(memtable->series[i]->runs);
+		masks_release(&memtable->series[i]->masks);
+	}
 	free(memtable->series);
 	idmap_release(&memtable->ids);
-	masks_release(&memtable->masks);
 	arena_release(&memtable->arena);
 	free(memtable);
 }
@@ -90,17 +90,6 @@ void masks_release(struct masks *masks)
 {
 	free(masks->items);
 	*masks = (struct masks){ 0 };
-}
-
-void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
-		    struct masks *out)
-{
-	for (size_t i = 0; i < memtable->masks.count; i++) {
-		const struct mask *mask = &memtable->masks.items[i];
-
-		if (mask->series_id == series_id && mask->since <= sequence)
-			masks_add(out, mask);
-	}
 }
 
 /* --- adding ------------------------------------------------------------------- */
@@ -241,15 +230,14 @@ void memtable_add(struct memtable *memtable, uint32_t series_id, const struct la
 	series->row_count++;
 	note_run(memtable, series, sequence);
 	series->mtime_ns = series->ctime_ns = arrival_ns;
-	series->sequence_last = sequence;
 }
 
 void memtable_add_mask(struct memtable *memtable, const struct mask *mask)
 {
 	struct memtable_series *series = find_or_add(memtable, mask->series_id);
 
-	masks_add(&memtable->masks, mask);
-	series->sequence_last = mask->since;
+	masks_add(&series->masks, mask);
+	memtable->heap_bytes += sizeof(*mask);
 }
 
 void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t mtime_ns,
@@ -295,22 +283,8 @@ void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *co
 	*count = memtable->series_count;
 }
 
-bool memtable_info(const struct memtable *memtable, uint32_t series_id, struct memtable_info *out)
-{
-	const struct memtable_series *series = find(memtable, series_id);
-
-	if (!series)
-		return false;
-	*out = (struct memtable_info){ series->row_count,     series->sequence_last,
-				       series->mtime_ns,      series->ctime_ns,
-				       series->time_first_ns, series->time_last_ns };
-	return true;
-}
-
-/* --- capturing --------------------------------------------------------------------- */
-
-/* Rows whose run has a sequence at or before `sequence`. */
-static size_t rows_until(const struct memtable_series *series, uint64_t sequence)
+/* The runs with a sequence at or before `sequence`. */
+static size_t runs_until(const struct memtable_series *series, uint64_t sequence)
 {
 	size_t low = 0, high = series->run_count;
 
@@ -322,8 +296,57 @@ static size_t rows_until(const struct memtable_series *series, uint64_t sequence
 		else
 			high = middle;
 	}
-	return low ? series->runs[low - 1].row_end : 0;
+	return low;
 }
+
+static size_t rows_until(const struct memtable_series *series, uint64_t sequence)
+{
+	size_t runs = runs_until(series, sequence);
+
+	return runs ? series->runs[runs - 1].row_end : 0;
+}
+
+static uint64_t sequence_until(const struct memtable_series *series, uint64_t sequence)
+{
+	size_t runs = runs_until(series, sequence);
+	uint64_t last = runs ? series->runs[runs - 1].sequence : 0;
+
+	for (size_t i = 0; i < series->masks.count; i++) {
+		uint64_t since = series->masks.items[i].since;
+
+		if (since <= sequence && since > last)
+			last = since;
+	}
+	return last;
+}
+
+bool memtable_info(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
+		   struct memtable_info *out)
+{
+	const struct memtable_series *series = find(memtable, series_id);
+
+	if (!series)
+		return false;
+	*out = (struct memtable_info){ rows_until(series, sequence),
+				       sequence_until(series, sequence),
+				       series->mtime_ns,
+				       series->ctime_ns,
+				       series->time_first_ns,
+				       series->time_last_ns };
+	return true;
+}
+
+void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
+		    struct masks *out)
+{
+	const struct memtable_series *series = find(memtable, series_id);
+
+	for (size_t i = 0; series && i < series->masks.count; i++)
+		if (series->masks.items[i].since <= sequence)
+			masks_add(out, &series->masks.items[i]);
+}
+
+/* --- capturing --------------------------------------------------------------------- */
 
 static void capture_parts(const struct memtable_series *series, size_t first, size_t end,
 			  struct capture *out)

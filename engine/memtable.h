@@ -60,12 +60,13 @@ void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *co
 
 struct memtable_info {
 	size_t row_count;
-	uint64_t sequence_last;		     /* that touched the series, 0 = none did */
-	int64_t mtime_ns, ctime_ns;	     /* 0 = not set here */
-	int64_t time_first_ns, time_last_ns; /* of its rows, masked ones too */
+	uint64_t sequence_last;		     /* that changed the series, 0 = none did */
+	int64_t mtime_ns, ctime_ns;	     /* the latest; 0 = not set here */
+	int64_t time_first_ns, time_last_ns; /* bounds: of masked and later rows too */
 };
-/* False: nothing of the series in here. */
-bool memtable_info(const struct memtable *memtable, uint32_t series_id, struct memtable_info *out);
+/* What a snapshot of `sequence` sees. False: nothing of the series in here at any sequence. */
+bool memtable_info(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
+		   struct memtable_info *out);
 /* Append the masks of a series that a snapshot of `sequence` obeys. */
 struct masks {
 	struct mask *items;

@@ -34,7 +34,9 @@ struct scan {
 	struct capture captures[2];
 	struct source *sources; /* by time */
 	size_t source_count;
-	size_t next; /* source where the next cluster begins; descending: ends */
+	size_t *clusters; /* the source each begins at, and source_count behind the last */
+	size_t cluster_count;
+	size_t cluster_next; /* counted from the end when descending */
 	struct arena arena;
 	struct chunk_data *data; /* one a source of the current cluster */
 	size_t data_count;
@@ -63,11 +65,15 @@ static void collect_masks(struct scan *scan)
 	size_t count;
 
 	shard_version_masks(scan->version, scan->spec.series_id, &stored, &count);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		/* What a later flush brought and this view obeys is in its memtables too. */
+		if (stored[i].generation > view->sequence)
+			continue;
 		masks_add(&scan->masks,
 			  &(struct mask){ stored[i].series_id, stored[i].time_first_ns,
 					  stored[i].time_last_ns, stored[i].sequence,
-					  stored[i].sequence });
+					  stored[i].generation });
+	}
 	pthread_mutex_lock(&view->group->lock);
 	if (view->sealed)
 		memtable_masks(view->sealed, scan->spec.series_id, view->sequence, &scan->masks);
@@ -134,6 +140,25 @@ static void collect_sources(struct scan *scan)
 	qsort(scan->sources, scan->source_count, sizeof(*scan->sources), compare_times);
 }
 
+/* A cluster begins where no source before reaches. */
+static void find_clusters(struct scan *scan)
+{
+	int64_t last_ns = INT64_MIN;
+
+	scan->clusters = malloc((scan->source_count + 1) * sizeof(*scan->clusters));
+	if (!scan->clusters)
+		log_out_of_memory(scan->source_count * sizeof(*scan->clusters));
+	for (size_t i = 0; i < scan->source_count; i++) {
+		const struct source *source = &scan->sources[i];
+
+		if (i == 0 || source->time_first_ns > last_ns)
+			scan->clusters[scan->cluster_count++] = i;
+		if (source->time_last_ns > last_ns)
+			last_ns = source->time_last_ns;
+	}
+	scan->clusters[scan->cluster_count] = scan->source_count;
+}
+
 int scan_open(const struct scan_spec *spec, struct scan **out)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
@@ -149,7 +174,7 @@ int scan_open(const struct scan_spec *spec, struct scan **out)
 	collect_masks(scan);
 	collect_captures(scan);
 	collect_sources(scan);
-	scan->next = spec->descending ? scan->source_count : 0;
+	find_clusters(scan);
 	*out = scan;
 	return OK;
 }
@@ -165,6 +190,7 @@ void scan_close(struct scan *scan)
 	capture_release(&scan->captures[0]);
 	capture_release(&scan->captures[1]);
 	free(scan->sources);
+	free(scan->clusters);
 	arena_release(&scan->arena);
 	free(scan);
 }
@@ -426,30 +452,6 @@ static int compare_order(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Behind the last source of the cluster that begins at `first`. */
-static size_t cluster_end(const struct scan *scan, size_t first)
-{
-	int64_t last_ns = scan->sources[first].time_last_ns;
-	size_t end = first + 1;
-
-	for (; end < scan->source_count && scan->sources[end].time_first_ns <= last_ns; end++)
-		if (scan->sources[end].time_last_ns > last_ns)
-			last_ns = scan->sources[end].time_last_ns;
-	return end;
-}
-
-/* Where the cluster that ends before `end` begins: no source before it reaches into it. */
-static size_t cluster_first(const struct scan *scan, size_t end)
-{
-	size_t first = 0, next = 0;
-
-	while (next < end) {
-		first = next;
-		next = cluster_end(scan, first);
-	}
-	return first;
-}
-
 static void data_reserve(struct scan *scan, size_t count)
 {
 	if (count <= scan->data_count)
@@ -486,17 +488,13 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, struct segm
 
 static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 {
-	if (scan->spec.descending) {
-		*end = scan->next;
-		if (*end == 0)
-			return false;
-		*first = scan->next = cluster_first(scan, *end);
-		return true;
-	}
-	*first = scan->next;
-	if (*first == scan->source_count)
+	if (scan->cluster_next == scan->cluster_count)
 		return false;
-	*end = scan->next = cluster_end(scan, *first);
+	size_t i = scan->cluster_next++;
+	if (scan->spec.descending)
+		i = scan->cluster_count - 1 - i;
+	*first = scan->clusters[i];
+	*end = scan->clusters[i + 1];
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/series_text.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "engine/base/log.h"
 #include "engine/base/number.h"
@@ -29,6 +30,7 @@ struct text_info {
 	uint64_t version;  /* view_info's; 0 never is one with rows */
 	size_t mask_count; /* the view's then */
 	uint64_t bytes, points;
+	uint64_t hash; /* of its lines in turn, so that a longer text shows that it begins so */
 	int64_t time_first_ns, time_last_ns; /* without points: meaningless */
 	struct checkpoint *checkpoints;
 	size_t checkpoint_count, checkpoint_capacity;
@@ -65,6 +67,7 @@ static struct text_info *info_copy(const struct text_info *from, uint64_t versio
 
 	info->bytes = from->bytes;
 	info->points = from->points;
+	info->hash = from->hash;
 	info->time_first_ns = from->time_first_ns;
 	info->time_last_ns = from->time_last_ns;
 	info->checkpoint_count = info->checkpoint_capacity = from->checkpoint_count;
@@ -165,28 +168,31 @@ static void print_row(const struct printer *printer, const struct slab *slab, si
 
 /* --- making a text_info ---------------------------------------------------------------- */
 
-static void info_add_slab(struct text_info *info, const struct printer *printer,
-			  const struct slab *slab, struct buf *line)
+static bool info_is_same(const struct text_info *a, const struct text_info *b)
 {
-	for (size_t row = 0; row < slab->row_count; row++) {
-		const struct checkpoint *last =
-			info->checkpoint_count ? &info->checkpoints[info->checkpoint_count - 1]
-					       : NULL;
-
-		if (!last || info->bytes - last->offset >= CHECKPOINT_BYTES)
-			add_checkpoint(info, slab->times_ns[row]);
-		if (info->points++ == 0)
-			info->time_first_ns = slab->times_ns[row];
-		info->time_last_ns = slab->times_ns[row];
-		buf_reset(line);
-		print_row(printer, slab, row, line);
-		info->bytes += line->length;
-	}
+	return a->bytes == b->bytes && a->hash == b->hash;
 }
 
-/* Go through the rows from a time on, and count them in. */
+static void info_add_row(struct text_info *info, int64_t time_ns, struct slice line)
+{
+	const struct checkpoint *last =
+		info->checkpoint_count ? &info->checkpoints[info->checkpoint_count - 1] : NULL;
+
+	if (!last || info->bytes - last->offset >= CHECKPOINT_BYTES)
+		add_checkpoint(info, time_ns);
+	if (info->points++ == 0)
+		info->time_first_ns = time_ns;
+	info->time_last_ns = time_ns;
+	info->bytes += line.length;
+	info->hash = XXH3_64bits_withSeed(line.data, line.length, info->hash);
+}
+
+/*
+ * Go through the rows from a time on, and count them in. `grown` is set when
+ * after one of them the text is that of `older` (may be NULL).
+ */
 static int info_extend(struct text_info *info, struct view *view, uint32_t series_id,
-		       int64_t time_first_ns)
+		       int64_t time_first_ns, const struct text_info *older, bool *grown)
 {
 	struct live_database *database =
 		engine_database(view->group->engine, view->group->database_id);
@@ -202,7 +208,12 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 			    &scan);
 	if (err == OK) {
 		while ((err = scan_next(scan, &slab)) == OK)
-			info_add_slab(info, &printer, &slab, &line);
+			for (size_t row = 0; row < slab.row_count; row++) {
+				buf_reset(&line);
+				print_row(&printer, &slab, row, &line);
+				info_add_row(info, slab.times_ns[row], buf_slice(&line));
+				*grown |= older && info_is_same(info, older);
+			}
 		scan_close(scan);
 	}
 	buf_release(&line);
@@ -221,7 +232,8 @@ static bool flushed_since(struct view *view, uint32_t series_id, uint64_t seen)
 		return true;
 	shard_version_chunks(version, series_id, &refs);
 	for (size_t i = 0; i < refs.count; i++)
-		yes |= refs.items[i].sequence_max > seen;
+		yes |= refs.items[i].generation <= view->sequence &&
+		       refs.items[i].sequence_max > seen;
 	chunk_refs_release(&refs);
 	return yes;
 }
@@ -282,41 +294,41 @@ static void keep_info(struct live_group *group, uint32_t series_id, struct text_
 		}
 		idmap_set(&group->text_ids, series_id, (uint32_t)group->text_count);
 		group->texts[group->text_count++] = info_ref(info);
-	} else if (group->texts[at]->version < info->version) {
+	} else {
 		text_info_release(group->texts[at]);
 		group->texts[at] = info_ref(info);
 	}
 	pthread_mutex_unlock(&group->text_lock);
 }
 
+static bool info_is_of(const struct text_info *info, const struct view_info *seen)
+{
+	return info->version == seen->version && info->mask_count == seen->mask_count;
+}
+
 /*
  * What a series is as text in a view; referenced. Without rows: points is 0.
- * `grown`, when given, tells whether it only gained rows behind those of `older`.
+ * `grown` tells whether it only gained rows behind those of `older` (may be NULL).
  */
 static int view_text_info(struct view *view, uint32_t series_id, const struct view_info *seen,
 			  struct text_info *older, struct text_info **out, bool *grown)
 {
 	struct text_info *base = older ? info_ref(older) : kept_info(view->group, series_id);
-	bool appended;
 	int err = OK;
 
-	if (base && base->version == seen->version && base->mask_count == seen->mask_count) {
-		*out = base;
-		if (grown)
-			*grown = true;
+	*out = base;
+	*grown = true;
+	if (base && info_is_of(base, seen))
 		return OK;
-	}
-	appended = base && base->version < seen->version && base->mask_count == seen->mask_count &&
-		   only_appended(view, series_id, base);
-	if (grown)
-		*grown = appended;
-	if (appended) {
+	if (base && base->version < seen->version && base->mask_count == seen->mask_count &&
+	    only_appended(view, series_id, base)) {
 		*out = info_copy(base, seen->version);
-		err = info_extend(*out, view, series_id, base->time_last_ns + 1);
+		err = info_extend(*out, view, series_id, base->time_last_ns + 1, NULL, grown);
 	} else {
 		*out = info_new(seen->version);
+		*grown = older && info_is_same(*out, older);
 		if (seen->exists)
-			err = info_extend(*out, view, series_id, INT64_MIN);
+			err = info_extend(*out, view, series_id, INT64_MIN, older, grown);
 	}
 	(*out)->mask_count = seen->mask_count;
 	text_info_release(base);
@@ -354,11 +366,12 @@ static int stat_group(struct live_group *group, uint32_t series_id, struct serie
 	struct view view;
 	struct view_info seen;
 	struct text_info *info;
+	bool grown;
 
 	view_init(&view, group, wal_sequence(group->engine->wal));
 	int err = view_info(&view, series_id, &seen);
 	if (err == OK && (seen.exists || seen.version)) {
-		err = view_text_info(&view, series_id, &seen, NULL, &info, NULL);
+		err = view_text_info(&view, series_id, &seen, NULL, &info, &grown);
 		if (err == OK) {
 			add_to_stat(out, &seen, info);
 			text_info_release(info);
@@ -413,6 +426,7 @@ struct series_text {
 	struct part *parts;   /* by time */
 	size_t part_count;
 	uint64_t bytes, version;
+	bool left_behind; /* the series changed otherwise than at its end: it stays as it is */
 };
 
 static void parts_release(struct part *parts, size_t count)
@@ -432,6 +446,15 @@ static struct text_info *part_info(struct part *parts, size_t count, const struc
 	return NULL;
 }
 
+static size_t parts_with_rows(const struct part *parts, size_t count)
+{
+	size_t with_rows = 0;
+
+	for (size_t i = 0; i < count; i++)
+		with_rows += parts[i].info->points > 0;
+	return with_rows;
+}
+
 /*
  * The parts as they are now. `grown` tells whether they only gained rows behind
  * the last one of `older`.
@@ -442,6 +465,7 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 	struct live_group **groups;
 	size_t count, found = 0;
 	struct part *parts;
+	size_t kept = 0;
 	bool changed = false;
 	int err;
 
@@ -456,19 +480,21 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 		struct text_info *before = part_info(older, older_count, groups[i]);
 		struct part *part = &parts[found];
 		struct view_info seen;
-		bool part_grown = true;
+		bool part_grown;
 
 		view_init(&part->view, groups[i], sequence);
 		err = view_info(&part->view, text->series_id, &seen);
 		if (err == OK)
 			err = view_text_info(&part->view, text->series_id, &seen, before,
-					     &part->info, before ? &part_grown : NULL);
+					     &part->info, &part_grown);
 		if (err < 0) {
 			view_release(&part->view);
 			break;
 		}
-		if (!part_grown || (changed && before && before->points))
-			*grown = false; /* new rows before the end would shift what was there */
+		/* New rows before the end would shift what was there. */
+		if (before && (!part_grown || (changed && before->points)))
+			*grown = false;
+		kept += before && before->points;
 		changed |= part->info->bytes != (before ? before->bytes : 0);
 		found++;
 	}
@@ -477,8 +503,8 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 		parts_release(parts, found);
 		return err;
 	}
-	if (found < older_count)
-		*grown = false;
+	if (kept < parts_with_rows(older, older_count))
+		*grown = false; /* a group of it was dropped */
 	*out = parts;
 	*out_count = found;
 	return OK;
@@ -553,12 +579,17 @@ int series_text_grow(struct series_text *text)
 	bool grown;
 
 	pthread_mutex_lock(&text->lock);
+	if (text->left_behind) {
+		pthread_mutex_unlock(&text->lock);
+		return OK;
+	}
 	int err = parts_make(text, text->parts, text->part_count, &parts, &count, &grown);
 	if (err == OK && grown) {
 		parts_release(text->parts, text->part_count);
 		text_adopt(text, parts, count);
 	} else if (err == OK) {
 		parts_release(parts, count);
+		text->left_behind = true;
 	}
 	pthread_mutex_unlock(&text->lock);
 	return err == ERR_NOT_FOUND ? OK : err;

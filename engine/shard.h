@@ -98,6 +98,7 @@ struct shard_mask {
 	uint32_t series_id;
 	int64_t time_first_ns, time_last_ns;
 	uint64_t sequence;
+	uint64_t generation; /* of a version's mask: the flush that brought it */
 };
 
 /*
@@ -169,11 +170,13 @@ void shard_version_chunks(const struct shard_version *version, uint32_t series_i
 void shard_version_masks(const struct shard_version *version, uint32_t series_id,
 			 const struct shard_mask **masks, size_t *count);
 /*
- * The series that have a chunk which no single mask covers whole: ascending,
- * free() the array. Conservative: a series may be in it whose points are all
- * deleted by several masks together.
+ * The series that have a chunk which no single mask of a flush up to
+ * `generation_max` covers whole: ascending, free() the array. Conservative: a
+ * series may be in it whose points are all deleted by several masks together, or
+ * came with a later flush.
  */
-void shard_version_series(const struct shard_version *version, uint32_t **ids, size_t *count);
+void shard_version_series(const struct shard_version *version, uint64_t generation_max,
+			  uint32_t **ids, size_t *count);
 /* Is that list empty? Without making it. */
 bool shard_version_is_empty(const struct shard_version *version);
 /* False: nothing known of the series. */

@@ -240,8 +240,9 @@ static void masks_unref(struct mask_table *table)
 		free(table);
 }
 
-static struct mask_table *masks_add(struct mask_table *before, const struct buf *masks)
+static struct mask_table *masks_add(struct mask_table *before, const struct generation *generation)
 {
+	const struct buf *masks = &generation->masks;
 	size_t old_count = before ? before->count : 0;
 	size_t new_count = masks->length / sizeof(struct shard_mask);
 	struct mask_table *table;
@@ -257,6 +258,8 @@ static struct mask_table *masks_add(struct mask_table *before, const struct buf 
 	if (old_count)
 		memcpy(table->masks, before->masks, old_count * sizeof(*table->masks));
 	memcpy(table->masks + old_count, masks->data, masks->length);
+	for (size_t i = old_count; i < table->count; i++)
+		table->masks[i].generation = generation->number;
 	qsort(table->masks, table->count, sizeof(*table->masks), compare_masks);
 	return table;
 }
@@ -338,7 +341,7 @@ struct shard_version *version_add(const struct shard_version *before, struct gen
 	version->runs[before->run_count] = run_of(generation, (uint32_t)count);
 	version->run_count = before->run_count + 1;
 	merge_last_runs(version);
-	version->masks = masks_add(before->masks, &generation->masks);
+	version->masks = masks_add(before->masks, generation);
 	return version;
 }
 
@@ -421,10 +424,12 @@ void shard_version_masks(const struct shard_version *version, uint32_t series_id
 	*count = high - low;
 }
 
-static bool ref_is_masked(const struct run_ref *ref, const struct shard_mask *masks, size_t count)
+static bool ref_is_masked(const struct run_ref *ref, uint64_t generation_max,
+			  const struct shard_mask *masks, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (ref->sequence_max <= masks[i].sequence &&
+		if (masks[i].generation <= generation_max &&
+		    ref->sequence_max <= masks[i].sequence &&
 		    masks[i].time_first_ns <= ref->time_first_ns &&
 		    ref->time_last_ns <= masks[i].time_last_ns)
 			return true;
@@ -434,12 +439,14 @@ static bool ref_is_masked(const struct run_ref *ref, const struct shard_mask *ma
 /* A place in each run; all stand at or above the series that comes next. */
 struct series_walk {
 	const struct shard_version *version;
+	uint64_t generation_max; /* of masks that count */
 	size_t *places;
 };
 
-static struct series_walk walk_begin(const struct shard_version *version)
+static struct series_walk walk_begin(const struct shard_version *version, uint64_t generation_max)
 {
-	return (struct series_walk){ version, allocate(version->run_count * sizeof(size_t)) };
+	return (struct series_walk){ version, generation_max,
+				     allocate(version->run_count * sizeof(size_t)) };
 }
 
 /* END, or the next series and whether a chunk of it is not masked. */
@@ -469,14 +476,16 @@ static int walk_next(struct series_walk *walk, uint32_t *series_id, bool *alive)
 		size_t *i = &walk->places[r];
 
 		for (; *i < run->ref_count && run->refs[*i].series_id == *series_id; ++*i)
-			*alive = *alive || !ref_is_masked(&run->refs[*i], masks, mask_count);
+			*alive = *alive || !ref_is_masked(&run->refs[*i], walk->generation_max,
+							  masks, mask_count);
 	}
 	return OK;
 }
 
-void shard_version_series(const struct shard_version *version, uint32_t **ids, size_t *count)
+void shard_version_series(const struct shard_version *version, uint64_t generation_max,
+			  uint32_t **ids, size_t *count)
 {
-	struct series_walk walk = walk_begin(version);
+	struct series_walk walk = walk_begin(version, generation_max);
 	struct buf out = { 0 };
 	uint32_t series_id;
 	bool alive;
@@ -491,7 +500,7 @@ void shard_version_series(const struct shard_version *version, uint32_t **ids, s
 
 bool shard_version_is_empty(const struct shard_version *version)
 {
-	struct series_walk walk = walk_begin(version);
+	struct series_walk walk = walk_begin(version, UINT64_MAX);
 	uint32_t series_id;
 	bool alive = false;
 

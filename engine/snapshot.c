@@ -144,33 +144,48 @@ static int drop_masked(struct view *view, uint32_t *ids, size_t *count)
 	return OK;
 }
 
-/* The series present in a view; the last answer is kept with the group. */
+static int find_present(struct view *view, uint32_t **ids, size_t *count)
+{
+	TRY(view_series(view, ids, count));
+	int err = drop_masked(view, *ids, count);
+	if (err < 0)
+		free(*ids);
+	return err;
+}
+
+static uint32_t *copy_ids(const uint32_t *ids, size_t count)
+{
+	uint32_t *copy = malloc((count + 1) * sizeof(*copy));
+
+	if (!copy)
+		log_out_of_memory(count * sizeof(*copy));
+	if (count)
+		memcpy(copy, ids, count * sizeof(*copy));
+	return copy;
+}
+
+/* The series present in a view; the last answer for a whole group is kept with it. */
 static int present_series(struct view *view, uint32_t **ids, size_t *count)
 {
 	struct live_group *group = view->group;
-	uint64_t version = view->group_version;
 	uint32_t *list;
 	int err = OK;
 
+	if (view->group_version == 0)
+		return find_present(view, ids, count);
 	pthread_mutex_lock(&group->text_lock);
-	if (group->present_version != version) {
-		err = view_series(view, &list, count);
-		if (err == OK)
-			err = drop_masked(view, list, count);
+	if (group->present_version != view->group_version) {
+		err = find_present(view, &list, count);
 		if (err == OK) {
 			free(group->present);
 			group->present = list;
 			group->present_count = *count;
-			group->present_version = version;
+			group->present_version = view->group_version;
 		}
 	}
 	if (err == OK) {
 		*count = group->present_count;
-		*ids = malloc((*count + 1) * sizeof(**ids));
-		if (!*ids)
-			log_out_of_memory(*count * sizeof(**ids));
-		if (*count)
-			memcpy(*ids, group->present, *count * sizeof(**ids));
+		*ids = copy_ids(group->present, *count);
 	}
 	pthread_mutex_unlock(&group->text_lock);
 	return err;

@@ -43,6 +43,7 @@ struct live_group {
 	struct memtable *active, *sealed; /* protected by lock; sealed: being flushed, or NULL */
 	uint64_t sealed_generation;	  /* protected by lock */
 	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
+	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
 	uint64_t *cuts;			  /* protected by lock; of scratch files, ascending */
 	size_t cut_count, cut_capacity;
@@ -154,7 +155,7 @@ struct view {
 	struct memtable *sealed, *active; /* NULL or referenced */
 	struct shard_version **versions;  /* of each shard; acquired at the first need */
 	uint64_t sequence;
-	uint64_t group_version; /* of the group when the view was made */
+	uint64_t group_version; /* of the group that the view sees whole; 0: more came meanwhile */
 	pthread_mutex_t lock;	/* versions */
 };
 /*
@@ -165,10 +166,13 @@ void view_init(struct view *view, struct live_group *group, uint64_t sequence);
 void view_release(struct view *view);
 int view_version(struct view *view, uint32_t series_id, struct shard_version **out);
 
-/* What a series is in a view, without decoding. */
+/*
+ * What a series is in a view, without decoding. Two with the same version and mask_count have
+ * the same rows.
+ */
 struct view_info {
 	bool exists;	   /* something of it may be there: masks are not looked at */
-	size_t mask_count; /* with masks, whether points are left must be looked up */
+	size_t mask_count; /* distinct; with masks, whether points are left must be looked up */
 	uint64_t version;  /* the last sequence that changed it */
 	uint64_t rows_max; /* at most so many */
 	uint64_t disk_bytes;

@@ -13,9 +13,10 @@ void view_init(struct view *view, struct live_group *group, uint64_t sequence)
 	if (!view->versions)
 		log_out_of_memory(group->shard_count * sizeof(*view->versions));
 	pthread_mutex_lock(&group->lock);
-	view->group_version = atomic_load(&group->version);
 	if (group->flushed_generation > sequence)
 		view->sequence = group->flushed_generation;
+	if (group->sequence_last <= view->sequence)
+		view->group_version = atomic_load(&group->version);
 	view->active = memtable_ref(group->active);
 	view->sealed = group->sealed ? memtable_ref(group->sealed) : NULL;
 	pthread_mutex_unlock(&group->lock);
@@ -71,12 +72,39 @@ static void note_sequence(struct view_info *info, uint64_t sequence)
 		info->version = sequence;
 }
 
-static int info_of_shard(struct view *view, uint32_t series_id, struct view_info *out)
+/* Added unless there: a view that began beside a flush meets a mask in memory and in the shard. */
+static void add_distinct(struct masks *masks, const struct mask *mask)
+{
+	for (size_t i = 0; i < masks->count; i++)
+		if (masks->items[i].time_first_ns == mask->time_first_ns &&
+		    masks->items[i].time_last_ns == mask->time_last_ns &&
+		    masks->items[i].sequence == mask->sequence)
+			return;
+	masks_add(masks, mask);
+}
+
+static void info_of_stored_masks(struct view *view, const struct shard_version *version,
+				 uint32_t series_id, struct masks *masks, struct view_info *out)
+{
+	const struct shard_mask *stored;
+	size_t count;
+
+	shard_version_masks(version, series_id, &stored, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (stored[i].generation > view->sequence)
+			continue;
+		note_sequence(out, stored[i].sequence);
+		add_distinct(masks,
+			     &(struct mask){ series_id, stored[i].time_first_ns,
+					     stored[i].time_last_ns, stored[i].sequence, 0 });
+	}
+}
+
+static int info_of_shard(struct view *view, uint32_t series_id, struct masks *masks,
+			 struct view_info *out)
 {
 	struct shard_version *version;
 	struct chunk_refs refs = { 0 };
-	const struct shard_mask *masks;
-	size_t mask_count;
 
 	TRY(view_version(view, series_id, &version));
 	shard_version_mtime(version, series_id, &out->mtime_ns, &out->ctime_ns);
@@ -91,20 +119,19 @@ static int info_of_shard(struct view *view, uint32_t series_id, struct view_info
 		out->rows_max += ref->row_count;
 		out->disk_bytes += ref->bytes;
 	}
-	shard_version_masks(version, series_id, &masks, &mask_count);
-	for (size_t i = 0; i < mask_count; i++)
-		note_sequence(out, masks[i].sequence);
-	out->mask_count += mask_count;
 	chunk_refs_release(&refs);
+	info_of_stored_masks(view, version, series_id, masks, out);
 	return OK;
 }
 
-static void info_of_memtable(const struct memtable *memtable, uint32_t series_id,
-			     struct view_info *out)
+/* As of the view's sequence: what came later is not of its text, so not of its version either. */
+static void info_of_memtable(const struct view *view, const struct memtable *memtable,
+			     uint32_t series_id, struct masks *masks, struct view_info *out)
 {
 	struct memtable_info info;
+	struct masks here = { 0 };
 
-	if (!memtable || !memtable_info(memtable, series_id, &info))
+	if (!memtable || !memtable_info(memtable, series_id, view->sequence, &info))
 		return;
 	if (info.row_count)
 		widen(out, info.time_first_ns, info.time_last_ns);
@@ -114,6 +141,10 @@ static void info_of_memtable(const struct memtable *memtable, uint32_t series_id
 		out->mtime_ns = info.mtime_ns;
 		out->ctime_ns = info.ctime_ns;
 	}
+	memtable_masks(memtable, series_id, view->sequence, &here);
+	for (size_t i = 0; i < here.count; i++)
+		add_distinct(masks, &here.items[i]);
+	masks_release(&here);
 }
 
 int view_info(struct view *view, uint32_t series_id, struct view_info *out)
@@ -121,15 +152,12 @@ int view_info(struct view *view, uint32_t series_id, struct view_info *out)
 	struct masks masks = { 0 };
 
 	*out = (struct view_info){ 0 };
-	TRY(info_of_shard(view, series_id, out));
+	TRY(info_of_shard(view, series_id, &masks, out));
 	pthread_mutex_lock(&view->group->lock);
-	info_of_memtable(view->sealed, series_id, out);
-	info_of_memtable(view->active, series_id, out);
-	if (view->sealed)
-		memtable_masks(view->sealed, series_id, view->sequence, &masks);
-	memtable_masks(view->active, series_id, view->sequence, &masks);
+	info_of_memtable(view, view->sealed, series_id, &masks, out);
+	info_of_memtable(view, view->active, series_id, &masks, out);
 	pthread_mutex_unlock(&view->group->lock);
-	out->mask_count += masks.count;
+	out->mask_count = masks.count;
 	masks_release(&masks);
 	return OK;
 }
@@ -181,7 +209,7 @@ int view_series(struct view *view, uint32_t **ids, size_t *count)
 			free(*ids);
 			return err;
 		}
-		shard_version_series(version, &more, &more_count);
+		shard_version_series(version, view->sequence, &more, &more_count);
 		append_ids(ids, count, more, more_count);
 	}
 	for (int i = 0; i < 2; i++) {

@@ -218,7 +218,8 @@ TEST(shard__masks_types_and_times_are_kept)
 	REQUIRE(shard_batch_begin(shard, 20, &batch) == OK);
 	shard_batch_mask(batch, &(struct shard_mask){ 4, INT64_MIN, INT64_MAX, 15, 0 });
 	shard_batch_mask(batch, &(struct shard_mask){ 1, 0, 10000010, 12, 0 }); /* a part only */
-	shard_batch_mask(batch, &(struct shard_mask){ 3, INT64_MIN, INT64_MAX, 9, 0 }); /* too old */
+	shard_batch_mask(batch,
+			 &(struct shard_mask){ 3, INT64_MIN, INT64_MAX, 9, 0 }); /* too old */
 	shard_batch_mask(batch, &(struct shard_mask){ 4, 0, 1, 3, 0 });
 	REQUIRE(shard_batch_commit(batch, 20) == OK);
 	for (int round = 0; round < 2; round++) {
