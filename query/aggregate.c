@@ -510,12 +510,6 @@ static int finish_samples(const struct aggregate *aggregate, const struct plan_c
 				      window_of(&aggregate->spec.window, start_ns).end_ns, out);
 }
 
-/* What a row of an answer without windows is dated. */
-static int64_t range_time(const struct plan *plan)
-{
-	return plan->has_first ? plan->window.time_first_ns : 0;
-}
-
 int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *out)
 {
 	const struct plan_call *call = aggregate->spec.leaves[leaf];
@@ -528,7 +522,7 @@ int aggregate_points(struct aggregate *aggregate, size_t leaf, struct points *ou
 	for (size_t i = 0; i < aggregate->count; i++) {
 		size_t bucket = aggregate->order[i], before = out->count;
 		union state *state = state_of(aggregate, bucket, leaf);
-		int64_t start_ns = has_window ? aggregate->starts[bucket] : range_time(plan);
+		int64_t start_ns = has_window ? aggregate->starts[bucket] : plan_range_time(plan);
 
 		if (call->function->shape == SHAPE_COLLECT) {
 			TRY(finish_samples(aggregate, call, &state->samples, start_ns, out));

@@ -23,7 +23,8 @@ struct calls {
 /* How many windows beside the range a call reads, so that the first one in it has a past. */
 static int64_t look_back(const struct plan_call *call)
 {
-	return call->inner && !slice_equal(call->name, SLICE("cumulative_sum"));
+	return call->inner && !slice_equal(call->name, SLICE("cumulative_sum")) &&
+	       !slice_starts_with(call->name, SLICE("holt_winters"));
 }
 
 static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call *leaf)
@@ -158,6 +159,8 @@ static void cut_to_range(const struct plan *plan, struct points *points)
 static int points_of(struct calls *calls, const struct plan_call *call, struct points *out)
 {
 	struct transform_context context = { .call = call,
+					     .run = calls->run,
+					     .window = &calls->plan->window,
 					     .is_descending = calls->plan->is_descending,
 					     .interval_ns =
 						     window_length_ns(&calls->plan->window) };
@@ -169,8 +172,11 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	err = call->inner ? points_of(calls, call->inner, &in) : points_of_raw(calls, call, &in);
 	if (err >= 0)
 		err = call->function->transform(&context, &in, out);
-	if (err >= 0 && call->inner)
+	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
 		cut_to_range(calls->plan, out);
+	if (slice_equal(call->name, SLICE("integral")) && !window_is_given(&calls->plan->window))
+		for (size_t i = 0; i < out->count; i++)
+			out->items[i].time_ns = plan_range_time(calls->plan);
 	points_release(&in);
 	return err;
 }

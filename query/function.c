@@ -99,6 +99,17 @@ const struct function function_table[] = {
 	TRANSFORM(moving_average, TYPES_NUMBER),
 	TRANSFORM(cumulative_sum, TYPES_NUMBER),
 	TRANSFORM(elapsed, TYPES_ANY),
+	TRANSFORM(integral, TYPES_NUMBER),
+	TRANSFORM(exponential_moving_average, TYPES_NUMBER),
+	TRANSFORM(double_exponential_moving_average, TYPES_NUMBER),
+	TRANSFORM(triple_exponential_moving_average, TYPES_NUMBER),
+	TRANSFORM(triple_exponential_derivative, TYPES_NUMBER),
+	TRANSFORM(relative_strength_index, TYPES_NUMBER),
+	TRANSFORM(chande_momentum_oscillator, TYPES_NUMBER),
+	TRANSFORM(kaufmans_efficiency_ratio, TYPES_NUMBER),
+	TRANSFORM(kaufmans_adaptive_moving_average, TYPES_NUMBER),
+	TRANSFORM(holt_winters, TYPES_NUMBER),
+	TRANSFORM(holt_winters_with_fit, TYPES_NUMBER),
 };
 const size_t function_count = sizeof(function_table) / sizeof(function_table[0]);
 

@@ -121,10 +121,22 @@ uint64_t select_key(uint64_t *keys, size_t count, size_t rank);
 
 /* --- TRANSFORM --------------------------------------------------------------- */
 
+/* How an average begins, before it has seen its period. */
+enum warmup {
+	WARMUP_EXPONENTIAL,
+	WARMUP_SIMPLE,
+	WARMUP_NONE,
+};
+
+struct run;
+struct window_spec;
+
 struct transform_context {
 	const struct plan_call *call;
+	struct run *run;
+	const struct window_spec *window; /* GROUP BY time, and the range */
 	bool is_descending;
-	int64_t interval_ns; /* GROUP BY time; 0 = none */
+	int64_t interval_ns; /* 0 = none */
 };
 
 #define TYPES_NUMBER	 (1u << DATA_FLOAT | 1u << DATA_INTEGER | 1u << DATA_UNSIGNED)

@@ -2,7 +2,7 @@
 #ifndef QUERY_FUNCTION_ROWS_H
 #define QUERY_FUNCTION_ROWS_H
 
-#include "query/plan.h"
+#include "query/feed.h"
 
 /* --- function_fold.c --------------------------------------------------------- */
 
@@ -56,5 +56,22 @@ int transform_non_negative_difference(TRANSFORM_PARAMETERS);
 int transform_moving_average(TRANSFORM_PARAMETERS);
 int transform_cumulative_sum(TRANSFORM_PARAMETERS);
 int transform_elapsed(TRANSFORM_PARAMETERS);
+int transform_integral(TRANSFORM_PARAMETERS);
+
+/* --- function_indicator.c ---------------------------------------------------- */
+
+int transform_exponential_moving_average(TRANSFORM_PARAMETERS);
+int transform_double_exponential_moving_average(TRANSFORM_PARAMETERS);
+int transform_triple_exponential_moving_average(TRANSFORM_PARAMETERS);
+int transform_triple_exponential_derivative(TRANSFORM_PARAMETERS);
+int transform_relative_strength_index(TRANSFORM_PARAMETERS);
+int transform_chande_momentum_oscillator(TRANSFORM_PARAMETERS);
+int transform_kaufmans_efficiency_ratio(TRANSFORM_PARAMETERS);
+int transform_kaufmans_adaptive_moving_average(TRANSFORM_PARAMETERS);
+
+/* --- function_forecast.c ----------------------------------------------------- */
+
+int transform_holt_winters(TRANSFORM_PARAMETERS);
+int transform_holt_winters_with_fit(TRANSFORM_PARAMETERS);
 
 #endif

@@ -61,6 +61,9 @@ struct plan_call {
 	double number;		 /* percentile's N */
 	int64_t count;		 /* N of top, sample, moving_average, … */
 	int64_t unit_ns;	 /* of derivative, elapsed, integral */
+	int64_t season;		 /* of holt_winters */
+	int64_t hold; /* of indicators: rows that are left out; -1 = until they are warm */
+	enum warmup warmup;
 	bool is_descending;
 	bool wants_keys;    /* COLLECT: samples are keys */
 	int32_t *tag_slots; /* top(v, tag…) */
@@ -163,6 +166,12 @@ struct plan_name {
 };
 /* All fields and tags of all sources, sorted by name, then type; in the arena. */
 int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count);
+
+/* What a row of an answer without windows is dated. */
+static inline int64_t plan_range_time(const struct plan *plan)
+{
+	return plan->has_first ? plan->window.time_first_ns : 0;
+}
 
 static inline bool plan_is_raw(const struct plan *plan)
 {

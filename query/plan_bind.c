@@ -153,6 +153,39 @@ static int bind_tags(struct plan *plan, struct plan_call *call, const struct exp
 	return OK;
 }
 
+static bool is_indicator(struct slice name)
+{
+	static const char *const names[] = {
+		"exponential_moving_average",	     "double_exponential_moving_average",
+		"triple_exponential_moving_average", "triple_exponential_derivative",
+		"relative_strength_index",	     "chande_momentum_oscillator",
+		"kaufmans_efficiency_ratio",	     "kaufmans_adaptive_moving_average",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_equal(name, slice_of_text(names[i])))
+			return true;
+	return false;
+}
+
+/* name(x, period[, hold[, 'warmup']]) */
+static void bind_indicator(struct plan_call *call, const struct expr *expr)
+{
+	struct expr *const *args = expr->call.args;
+
+	call->count = args[1]->integer;
+	call->hold = expr->call.arg_count > 2 ? args[2]->integer : -1;
+	call->warmup = slice_equal(call->name, SLICE("chande_momentum_oscillator"))
+			       ? WARMUP_NONE
+			       : WARMUP_EXPONENTIAL;
+	if (expr->call.arg_count < 4)
+		return;
+	if (slice_equal(args[3]->string, SLICE("simple")))
+		call->warmup = WARMUP_SIMPLE;
+	else if (slice_equal(args[3]->string, SLICE("exponential")))
+		call->warmup = WARMUP_EXPONENTIAL;
+}
+
 /* The numbers among the arguments. */
 static int bind_arguments(struct plan *plan, struct plan_call *call, const struct expr *expr)
 {
@@ -167,6 +200,12 @@ static int bind_arguments(struct plan *plan, struct plan_call *call, const struc
 		call->number = (double)last->integer;
 	} else if (last->kind == EXPR_NUMBER) {
 		call->number = last->number;
+	}
+	if (is_indicator(call->name))
+		bind_indicator(call, expr);
+	if (slice_starts_with(call->name, SLICE("holt_winters"))) {
+		call->count = expr->call.args[1]->integer;
+		call->season = last->integer;
 	}
 	if (call->function->keeps_times && !slice_equal(call->name, SLICE("sample")))
 		return bind_tags(plan, call, expr);

@@ -10,6 +10,11 @@
 #include "query/plan.h"
 #include "query/print.h"
 
+/* More than anybody asks for, and little enough to be computed. */
+#define FORECAST_MAX 1000000
+#define SEASON_MAX   10000
+#define PERIOD_MAX   10000000
+
 struct check {
 	struct plan *plan;
 	struct diag *diag;
@@ -201,7 +206,7 @@ static int check_inner(struct check *check, struct expr *call)
 				      NAME(call));
 		return check_nested(check, argument);
 	}
-	if (window_is_given(&check->plan->window))
+	if (window_is_given(&check->plan->window) && !check->plan->inherits_window)
 		return refuse(check, "aggregate function required inside the call to %.*s",
 			      NAME(call));
 	return check_symbol(check, call, argument);
@@ -256,6 +261,79 @@ static int check_moving_average(struct check *check, struct expr *call)
 	return check_inner(check, call);
 }
 
+static int check_integral(struct check *check, struct expr *call)
+{
+	TRY(check_count(check, call, 1, 2));
+	TRY(check_unit(check, call, "second argument must be a duration"));
+	check->plan->only_selectors = false;
+	return check_symbol(check, call, call->call.args[0]);
+}
+
+static int check_holt_winters(struct check *check, struct expr *call)
+{
+	struct expr *const *args = call->call.args;
+
+	TRY(check_count(check, call, 3, 3));
+	if (args[1]->kind != EXPR_INTEGER)
+		return refuse(check, "expected integer argument as second arg in %.*s", NAME(call));
+	if (args[1]->integer <= 0)
+		return refuse(check, "second arg to %.*s must be greater than 0, got %" PRId64,
+			      NAME(call), args[1]->integer);
+	if (args[2]->kind != EXPR_INTEGER)
+		return refuse(check, "expected integer argument as third arg in %.*s", NAME(call));
+	if (args[2]->integer < 0)
+		return refuse(check, "third arg to %.*s cannot be negative, got %" PRId64,
+			      NAME(call), args[2]->integer);
+	if (args[1]->integer > FORECAST_MAX || args[2]->integer > SEASON_MAX)
+		return refuse(check, "%.*s takes at most %d values and a season of %d", NAME(call),
+			      FORECAST_MAX, SEASON_MAX);
+	check->plan->only_selectors = false;
+	if (args[0]->kind != EXPR_CALL)
+		return refuse(check, "must use aggregate function with %.*s", NAME(call));
+	if (!window_is_given(&check->plan->window))
+		return refuse(check, "%.*s aggregate requires a GROUP BY interval", NAME(call));
+	if (check->plan->window.months)
+		return refuse(check, "%.*s needs windows of one length, not months", NAME(call));
+	return check_nested(check, args[0]);
+}
+
+/* name(x, period[, hold[, 'warmup']]) */
+static int check_indicator(struct check *check, struct expr *call)
+{
+	struct expr *const *args = call->call.args;
+	bool is_kaufmans = slice_starts_with(call->call.name, SLICE("kaufmans_"));
+	bool is_momentum = expr_is_call(call, "chande_momentum_oscillator");
+	int64_t hold_min = expr_is_call(call, "triple_exponential_derivative");
+	int64_t period_min = 1;
+
+	TRY(check_count(check, call, 2, is_kaufmans ? 3 : 4));
+	if (args[1]->kind != EXPR_INTEGER)
+		return refuse(check, "%.*s period must be an integer", NAME(call));
+	/* Without a warm-up it looks at one step less than its period. */
+	if (is_momentum && call->call.arg_count < 4)
+		period_min = 2;
+	if (args[1]->integer < period_min || args[1]->integer > PERIOD_MAX)
+		return args[1]->integer < period_min
+			       ? refuse(check,
+					"%.*s period must be greater than or equal to %" PRId64,
+					NAME(call), period_min)
+			       : refuse(check, "%.*s period must be at most %d", NAME(call),
+					PERIOD_MAX);
+	if (call->call.arg_count > 2 && args[2]->kind != EXPR_INTEGER)
+		return refuse(check, "%.*s hold period must be an integer", NAME(call));
+	if (call->call.arg_count > 2 && args[2]->integer < hold_min && args[2]->integer != -1)
+		return refuse(check, "%.*s hold period must be greater than or equal to %" PRId64,
+			      NAME(call), hold_min);
+	if (call->call.arg_count > 3 &&
+	    (args[3]->kind != EXPR_STRING ||
+	     !(slice_equal(args[3]->string, SLICE("exponential")) ||
+	       slice_equal(args[3]->string, SLICE("simple")) ||
+	       (is_momentum && slice_equal(args[3]->string, SLICE("none"))))))
+		return refuse(check, "%.*s warmup type must be one of: %s'exponential' 'simple'",
+			      NAME(call), is_momentum ? "'none' " : "");
+	return check_inner(check, call);
+}
+
 static const struct {
 	const char *name;
 	int (*check)(struct check *check, struct expr *call);
@@ -283,6 +361,17 @@ static const struct {
 	{ "non_negative_difference", check_difference },
 	{ "cumulative_sum", check_difference },
 	{ "moving_average", check_moving_average },
+	{ "integral", check_integral },
+	{ "holt_winters", check_holt_winters },
+	{ "holt_winters_with_fit", check_holt_winters },
+	{ "exponential_moving_average", check_indicator },
+	{ "double_exponential_moving_average", check_indicator },
+	{ "triple_exponential_moving_average", check_indicator },
+	{ "triple_exponential_derivative", check_indicator },
+	{ "relative_strength_index", check_indicator },
+	{ "chande_momentum_oscillator", check_indicator },
+	{ "kaufmans_efficiency_ratio", check_indicator },
+	{ "kaufmans_adaptive_moving_average", check_indicator },
 };
 
 static int check_call_arguments(struct check *check, struct expr *call)
