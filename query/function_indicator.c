@@ -132,29 +132,31 @@ static double add_smooth_momentum(struct indicator *state, double value)
 	double up, down;
 
 	add_move(state, value, &up, &down);
-	return 100 * (up - down) / (up + down);
+	return 100 * ((up - down) / (up + down));
 }
 
+/* The ring holds the steps before this one: with it they are as many as the period. */
 static double add_momentum(struct indicator *state, double value)
 {
 	size_t oldest = (state->place + 1) % state->step_count;
 	struct step *step = &state->steps[oldest];
 	double change = state->count ? value - state->steps[state->place].price : 0;
+	double momentum = 0;
 
-	if (step->change > 0)
-		state->up -= step->change;
-	else
-		state->down += step->change;
 	if (change > 0)
 		state->up += change;
 	else
 		state->down -= change;
+	if (state->up != 0 || state->down != 0)
+		momentum = 100 * ((state->up - state->down) / (state->up + state->down));
+	if (step->change > 0)
+		state->up -= step->change;
+	else
+		state->down += step->change;
 	*step = (struct step){ value, change };
 	state->place = oldest;
 	state->count++;
-	if (state->up == 0 && state->down == 0)
-		return 0;
-	return 100 * (state->up - state->down) / (state->up + state->down);
+	return momentum;
 }
 
 static double add_efficiency(struct indicator *state, double value)
@@ -174,12 +176,12 @@ static double add_efficiency(struct indicator *state, double value)
 
 static double add_adaptive(struct indicator *state, double value)
 {
-	const double fast = 2.0 / (2.0 + 1.0), slow = 2.0 / (30.0 + 1.0);
+	const double slow = 2.0 / 31.0, range = 56.0 / 93.0; /* up to 2/3 */
 	double weight;
 
 	if (state->count <= (int64_t)state->step_count)
 		state->last = state->steps[state->place].price;
-	weight = add_efficiency(state, value) * (fast - slow) + slow;
+	weight = add_efficiency(state, value) * range + slow;
 	weight *= weight;
 	state->last += weight * (value - state->last);
 	return state->last;

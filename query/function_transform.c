@@ -235,7 +235,7 @@ static void add_to_area(struct area *area, int64_t time_ns, double value)
 	area->before = (struct point){ .time_ns = time_ns, .value = cell_of_float(value) };
 }
 
-/* Trapezoids; a row of an answer without windows is dated by whoever asks. */
+/* Trapezoids. An area without windows is dated by whoever asks. */
 int transform_integral(const struct transform_context *context, const struct points *in,
 		       struct points *out)
 {

@@ -324,9 +324,10 @@ static int check_indicator(struct check *check, struct expr *call)
 	if (call->call.arg_count > 2 && args[2]->integer < hold_min && args[2]->integer != -1)
 		return refuse(check, "%.*s hold period must be greater than or equal to %" PRId64,
 			      NAME(call), hold_min);
+	if (call->call.arg_count > 3 && args[3]->kind != EXPR_STRING)
+		return refuse(check, "%.*s warmup type must be a string", NAME(call));
 	if (call->call.arg_count > 3 &&
-	    (args[3]->kind != EXPR_STRING ||
-	     !(slice_equal(args[3]->string, SLICE("exponential")) ||
+	    (!(slice_equal(args[3]->string, SLICE("exponential")) ||
 	       slice_equal(args[3]->string, SLICE("simple")) ||
 	       (is_momentum && slice_equal(args[3]->string, SLICE("none"))))))
 		return refuse(check, "%.*s warmup type must be one of: %s'exponential' 'simple'",
