@@ -66,15 +66,24 @@ def fallocate(path):
     finally:
         os.close(fd)
 
+# Below query/ every name is a query, and one that is none is EINVAL before any call.
+def new(path):
+    return path + ("/select w from m" if path.endswith("/query") else "/new")
+
+def renamed(path):
+    if "/query/" in path:
+        return path.replace("select v", "select w")
+    return os.path.dirname(path) + ("/renamed " if os.path.isdir(path) else "/renamed")
+
 calls = {
-    "mkdir": lambda p: os.mkdir(p + "/new"),
-    "create": lambda p: os.close(os.open(p + "/new", os.O_CREAT | os.O_WRONLY | os.O_EXCL)),
-    "symlink": lambda p: os.symlink("t", p + "/new"),
+    "mkdir": lambda p: os.mkdir(new(p)),
+    "create": lambda p: os.close(os.open(new(p), os.O_CREAT | os.O_WRONLY | os.O_EXCL)),
+    "symlink": lambda p: os.symlink("t", new(p)),
     "list": lambda p: os.listdir(p),
     "read": read_some,
     "write": open_as(os.O_WRONLY | os.O_NOFOLLOW),
     "truncate": lambda p: os.truncate(p, 12345),
-    "rename": lambda p: os.rename(p, os.path.dirname(p) + ("/renamed " if os.path.isdir(p) else "/renamed")),
+    "rename": lambda p: os.rename(p, renamed(p)),
     "remove": lambda p: (os.rmdir if os.path.isdir(p) and not os.path.islink(p) else os.unlink)(p),
     "chmod": lambda p: os.chmod(p, os.stat(p).st_mode & 0o777),
     "chown": lambda p: os.chown(p, -1, 0, follow_symlinks=False),
