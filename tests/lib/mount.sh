@@ -24,6 +24,9 @@ export LC_ALL=C.UTF-8
 # The daemon that serves $MNT, by its command line: only ours carries this path.
 mount_pid() { pgrep -f -- "seriesfs .*$MNT\$" | head -1; }
 
+# Ended, though perhaps nobody has asked for its exit code yet.
+is_gone() { [ -z "$1" ] || ! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null; }
+
 mount_start() {
 	if ! "$SERIESFS" "$@" "$DATA" "$MNT"; then
 		echo "FAILED: the mount did not start"
@@ -37,8 +40,8 @@ mount_stop() {
 	pid=$(mount_pid)
 	fusermount3 -u "$MNT" 2>/dev/null || umount "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
 	i=0
-	while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && [ $i -lt 300 ]; do
-		sleep 0.1
+	while ! is_gone "$pid" && [ $i -lt 3000 ]; do
+		sleep 0.01
 		i=$((i + 1))
 	done
 }
@@ -46,7 +49,7 @@ mount_stop() {
 mount_kill9() {
 	pid=$(mount_pid)
 	[ -n "$pid" ] && kill -9 "$pid"
-	while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+	while ! is_gone "$pid"; do sleep 0.01; done
 	fusermount3 -u "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
 }
 
