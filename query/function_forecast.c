@@ -270,17 +270,20 @@ static double spread_of(const struct simplex *simplex)
 }
 
 /* Gives the least error that was found, and in `parameters` where. */
-static double minimise(struct simplex *simplex, const double *start, double *parameters)
+static int minimise(struct simplex *simplex, struct run *run, const double *start,
+		    double *parameters, double *error)
 {
 	place_vertices(simplex, start);
 	for (int i = 0; i < ITERATIONS_MAX; i++) {
+		TRY(run_check(run));
 		step_simplex(simplex);
 		if (spread_of(simplex) < SPREAD_MIN)
 			break;
 	}
 	rank_vertices(simplex);
 	memcpy(parameters, vertex(simplex, simplex->best), simplex->n * sizeof(*parameters));
-	return error_of(simplex->series, vertex(simplex, simplex->best));
+	*error = error_of(simplex->series, vertex(simplex, simplex->best));
+	return OK;
 }
 
 /* --- fitting ------------------------------------------------------------------------------ */
@@ -306,36 +309,46 @@ static void guess(const struct series *series, double *start)
 			start[PLAIN_COUNT + i] = y[i] / start[4];
 }
 
+struct fitting {
+	struct simplex simplex;
+	struct run *run;
+	double *start, *found, *best;
+	double least;
+	bool has_best;
+};
+
+static int fit_from(struct fitting *fitting, int corner)
+{
+	double error;
+
+	for (int i = 0; i < 4; i++)
+		fitting->start[i] = corner >> (3 - i) & 1 ? 0.3 + 0.4 : 0.3;
+	TRY(minimise(&fitting->simplex, fitting->run, fitting->start, fitting->found, &error));
+	if (fitting->has_best && !(error < fitting->least))
+		return OK;
+	fitting->has_best = true;
+	fitting->least = error;
+	memcpy(fitting->best, fitting->found, fitting->simplex.n * sizeof(double));
+	return OK;
+}
+
 /* From each corner of a grid of weights; the first of the best wins. */
-static void fit(const struct series *series, double *best)
+static int fit(const struct series *series, struct run *run, double *best)
 {
 	size_t n = PLAIN_COUNT + series->season;
-	double *start = allocate(n), *found = allocate(n), least = INFINITY;
-	struct simplex simplex;
-	bool is_first = true;
+	struct fitting fitting = { .run = run, .best = best };
+	int err = OK;
 
-	open_simplex(&simplex, series, n);
-	guess(series, start);
-	for (double alpha = 0.3; alpha < 1; alpha += 0.4)
-		for (double beta = 0.3; beta < 1; beta += 0.4)
-			for (double gamma = 0.3; gamma < 1; gamma += 0.4)
-				for (double phi = 0.3; phi < 1; phi += 0.4) {
-					double error;
-
-					start[0] = alpha;
-					start[1] = beta;
-					start[2] = gamma;
-					start[3] = phi;
-					error = minimise(&simplex, start, found);
-					if (!is_first && !(error < least))
-						continue;
-					is_first = false;
-					least = error;
-					memcpy(best, found, n * sizeof(*best));
-				}
-	close_simplex(&simplex);
-	free(start);
-	free(found);
+	fitting.start = allocate(n);
+	fitting.found = allocate(n);
+	open_simplex(&fitting.simplex, series, n);
+	guess(series, fitting.start);
+	for (int corner = 0; err >= 0 && corner < 16; corner++)
+		err = fit_from(&fitting, corner);
+	close_simplex(&fitting.simplex);
+	free(fitting.start);
+	free(fitting.found);
+	return err;
 }
 
 /* --- the series, window by window ------------------------------------------------------------ */
@@ -380,6 +393,24 @@ static void drop_nulls(const struct points *in, struct points *out)
 			points_add(out, in->items[i]);
 }
 
+/* What is behind the values, or with `shows_fit` all of it. */
+static void add_forecast(const struct transform_context *context, const struct series *series,
+			 const struct points *in, bool shows_fit, struct points *out)
+{
+	size_t all = series->count + (size_t)context->call->count;
+	int64_t first_ns = in->items[0].time_ns, last_ns = in->items[in->count - 1].time_ns;
+
+	for (size_t i = shows_fit ? 0 : series->count; i < all; i++) {
+		int64_t steps = shows_fit ? (int64_t)i : (int64_t)(i - series->count + 1);
+		int64_t time_ns = (shows_fit ? first_ns : last_ns) + steps * context->interval_ns;
+
+		if (!isnan(series->forecast[i]))
+			points_add(out,
+				   (struct point){ .time_ns = time_ns,
+						   .value = cell_of_float(series->forecast[i]) });
+	}
+}
+
 static int forecast(const struct transform_context *context, const struct points *in,
 		    bool shows_fit, struct points *out)
 {
@@ -388,6 +419,7 @@ static int forecast(const struct transform_context *context, const struct points
 	int64_t interval_ns = context->interval_ns;
 	struct series series = { .season = season };
 	double *parameters;
+	int err;
 
 	if (in->count < 2 || in->count < season)
 		return OK;
@@ -401,22 +433,15 @@ static int forecast(const struct transform_context *context, const struct points
 	series.forecast = allocate(series.count + more);
 	parameters = allocate(season + PLAIN_COUNT);
 	set_values(&series, in, interval_ns);
-	fit(&series, parameters);
-	run_model(&series, parameters, more);
-	for (size_t i = shows_fit ? 0 : series.count; i < series.count + more; i++) {
-		int64_t time_ns = shows_fit ? in->items[0].time_ns + (int64_t)i * interval_ns
-					    : in->items[in->count - 1].time_ns +
-						      (int64_t)(i - series.count + 1) * interval_ns;
-
-		if (!isnan(series.forecast[i]))
-			points_add(out,
-				   (struct point){ .time_ns = time_ns,
-						   .value = cell_of_float(series.forecast[i]) });
+	err = fit(&series, context->run, parameters);
+	if (err >= 0) {
+		run_model(&series, parameters, more);
+		add_forecast(context, &series, in, shows_fit, out);
 	}
 	free(series.values);
 	free(series.forecast);
 	free(parameters);
-	return OK;
+	return err;
 }
 
 static int forecast_values(const struct transform_context *context, const struct points *in,
