@@ -652,19 +652,28 @@ static int parse_bare(struct line_context *context, struct scan *scan, struct li
 	return parse_rest(context, scan, out);
 }
 
-/* Behind a token: the first space that neither quotes nor a backslash make literal. */
+/*
+ * Behind a token: the first space that neither quotes nor a backslash make
+ * literal. A quote opens a string where a value begins: at once, and behind an
+ * `=` unless a comma came first, for then it is one of a key (`m,t="x`).
+ */
 static const char *bare_token_end(const char *p, const char *end, bool *equals)
 {
+	bool comma = false, value_begins = true;
+
 	for (; p < end && *p != ' '; p++) {
-		if (*p == '\\' && p + 1 < end) {
-			p++;
-		} else if (*p == '"') {
+		char c = *p;
+
+		if (c == '"' && value_begins) {
 			const char *close = string_end(p, end);
 
 			p = close ? close - 1 : end - 1;
-		} else if (*p == '=') {
-			*equals = true;
+		} else if (c == '\\' && p + 1 < end) {
+			p++;
 		}
+		comma |= c == ',' && !*equals;
+		value_begins = c == '=' && !comma;
+		*equals |= c == '=';
 	}
 	return p;
 }

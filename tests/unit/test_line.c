@@ -162,6 +162,13 @@ TEST(line__series_files_take_short_forms)
 	CHECK_INT(line.raw_key.length, 0);
 	REQUIRE(parse_as(forms, "cpu,host=a value=0.64 7", &line) == OK);
 	CHECK_SLICE(line.raw_key, "cpu,host=a");
+	/* Quotes of a key are letters like others. */
+	REQUIRE(parse_as(forms, "m,t=n\"o f=1 7", &line) == OK);
+	CHECK_SLICE(line.raw_key, "m,t=n\"o");
+	REQUIRE(parse_as(forms, "m,t=\"x f=1,s=\"a b\" 7", &line) == OK);
+	CHECK_SLICE(line.raw_key, "m,t=\"x");
+	REQUIRE(parse_as(forms, "a=1,s=\"x y=z\" 7", &line) == OK);
+	CHECK_INT(line.field_count, 2);
 	REQUIRE(parse_as(forms, "s=\"a b=c\" 7", &line) == OK);
 	CHECK_SLICE(text_slice(line.fields[0].value.s), "a b=c");
 	CHECK_INT(line.time_ns, 7);
