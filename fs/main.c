@@ -119,6 +119,22 @@ static void close_session(struct mount *mount)
 
 /* --- the parts ---------------------------------------------------------------------------- */
 
+/* Who was just unmounted may still be writing what it has: it gets a moment. */
+static int wait_for_engine(const struct engine_options *options, struct engine **out,
+			   struct diag *diag)
+{
+	const struct timespec pause = { 0, 20 * NS_PER_MS };
+
+	for (int i = 0;; i++) {
+		int err = engine_open(options, out, diag);
+
+		if (err != ERR_BUSY || i == 100)
+			return err;
+		*diag = (struct diag){ 0 };
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int open_engine(struct mount *mount, struct diag *diag)
 {
 	const struct options *options = &mount->options;
@@ -132,7 +148,7 @@ static int open_engine(struct mount *mount, struct diag *diag)
 		.series_max = (uint32_t)options->series_max,
 	};
 
-	TRY(engine_open(&engine, &mount->engine, diag));
+	TRY(wait_for_engine(&engine, &mount->engine, diag));
 	mount->catalog = engine_catalog(mount->engine);
 	return OK;
 }
