@@ -66,12 +66,12 @@ def fallocate(path):
     finally:
         os.close(fd)
 
-# Below query/ every name is a query, and one that is none is EINVAL before any call.
+# In query/ every statement is there; the kernel looks a name up before it asks for a new one.
 def new(path):
     return path + ("/select w from m" if path.endswith("/query") else "/new")
 
 def renamed(path):
-    if "/query/" in path:
+    if os.path.dirname(path).endswith("/query"):
         return path.replace("select v", "select w")
     return os.path.dirname(path) + ("/renamed " if os.path.isdir(path) else "/renamed")
 
@@ -141,6 +141,22 @@ for name, kinds in (
         else:
             failed += 1
             print(f"FAILED: {name} of {kind}: {errno.errorcode.get(got, got)}")
+# What is no statement is no name there either, whoever looks it up, and for whatever call.
+nonsense = db + "/query/nonsense"
+for name, call in (
+    ("stat", lambda: os.stat(nonsense)),
+    ("mkdir", lambda: os.mkdir(nonsense)),
+    ("create", lambda: os.close(os.open(nonsense, os.O_CREAT | os.O_WRONLY))),
+    ("symlink", lambda: os.symlink("t", nonsense)),
+    ("rename", lambda: os.rename(paths["ANSWER"], nonsense)),
+    ("remove", lambda: os.unlink(nonsense)),
+):
+    got = outcome(lambda path: call(), None)
+    if got == errno.EINVAL:
+        passed += 1
+    else:
+        failed += 1
+        print(f"FAILED: {name} of a query that does not parse: {errno.errorcode.get(got, got)}")
 print(passed, failed)
 PY
 python3 "$WORK/walk.py" "$MNT" "$PWD/fs/tree.def" >"$WORK/walk.out" 2>&1
