@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,12 +203,15 @@ static void free_tables(struct mount *mount)
 	errors_log_free(mount->errors);
 }
 
-/* What a daemon that was killed left behind: nobody else could unmount it for the user. */
+/*
+ * What a daemon that was killed left behind: nobody else could unmount it for the
+ * user. stat(2) would not do: the kernel may answer it from what it remembers.
+ */
 static void clear_dead_mount(const char *path)
 {
-	struct stat stat_data;
+	struct statvfs disk;
 
-	if (stat(path, &stat_data) == 0 || errno != ENOTCONN)
+	if (statvfs(path, &disk) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 		return;
 	if (umount2(path, MNT_DETACH) == 0)
 		return;
