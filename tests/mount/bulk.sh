@@ -29,3 +29,28 @@ PY
 )" "$(cat "$WORK"/out/autogen/*/* | python3 -c '
 import hashlib, sys
 print(hashlib.md5("\n".join(sorted(sys.stdin.read().splitlines())).encode()).hexdigest())')"
+
+# Two files at once, each with a writer of its own, onto one database and onto two.
+sed 's/^[^,]*,/one,/' "$WORK/big.lp" >"$WORK/one.lp"
+sed 's/^[^,]*,/two,/' "$WORK/big.lp" >"$WORK/two.lp"
+mkdir "$MNT/c" "$MNT/d"
+started=$(date +%s%N)
+check "one file" cp "$WORK/one.lp" "$MNT/d/write"
+single=$(($(date +%s%N) - started))
+totals() { # DATABASE MEASUREMENT
+	tail -n 1 "$MNT/$1/query/select count(usage_user), sum(usage_user) from $2;.csv" | cut -d, -f3-
+}
+for databases in "c c" "d d" "c d"; do
+	set -- $databases
+	started=$(date +%s%N)
+	cp "$WORK/one.lp" "$MNT/$1/write" &
+	first=$!
+	cp "$WORK/two.lp" "$MNT/$2/write" &
+	check "two at once into $databases: the first ends" wait $first
+	check "and the second" wait $!
+	double=$(($(date +%s%N) - started))
+	check_equal "the first's count and sum" "$truth" "$(totals "$1" one)"
+	check_equal "the second's" "$truth" "$(totals "$2" two)"
+	echo "	one alone $((single / 1000000)) ms, two into $databases $((double / 1000000)) ms"
+done
+check_equal "a hundred series of each" 200 "$(ls "$MNT/c/autogen/"*/ | wc -l)"
