@@ -216,6 +216,30 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	}
 }
 
+/* A cut name that nothing is known of does not tell its key, and need not parse: a line will. */
+static bool tells_no_key(struct slice name, const struct place *series)
+{
+	return name_is_cut(name) && series->series_id == ID_NONE;
+}
+
+/* The series that a name in a group stands for; `key` is empty while only a line can tell. */
+static int series_of_name(struct mount *mount, const struct place *dir, struct slice name,
+			  struct place *out, struct buf *key)
+{
+	int err = place_of_series(mount, dir, name, out, key, NULL);
+
+	if (err == ERR_INVALID && name_is_cut(name)) {
+		*out = *dir;
+		out->kind = KIND_SERIES;
+		out->object_id = 0;
+		out->series_id = ID_NONE;
+		err = OK;
+	}
+	if (err == OK && tells_no_key(name, out))
+		buf_reset(key);
+	return err;
+}
+
 /* A name in a group that a series could have waits for its first full line. */
 static void decide_by_name(struct mount *mount, struct scratch *scratch)
 {
@@ -223,8 +247,8 @@ static void decide_by_name(struct mount *mount, struct scratch *scratch)
 
 	if (scratch->dir.kind != KIND_GROUP || name.data[0] == '.')
 		return;
-	scratch->undecided = place_of_series(mount, &scratch->dir, name, &scratch->series,
-					     &scratch->series_key, NULL) == OK;
+	scratch->undecided = series_of_name(mount, &scratch->dir, name, &scratch->series,
+					    &scratch->series_key) == OK;
 }
 
 int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
@@ -527,7 +551,8 @@ static bool key_has_name(struct slice raw_key, struct slice name, struct buf *ke
 
 /*
  * Whose line is it? A short form is the file's own; so is one that does not
- * parse, since that is refused as any line of a series would be.
+ * parse, since that is refused as any line of a series would be. Where the name
+ * does not tell the series, only a full line can.
  */
 static bool line_is_own(struct scratch *scratch, struct slice line)
 {
@@ -538,7 +563,7 @@ static bool line_is_own(struct scratch *scratch, struct slice line)
 	struct slice name = slice_of_text(scratch->name);
 	struct buf key = { 0 };
 	struct line parsed;
-	bool own = true;
+	bool own = !tells_no_key(name, &scratch->series);
 
 	if (line_parse(&context, line, &parsed, NULL) == OK && parsed.raw_key.length) {
 		own = key_has_name(parsed.raw_key, name, &key) ||
@@ -749,9 +774,9 @@ static int target_series(struct mount *mount, struct scratch *scratch, struct sl
 	struct arena arena = { .bytes_max = LINE_BYTES_MAX * 2 };
 	struct line parsed;
 	struct slice line;
-	int err = place_of_series(mount, &scratch->dir, name, out, key, NULL);
+	int err = series_of_name(mount, &scratch->dir, name, out, key);
 
-	if (err < 0 || !name_is_cut(name) || out->series_id != ID_NONE)
+	if (err < 0 || !tells_no_key(name, out))
 		return err;
 	context = (struct line_context){ .arena = &arena, .time_unit_ns = 1, .forms = LINE_FULL };
 	err = ERR_INVALID;
