@@ -44,7 +44,7 @@ for cycle in $(seq 1 "$cycles"); do
 	read -r -t 20 word acked <&"$from_load" || word=nothing
 	[ "$word" = acknowledged ] || { failed "cycle $cycle: the load did not end: $word"; break; }
 	[ "$acked" -le $((next + 20)) ] || writing_cycles=$((writing_cycles + 1))
-	while is_alive "$pid"; do sleep 0.01; done
+	until is_gone "$pid"; do sleep 0.01; done
 	# At once, over the dead mount, as a supervisor would.
 	"$SERIESFS" -o memtable_mb=8 "$DATA" "$MNT" 2>>"$WORK/starts" || { failed "cycle $cycle: it did not come back: $(tail -n 2 "$WORK/starts")"; break; }
 	got=$(tail -n 1 "$MNT/db/query/select count(v), sum(v), sum(w) from m;.csv" | cut -d, -f3-)

@@ -13,7 +13,8 @@ def escape(text, more):
     return "".join("\\" + c if c in more else c for c in text)
 odd = ["plain", "two words", "a,b", "a=b", "50%", "%2F", "/var/log", ".hidden", "..", "...", "tab\there",
        "ünïcödé", "日本語", "🙂", "e\u0301", "a\u200bb", "tilde~0123456789abcdef", "-n", "*", "~", "#no", "\"quoted\"",
-       "back\\slash", "x" * 200, "日本" * 70, "%" * 100, "very/" * 60, "a b" * 90, "query", "write", ".policy", "\x01\x7f"]
+       "back\\slash", "x" * 200, "日本" * 70, "%" * 100, "very/" * 60, "a b" * 90, "query", "write", ".policy", "\x01\x7f",
+       "n\"o", "p'q", "s;t", "[v]"]
 types = [lambda i: f"f={random.uniform(-1e9, 1e9)!r}", lambda i: f"n={random.randint(-2**63, 2**63 - 1)}i",
          lambda i: f"u={random.randint(0, 2**64 - 1)}u", lambda i: "b=" + random.choice(("true", "false")),
          lambda i: 's="' + escape(random.choice(odd) + "\n" * (i % 50 == 0), '"\\') + '"']
@@ -41,18 +42,21 @@ ln -s '../query/select count(f) from m;.csv' "$MNT/db/views/a view"
 echo 'select mean(f) into m5 from m group by time(5m)' >"$MNT/db/continuous/cq"
 check "as many series" test "$(ls "$MNT"/db/autogen/2023-11-13--2023-11-20 | wc -l)" -ge "$series"
 check_equal "all names fit" 0 "$(find "$MNT/db" -printf '%f\n' | LC_ALL=C awk 'length($0) > 255' | wc -l)"
+everything='select * from /.+/;.json?epoch=ns'
+answer=$(md5sum <"$MNT/db/query/$everything")
 check "rsync copies out" rsync -a "$MNT/" "$WORK/backup/"
 check_equal "the second has nothing to do" "" "$(rsync -ai "$MNT/" "$WORK/backup/")"
 # A newline in a string is no end of a point: points, not lines, are compared.
 points=$(getfattr -n user.seriesfs.points --only-values "$MNT/db/autogen" 2>/dev/null)
 listed() { (cd "$1" && find . -printf '%P %y %m %s %T@ %l\n' | sed 's/ d \([0-9]*\) [0-9]* / d \1 /' | sort); }
-listed "$MNT" >"$WORK/listed"
+listed "$WORK/backup" >"$WORK/listed"
 mount_stop
 
 rm -rf "$DATA"
 mkdir "$DATA"
 mount_start
 check "rsync copies in" rsync -a "$WORK/backup/" "$MNT/"
+check_equal "the answer to everything is the same" "$answer" "$(md5sum <"$MNT/db/query/$everything")"
 check_equal "as many points" "$points" "$(getfattr -n user.seriesfs.points --only-values "$MNT/db/autogen" 2>/dev/null)"
 check "nothing differs" diff -r --no-dereference "$WORK/backup" "$MNT"
 check_equal "nor in names, modes, sizes, times" "" "$(diff "$WORK/listed" <(listed "$MNT") | head)"

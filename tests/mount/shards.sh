@@ -35,8 +35,11 @@ check_equal "as many groups" "$days" "$(ls "$MNT/db/autogen" | wc -l)"
 check_equal "a query over all, from memory" "$(all_points $points)" "$(count)"
 check "a flush of all" bash -c "echo flush >'$MNT/.seriesfs/ctl'"
 look
+check_equal "a directory each" "$days" "$(ls "$DATA/shard" | wc -l)"
 check_equal "a query over all, from disk" "$(all_points $points)" "$(count)"
 look
+check_equal "and day by day" "$days" \
+	"$(grep -c ^m "$MNT/db/query/select count(v) from m where time >= '2023-01-01' and time < '2025-01-01' group by time(1d) fill(none);.csv")"
 cat "$MNT"/db/autogen/*/* >"$WORK/read.lp"
 look
 check_equal "every file is readable" "$(sort "$WORK/points.lp" | md5sum)" "$(sort "$WORK/read.lp" | md5sum)"

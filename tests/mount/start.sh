@@ -20,14 +20,14 @@ mkdir "$MNT/db"
 echo 'm v=1 1700000000000000000' >"$MNT/db/write"
 pid=$(mount_pid)
 kill -9 "$pid"
-while is_alive "$pid"; do sleep 0.01; done
+until is_gone "$pid"; do sleep 0.01; done
 check_fails "a killed daemon leaves a dead mount" "not connected" ls "$MNT"
 mount_start
 check_equal "which the next start clears" 1 "$(cat "$MNT/db/autogen/m" | wc -l)"
 pid=$(mount_pid)
 kill "$pid"
-for _ in $(seq 50); do is_alive "$pid" || break; sleep 0.1; done
-check_equal "SIGTERM ends it" gone "$(is_alive "$pid" || echo gone)"
+for _ in $(seq 50); do is_gone "$pid" && break; sleep 0.1; done
+check_equal "SIGTERM ends it" gone "$(is_gone "$pid" && echo gone)"
 check "and unmounts" bash -c "! mountpoint -q '$MNT'"
 mount_start -o ro
 check_equal "a read-only mount reads" "m v=1 1700000000000000000" "$(cat "$MNT/db/autogen/m")"

@@ -27,6 +27,7 @@ check_equal "grep -c" 10 "$(grep -c '0Z\|2Z\|4Z\|6Z\|8Z' "$answer")"
 check_equal "grep in two files" 2 "$(grep -l '22:13:21Z' "$answer" "$db/query/select v from m;.json" | wc -l)"
 check "dd in odd pieces" bash -c "dd if='$answer' bs=7 status=none | cmp - '$WORK/want'"
 check_equal "dd skip" "$(dd if="$WORK/want" bs=13 skip=5 count=2 status=none)" "$(dd if="$answer" bs=13 skip=5 count=2 status=none)"
+check "dash" dash -c "while read -r line; do echo \"\$line\"; done <'$answer' | cmp - '$WORK/want'"
 check "sort, diff, sha256sum" bash -c "diff <(sort '$answer') <(sort '$WORK/want') && sha256sum '$answer'"
 check_equal "Python: read, seek, mmap" fine "$(python3 - "$answer" "$WORK/want" <<'PY'
 import mmap, os, sys
@@ -186,3 +187,37 @@ check_equal "slow queries keep nobody waiting, and end with their readers" fine 
 	"$(mount_pid | python3 "$WORK/slow.py" "$MNT" 2>"$WORK/slow.err")"
 sed 's/^/	/' "$WORK/slow.err"
 check_equal "every write beside them is there" 40 "$(cat "$MNT/db/autogen/w" | wc -l)"
+
+# Another that takes long, in one place: a forecast from 60,000 windows.
+mkdir "$MNT/slow"
+python3 - >"$WORK/many.lp" <<'PY'
+for k in range(60000):
+    print(f"s,host=h{k % 50} v={k * 7919 % 100003} {1700000000 + k}000000000")
+PY
+cp "$WORK/many.lp" "$MNT/slow/write"
+cat >"$WORK/forecast.py" <<'PY'
+import os, signal, subprocess, sys, time
+mnt, query = sys.argv[1:3]
+def start():
+    return subprocess.Popen(["cat", f"{mnt}/slow/query/{query};.csv"], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+reader = start()
+time.sleep(0.3)
+assert reader.poll() is None, "the query was not slow"
+worst = 0
+for k in range(20):
+    begin = time.time()
+    with open(f"{mnt}/slow/write", "w") as file:
+        file.write(f"beside v={k}\n")
+    worst = max(worst, time.time() - begin)
+assert reader.poll() is None, "the query ended before the writers"
+begin = time.time()
+reader.send_signal(signal.SIGKILL)
+reader.wait()
+gone = time.time() - begin
+print(f"a write beside it waited {worst:.3f} s at most, the killed reader was gone in {gone:.3f} s")
+assert worst < 0.5 and gone < 0.5
+PY
+check "a slow query keeps no writer waiting, and its killed reader is gone at once" \
+	python3 "$WORK/forecast.py" "$MNT" "select holt_winters(mean(v), 10, 100) from s where time >= 1700000000s and time < 1700060000s group by time(1s)"
+cat "$WORK/check.out"
