@@ -16,6 +16,7 @@ struct exec_handle {
 	struct query_options options;
 	uint32_t umask;
 	atomic_bool is_pending; /* a request waits for its end */
+	atomic_int references;	/* the open file's and one of each job: who replied may be late */
 
 	pthread_mutex_t lock; /* held while a request runs */
 	/* protected by lock */
@@ -247,6 +248,24 @@ static void reply_job(struct exec_job *job)
 			    job->offset - handle->answer_at);
 }
 
+static void unref(struct exec_handle *handle)
+{
+	if (atomic_fetch_sub(&handle->references, 1) != 1)
+		return;
+	buf_release(&handle->request);
+	buf_release(&handle->answer);
+	buf_release(&handle->owed);
+	pthread_mutex_destroy(&handle->lock);
+	handle_free(&handle->base);
+}
+
+static void free_job(struct exec_job *job)
+{
+	unref(job->handle);
+	buf_release(&job->data);
+	free(job);
+}
+
 static void unlink_job(struct exec_job *job)
 {
 	pthread_mutex_lock(&jobs.lock);
@@ -277,8 +296,7 @@ static void run_job(struct job *generic)
 	unlink_job(job);
 	reply_job(job);
 	pthread_mutex_unlock(&handle->lock);
-	buf_release(&job->data);
-	free(job);
+	free_job(job);
 }
 
 static void submit(fuse_req_t req, struct handle *handle, enum exec_call call, struct slice data,
@@ -292,6 +310,7 @@ static void submit(fuse_req_t req, struct handle *handle, enum exec_call call, s
 	job->call = call;
 	job->req = req;
 	job->handle = (struct exec_handle *)handle;
+	atomic_fetch_add(&job->handle->references, 1);
 	job->length = length;
 	job->offset = offset;
 	buf_append_slice(&job->data, data);
@@ -327,6 +346,7 @@ static void exec_release(struct handle *handle)
 {
 	struct exec_handle *exec = (struct exec_handle *)handle;
 
+	pthread_mutex_lock(&exec->lock);
 	if (exec->request.length) {
 		struct diag diag = { 0 };
 
@@ -334,11 +354,8 @@ static void exec_release(struct handle *handle)
 		place_tell(handle->mount, &handle->node->place, node_text(handle->node),
 			   ERR_INCOMPLETE, &diag, 0, buf_slice(&exec->request));
 	}
-	buf_release(&exec->request);
-	buf_release(&exec->answer);
-	buf_release(&exec->owed);
-	pthread_mutex_destroy(&exec->lock);
-	handle_free(handle);
+	pthread_mutex_unlock(&exec->lock);
+	unref(exec);
 }
 
 static const struct handle_ops exec_handle_ops = {
@@ -363,6 +380,7 @@ int exec_open(fuse_req_t req, struct mount *mount, struct node *node, struct fus
 	exec->umask = fuse_req_ctx(req)->umask;
 	exec->options = options;
 	pthread_mutex_init(&exec->lock, NULL);
+	atomic_init(&exec->references, 1);
 	info->direct_io = 1;
 	*out = &exec->base;
 	return OK;
@@ -388,8 +406,7 @@ static void look_after(struct mount *mount, bool all)
 		*link = job->next;
 		atomic_fetch_sub(&jobs.count, 1);
 		fuse_reply_err(job->req, EINTR);
-		buf_release(&job->data);
-		free(job);
+		free_job(job);
 	}
 	pthread_mutex_unlock(&jobs.lock);
 }
