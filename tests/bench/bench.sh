@@ -4,8 +4,9 @@
 #	HOSTS=100 STEPS=8640 make bench     the full size; STEPS=864 for a quick look
 #
 # Ingest counts the CPU of the process that stores (daemon or influxd), wall time beside
-# it; ours with the flush into the shards, which is asked for at the end. Queries are the best of five, the whole way: open, read, close of the path, or HTTP.
-# Sizes are the whole data directory after a clean stop.
+# it; ours with the flush into the shards, which is asked for at the end. Sizes are those of
+# the shards after `compact`, and influxd's data and log after 15 quiet seconds. Queries are
+# the best of five, the whole way: open, read, close of the path, or HTTP.
 cd "$(dirname "$0")/../.." || exit 2
 make -s -j"$(nproc)" programs tools || exit 1
 . tests/lib/mount.sh
@@ -23,6 +24,7 @@ row() { printf '%-46s %14s %14s %8s\n' "$1" "$2" "${3:--}" "${4:--}"; }
 
 mount_start
 pid=$(mount_pid)
+stored=0
 for kind in int dec2 gauge rand; do
 	values=$((hosts * steps))
 	case $kind in int|dec2) values=$((values * 10)) ;; esac
@@ -34,6 +36,9 @@ for kind in int dec2 gauge rand; do
 	wall=$(calc %.2f "$(date +%s.%N) - $start")
 	echo flush >"$MNT/.seriesfs/ctl"
 	ours_cpu=$(calc %.2f "$(cpu_seconds "$pid") - $before")
+	echo compact >"$MNT/.seriesfs/ctl"
+	bytes=$(($(du -sb "$DATA/shard" | cut -f1) - stored))
+	stored=$((stored + bytes))
 	python3 tests/bench/influx.py load "$WORK" "$kind" >"$WORK/influx.$kind" 2>/dev/null
 	read -r theirs_wall theirs_cpu theirs_bytes <"$WORK/influx.$kind" || theirs_wall=
 	row "ingest $kind, M values per CPU second" "$(calc %.2f "$values / $ours_cpu / 1e6")" \
@@ -41,6 +46,9 @@ for kind in int dec2 gauge rand; do
 		"${theirs_cpu:+$(calc %.1fx "$theirs_cpu / $ours_cpu")}"
 	row "ingest $kind, M values per second" "$(calc %.2f "$values / $wall / 1e6")" \
 		"${theirs_wall:+$(calc %.2f "$values / $theirs_wall / 1e6")}"
+	row "bytes per value, $kind" "$(calc %.3f "$bytes / $values")" \
+		"${theirs_bytes:+$(calc %.3f "$theirs_bytes / $values")}" \
+		"${theirs_bytes:+$(calc %.1fx "$theirs_bytes / $bytes")}"
 	eval "values_$kind=$values theirs_bytes_$kind=${theirs_bytes:-}"
 done
 

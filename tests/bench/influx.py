@@ -54,7 +54,7 @@ def load(work, kind):
             influx.write(kind, batch)
         wall = time.time() - wall
         cpu = cpu_seconds(influx.process.pid) - cpu
-        time.sleep(15 if kind == "int" else 0)  # let it compact what the queries will read
+        time.sleep(15)  # let it compact
     print(f"{wall:.3f} {cpu:.3f} {tree_bytes(directory)}")
 
 

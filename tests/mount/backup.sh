@@ -47,3 +47,7 @@ mount_stop
 restore tar tar -C "$MNT" -xf "$WORK/backup.tar"
 mount_stop
 restore cp cp -a "$WORK/backup/db" "$MNT/"
+mount_stop
+export BORG_BASE_DIR="$WORK" BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
+check "borg takes it" bash -c "borg init -e none '$WORK/borg' && cd '$WORK/backup' && borg create '$WORK/borg::one' ."
+restore borg bash -c "cd '$MNT' && borg extract '$WORK/borg::one'"
