@@ -72,6 +72,20 @@ static void give_request(struct request *request)
 		free_request(request);
 }
 
+/* At the end; what workers still have is freed as they give it back. */
+static void free_kept_requests(void)
+{
+	pthread_mutex_lock(&loop.lock);
+	while (loop.first_free) {
+		struct request *request = loop.first_free;
+
+		loop.first_free = request->next_free;
+		free_request(request);
+	}
+	loop.free_count = FREE_REQUESTS_MAX;
+	pthread_mutex_unlock(&loop.lock);
+}
+
 static void process_in_pool(struct job *job)
 {
 	struct request *request = (struct request *)job;
@@ -175,13 +189,7 @@ int loop_run(struct mount *mount)
 			break;
 	}
 	atomic_store(&loop.running, false);
-	while (loop.first_free) {
-		struct request *request = loop.first_free;
-
-		loop.first_free = request->next_free;
-		free_request(request);
-	}
-	loop.free_count = FREE_REQUESTS_MAX;
+	free_kept_requests();
 	return result < 0 && result != -EINTR && result != -EAGAIN ? ERR_IO : OK;
 }
 
