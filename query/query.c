@@ -196,7 +196,7 @@ int query_run(const struct query_env *env, struct slice request,
 	} else {
 		err = answer_all(&run, &format);
 	}
-	if (err == ERR_LIMIT && format.problem)
+	if (err < 0 && format.problem)
 		diag_set(diag, err, "%s", format.problem);
 	format_close(&format);
 	arena_release(&run.arena);

@@ -60,3 +60,18 @@ for page in help version status metrics; do
 	check_equal "$page has its exact size" "$(cat "$MNT/.seriesfs/$page" | wc -c | sed 's/.$/x/')" \
 		"$(stat -c %s "$MNT/.seriesfs/$page" | sed 's/.$/x/')"
 done
+mkdir "$MNT/chart"
+for i in 0 1 2 4 5; do echo "m,h=<a&b> v=$i,w=1$i 160000000${i}000000000"; done >"$MNT/chart/write"
+check "a chart is a picture with a line a column, gaps, a legend and a title" python3 - "$MNT/chart/query" <<'PY'
+import sys, xml.dom.minidom as dom
+path = (sys.argv[1] + "/select mean(v), sum(w) from m where time >= 1600000000s and time < 1600000006s "
+        "group by time(1s), h;.svg?title=a %3C b&width=600&height=300")
+chart = dom.parse(path).documentElement
+assert (chart.getAttribute("width"), chart.getAttribute("height")) == ("600", "300")
+lines = [p.getAttribute("d") for p in chart.getElementsByTagName("path")
+         if "line" in p.getAttribute("class") and "h18" not in p.getAttribute("d")]
+assert len(lines) == 2 and all(line.count("M") == 2 for line in lines), lines
+texts = [t.firstChild.data for t in chart.getElementsByTagName("text")]
+assert "a < b" in texts and "mean  <a&b>" in texts and "sum  <a&b>" in texts, texts
+assert "12:26:40" in texts and "12:26:45" in texts, texts
+PY
