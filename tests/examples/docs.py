@@ -109,8 +109,25 @@ def run(path):
     return passed, failed
 
 
+def check_options(path):
+    """The man page has every option of --help, with its default."""
+    passed = failed = 0
+    with open(path) as file:
+        text = file.read()
+    shown = subprocess.run(["seriesfs", "--help"], text=True, stdout=subprocess.PIPE).stdout
+    for name, default in re.findall(r"^ +-o (\w+).*?(?: \(default (\d+)\))?$", shown, re.M):
+        wanted = rf"-o {name}\b.*\n[^.(]*" + (rf"\({default}\b" if default else "")
+        if re.search(wanted, text):
+            passed += 1
+            continue
+        failed += 1
+        print(f"FAILED: {path}: -o {name} (default {default or 'none'})")
+    return passed, failed or not passed
+
+
 def main():
     results = [run(path) for path in sys.argv[1:]]
+    results.append(check_options("man/seriesfs.1"))
     passed, failed = map(sum, zip(*results))
     print(f"{passed} passed, {failed} failed")
     return failed != 0
