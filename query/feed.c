@@ -82,6 +82,8 @@ static void set_constants(const struct plan *plan, const struct group_series *se
 			continue;
 		if (bound.kind == BOUND_TAG)
 			tag = tag_of(series, slot, bound);
+		else if (bound.kind == BOUND_NAME)
+			tag = series->source->name;
 		if (tag.length || slot->is_filter)
 			constants[i] = cell_of_string(tag);
 	}

@@ -82,7 +82,8 @@ static int list_measurement(struct listing *listing, const struct plan_source *s
 
 		err = feed_takes(listing->plan, &series, &takes);
 		if (err >= 0 && takes)
-			err = add_member(listing, series, source->name);
+			err = add_member(listing, series,
+					 source->is_merged ? SLICE("merged") : source->name);
 		if (err >= 0 && i % 1024 == 0)
 			err = run_check(listing->run);
 	}

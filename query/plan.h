@@ -31,6 +31,7 @@ enum bound_kind {
 	BOUND_NOTHING,
 	BOUND_FIELD, /* `index` counts the source's field_ids, or the subquery's columns */
 	BOUND_TAG,   /* `index` is the measurement's tag key id; a subquery's goes by name */
+	BOUND_NAME,  /* `_orig_series` of a merge: the measurement's name */
 };
 struct plan_bound {
 	enum bound_kind kind;
@@ -47,6 +48,7 @@ struct plan_source {
 	uint32_t field_capacity;
 	struct plan_bound *bounds; /* one a slot */
 	struct plan *subquery;	   /* in place of a measurement */
+	bool is_merged;		   /* 0.8: its rows go into the series `merged` */
 };
 
 /* A function over the rows of a group and window, or over what another one gave. */
@@ -131,6 +133,7 @@ struct plan {
 	struct plan_column *columns;
 	size_t column_count;
 	struct key_ring ring;
+	bool is_merge; /* 0.8: FROM has a merge */
 	bool is_empty; /* nothing can come of it */
 };
 
@@ -176,6 +179,12 @@ static inline int64_t plan_range_time(const struct plan *plan)
 static inline bool plan_is_raw(const struct plan *plan)
 {
 	return plan->call_count == 0;
+}
+
+/* 0.8: the column that tells where a merged row is from. */
+static inline bool plan_is_origin(const struct plan *plan, struct slice name)
+{
+	return plan->is_merge && slice_equal(name, SLICE("_orig_series"));
 }
 
 /* Room for one more in an array of the arena. NULL: the budget. */

@@ -734,15 +734,27 @@ int plan_check(struct plan_context *context, struct select_stmt *stmt, struct pl
 	return OK;
 }
 
+static int check_merge(struct plan *plan, const struct source *source)
+{
+	plan->is_merge = true;
+	for (size_t i = 0; i < source->part_count; i++)
+		if (source->parts[i].kind != SOURCE_MEASUREMENT)
+			return diag_set(plan->context->diag, ERR_INVALID,
+					"merge takes names and regular expressions of series only");
+	return OK;
+}
+
 /* Subqueries are checked when the statement around them is: they have of it what they lack. */
 static int check_source(struct plan *plan, struct source *source)
 {
 	struct plan *inner;
 
-	if (source->kind == SOURCE_MERGE || source->kind == SOURCE_JOIN)
+	if (source->kind == SOURCE_JOIN)
 		return diag_set(plan->context->diag, ERR_INVALID,
-				"merge and join are not there yet: use FROM /regex/ or several "
-				"measurements");
+				"join is not there yet: a subquery with `fill(previous)` or "
+				"merge() may do");
+	if (source->kind == SOURCE_MERGE)
+		return check_merge(plan, source);
 	if (source->kind != SOURCE_SUBQUERY)
 		return OK;
 	TRY(plan_check(plan->context, source->subquery, plan, &inner));

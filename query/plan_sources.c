@@ -132,6 +132,7 @@ static bool is_known(const struct plan *plan, const struct place *place, uint32_
 
 struct source_list {
 	size_t capacity;
+	bool is_merged; /* what is added belongs to a merge */
 };
 
 static int add_measurement(struct plan *plan, struct source_list *list, const struct place *place,
@@ -151,7 +152,8 @@ static int add_measurement(struct plan *plan, struct source_list *list, const st
 				      .snapshot = place->snapshot,
 				      .index = index,
 				      .policy_id = place->policy_id,
-				      .measurement_id = measurement_id };
+				      .measurement_id = measurement_id,
+				      .is_merged = list->is_merged };
 	return OK;
 }
 
@@ -228,15 +230,29 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 		index_measurement_find(snapshot_index(place.snapshot), source->name));
 }
 
+static int bind_merge(struct plan *plan, struct source_list *list, const struct source *source)
+{
+	list->is_merged = true;
+	for (size_t i = 0; i < source->part_count; i++)
+		TRY(bind_measurement(plan, list, &source->parts[i]));
+	list->is_merged = false;
+	return OK;
+}
+
 int plan_bind_sources(struct plan *plan)
 {
 	struct source_list list = { .capacity = plan->stmt->source_count + 1 };
 
 	for (size_t i = 0; i < plan->source_count; i++)
 		TRY(plan_bind(plan->sources[i].subquery));
-	for (size_t i = 0; i < plan->stmt->source_count; i++)
-		if (plan->stmt->sources[i].kind == SOURCE_MEASUREMENT)
-			TRY(bind_measurement(plan, &list, &plan->stmt->sources[i]));
+	for (size_t i = 0; i < plan->stmt->source_count; i++) {
+		const struct source *source = &plan->stmt->sources[i];
+
+		if (source->kind == SOURCE_MEASUREMENT)
+			TRY(bind_measurement(plan, &list, source));
+		else if (source->kind == SOURCE_MERGE)
+			TRY(bind_merge(plan, &list, source));
+	}
 	return OK;
 }
 
@@ -305,6 +321,8 @@ static int source_type(struct plan *plan, const struct plan_source *source, stru
 	id = field_find(source, name);
 	if (id != ID_NONE)
 		TRY(measurement_type(plan, source, id, out));
+	if (*out == DATA_UNKNOWN && plan_is_origin(plan, name))
+		*out = DATA_TAG;
 	if (*out == DATA_UNKNOWN &&
 	    index_tag_key_find(source->index, source->measurement_id, name) != ID_NONE)
 		*out = DATA_TAG;
@@ -362,6 +380,10 @@ static int bind_slot(struct plan *plan, struct plan_source *source, const struct
 	if (type != DATA_UNKNOWN) {
 		bound->kind = BOUND_FIELD;
 		return read_field(plan, source, id, &bound->index);
+	}
+	if (plan_is_origin(plan, slot->name)) {
+		bound->kind = BOUND_NAME;
+		return OK;
 	}
 	id = index_tag_key_find(source->index, source->measurement_id, slot->name);
 	if ((slot->type == DATA_TAG || slot->is_filter) && id != ID_NONE)

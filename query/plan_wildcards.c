@@ -66,6 +66,11 @@ static int expand_plain(struct expansion *expansion, const struct field *field)
 								   .position = field->position });
 	}
 	pattern_close(pattern);
+	if (err >= 0 && plan->is_merge && field->expr->kind == EXPR_WILDCARD)
+		err = add_field(expansion, (struct field){ .expr = expr_new_varref(
+								   plan->context->arena,
+								   SLICE("_orig_series"), DATA_TAG),
+							   .position = field->position });
 	return err;
 }
 

@@ -75,3 +75,12 @@ texts = [t.firstChild.data for t in chart.getElementsByTagName("text")]
 assert "a < b" in texts and "mean  <a&b>" in texts and "sum  <a&b>" in texts, texts
 assert "12:26:40" in texts and "12:26:45" in texts, texts
 PY
+mkdir "$MNT/old"
+printf '%s\n' 'test_merge_1 value="m11" 600' 'test_merge_1 value="m12" 800' 'test_merge_2 value="m21" 700' \
+	'test_merge_2 value="m22" 900' 'test_merge_3 value="m31" 500' 'test_merge_3 value="m32" 1000' >"$MNT/old/write"
+check_equal "merge of a regex is one series in time order, with where each row is from" \
+	"m31 test_merge_3|m11 test_merge_1|m21 test_merge_2|m12 test_merge_1|m22 test_merge_2|m32 test_merge_3|" \
+	"$(tail -n +2 "$MNT/old/query/select * from merge(/.*/)" | awk -F, '{ printf "%s %s|", $3, $4 }')"
+check_equal "merge of two, infix" "merged 4" \
+	"$(tail -n 1 "$MNT/old/query/select count(value) from test_merge_1 merge test_merge_2;.csv" | awk -F, '{ print $1, $3 }')"
+check_equal "a merge of nothing is empty" "" "$(cat "$MNT/old/query/select * from merge(/nope/);.csv")"
