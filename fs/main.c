@@ -258,6 +258,8 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	free_tables(mount);
 	if (engine_close(mount->engine) < 0 && err >= 0)
 		err = ERR_IO;
+	if (!mount->session) /* libfuse has told on stderr which option it does not know */
+		return EXIT_USAGE;
 	if (err < 0)
 		log_error("ended with an error: %s", err_text(err));
 	return err < 0 ? EXIT_FAILED : EXIT_FINE;

@@ -5,7 +5,7 @@
 #
 # Ingest counts the CPU of the process that stores (daemon or influxd), wall time beside
 # it; ours with the flush into the shards, which is asked for at the end. Sizes are those of
-# the shards after `compact`, and influxd's data and log after 15 quiet seconds. Queries are
+# the shards after `compact`, and of influxd's data (without its log) after its own. Queries are
 # the best of five, the whole way: open, read, close of the path, or HTTP.
 cd "$(dirname "$0")/../.." || exit 2
 make -s -j"$(nproc)" programs tools || exit 1

@@ -41,13 +41,16 @@ def batches(path):
 
 
 def tree_bytes(path):
-    return sum(os.path.getsize(os.path.join(base, name))
+    """What it takes of the disk: its series file is mostly a hole."""
+    return sum(os.lstat(os.path.join(base, name)).st_blocks * 512
                for base, _, names in os.walk(path) for name in names)
 
 
 def load(work, kind):
     directory = f"{work}/influx-{kind}"
-    with Influxd(directory) as influx:
+    # Its defaults would compact hours later; what is measured is what it can do.
+    with Influxd(directory, INFLUXDB_DATA_CACHE_SNAPSHOT_WRITE_COLD_DURATION="2s",
+                 INFLUXDB_DATA_COMPACT_FULL_WRITE_COLD_DURATION="5s") as influx:
         influx.query(f"CREATE DATABASE {kind}")
         cpu, wall = cpu_seconds(influx.process.pid), time.time()
         for batch in batches(f"{work}/{kind}.lp"):
@@ -55,7 +58,7 @@ def load(work, kind):
         wall = time.time() - wall
         cpu = cpu_seconds(influx.process.pid) - cpu
         time.sleep(15)  # let it compact
-    print(f"{wall:.3f} {cpu:.3f} {tree_bytes(directory)}")
+    print(f"{wall:.3f} {cpu:.3f} {tree_bytes(directory + '/data')}")
 
 
 def best_ms(ask):

@@ -49,8 +49,10 @@ def installed():
 
 
 class Influxd:
-    def __init__(self, directory):
+    def __init__(self, directory, **settings):
+        """`settings` are environment variables of influxd's, as INFLUXDB_DATA_…"""
         self.dir = directory
+        self.settings = settings
         self.port = free_port()
         os.makedirs(directory, exist_ok=True)
         self.config = os.path.join(directory, "influxdb.conf")
@@ -61,7 +63,7 @@ class Influxd:
         self.process = subprocess.Popen(
             ["influxd", "-config", self.config],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": self.dir})
+            env={**os.environ, "HOME": self.dir, **self.settings})
         for _ in range(300):
             try:
                 self._open("/ping")
