@@ -148,8 +148,11 @@ static int find_present(struct view *view, uint32_t **ids, size_t *count)
 {
 	TRY(view_series(view, ids, count));
 	int err = drop_masked(view, *ids, count);
-	if (err < 0)
+	if (err < 0) {
 		free(*ids);
+		*ids = NULL;
+		*count = 0;
+	}
 	return err;
 }
 
@@ -220,7 +223,10 @@ int snapshot_series(struct snapshot *snapshot, uint32_t policy_id, uint32_t meas
 			continue;
 		int err = present_series(view, &more, &more_count);
 		if (err < 0) {
+			/* Callers free what they were given, after errors too. */
 			free(*ids);
+			*ids = NULL;
+			*count = 0;
 			return err;
 		}
 		append_measurement(snapshot, measurement_id, more, more_count, ids, count);
@@ -241,6 +247,8 @@ int engine_group_series(struct engine *engine, uint32_t policy_id, uint32_t grou
 	struct live_group **groups;
 	size_t group_count;
 
+	*ids = NULL;
+	*count = 0;
 	if (group_id) {
 		groups = malloc(sizeof(*groups));
 		group_count = 1;

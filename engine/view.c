@@ -207,6 +207,8 @@ int view_series(struct view *view, uint32_t **ids, size_t *count)
 
 		if (err < 0) {
 			free(*ids);
+			*ids = NULL;
+			*count = 0;
 			return err;
 		}
 		shard_version_series(version, view->sequence, &more, &more_count);

@@ -57,6 +57,7 @@ static int open_database(struct plan *plan, const struct object *database, struc
 {
 	struct plan_context *context = plan->context;
 	struct plan_database *item;
+	int err;
 
 	for (size_t i = 0; i < context->database_count; i++)
 		if (context->databases[i].id == database->id) {
@@ -69,8 +70,9 @@ static int open_database(struct plan *plan, const struct object *database, struc
 		return ERR_LIMIT;
 	item = &context->databases[context->database_count];
 	*item = (struct plan_database){ .id = database->id, .name = database->name };
-	if (snapshot_open(context->env->engine, database->id, &item->snapshot) < 0)
-		return refuse_database(plan, database->name);
+	err = snapshot_open(context->env->engine, database->id, &item->snapshot);
+	if (err < 0)
+		return err == ERR_NOT_FOUND ? refuse_database(plan, database->name) : err;
 	context->database_count++;
 	*out = item->snapshot;
 	return OK;
@@ -107,17 +109,18 @@ struct place {
 	uint32_t policy_id;
 };
 
-static bool has_series(struct plan *plan, const struct place *place, uint32_t measurement_id)
+static int has_series(struct plan *plan, const struct place *place, uint32_t measurement_id,
+		      bool *has)
 {
 	uint32_t *ids = NULL;
 	size_t count = 0;
+	int err = snapshot_series(place->snapshot, place->policy_id, measurement_id,
+				  plan->window.time_first_ns, plan->window.time_last_ns, &ids,
+				  &count);
 
-	if (snapshot_series(place->snapshot, place->policy_id, measurement_id,
-			    plan->window.time_first_ns, plan->window.time_last_ns, &ids,
-			    &count) < 0)
-		count = 0;
 	free(ids);
-	return count > 0;
+	*has = count > 0;
+	return err;
 }
 
 static bool is_known(const struct plan *plan, const struct place *place, uint32_t measurement_id)
@@ -140,8 +143,13 @@ static int add_measurement(struct plan *plan, struct source_list *list, const st
 {
 	struct index *index = snapshot_index(place->snapshot);
 
+	bool has;
+
 	if (measurement_id == ID_NONE || place->policy_id == 0 ||
-	    is_known(plan, place, measurement_id) || !has_series(plan, place, measurement_id))
+	    is_known(plan, place, measurement_id))
+		return OK;
+	TRY(has_series(plan, place, measurement_id, &has));
+	if (!has)
 		return OK;
 	plan->sources = plan_grow(plan->context->arena, plan->sources, plan->source_count,
 				  &list->capacity, sizeof(*plan->sources));
