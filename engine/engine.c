@@ -450,6 +450,7 @@ int engine_open(const struct engine_options *options, struct engine **out, struc
 	if (!engine)
 		return ERR_MEMORY;
 	engine->lock_fd = -1;
+	engine->bytes_unchecked = SPACE_CHECK_BYTES;
 	engine->options = *options;
 	set_defaults(&engine->options);
 	if ((size_t)snprintf(engine->path, sizeof(engine->path), "%s", options->path) >=
@@ -522,6 +523,31 @@ struct catalog *engine_catalog(struct engine *engine)
 int engine_disk(struct engine *engine, struct env_disk *out)
 {
 	return env_disk(engine->path, out);
+}
+
+/* Of a small disk an eighth. */
+static uint64_t space_reserved(const struct env_disk *disk)
+{
+	return disk->bytes / 8 < SPACE_RESERVED ? disk->bytes / 8 : SPACE_RESERVED;
+}
+
+int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag)
+{
+	uint64_t unchecked = atomic_fetch_add(&engine->bytes_unchecked, bytes) + bytes;
+	struct env_disk disk;
+
+	if (unchecked < SPACE_CHECK_BYTES && !atomic_load(&engine->is_nearly_full))
+		return OK;
+	atomic_store(&engine->bytes_unchecked, 0);
+	if (engine_disk(engine, &disk) < 0)
+		return OK;
+	atomic_store(&engine->is_nearly_full, disk.bytes_usable < space_reserved(&disk));
+	if (!atomic_load(&engine->is_nearly_full))
+		return OK;
+	return diag_set(diag, ERR_SPACE,
+			"no space left: the last %llu MiB of the disk are kept for reading and "
+			"dropping",
+			(unsigned long long)(space_reserved(&disk) >> 20));
 }
 
 void engine_gauges(struct engine *engine, struct engine_gauges *out)

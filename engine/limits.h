@@ -11,7 +11,9 @@
 #define SERIES_PER_DATABASE_MAX 10000000u    /* option series_max */
 #define MEMTABLE_BYTES_MAX	(256u << 20) /* option memtable_mb: a flush starts at half of it */
 #define SHARDS_OPEN_MAX		32u /* option shards_open: LevelDB instances at once, some 8 fds each */
-#define COMMIT_SECONDS		1u /* option commit */
+#define COMMIT_SECONDS		1u	     /* option commit */
+#define SPACE_RESERVED		(32u << 20)  /* of the disk: points are refused before it is full */
+#define SPACE_CHECK_BYTES	(256u << 10) /* the disk is looked at after so many */
 #define CHUNK_ROWS_MAX		8192u
 #define VECTOR_ROWS		1024u
 #define PACK_BYTES                                                                                 \

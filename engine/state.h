@@ -68,6 +68,8 @@ struct live_database {
 struct engine {
 	char path[ENGINE_PATH_BYTES_MAX - 128];
 	struct engine_options options;
+	_Atomic uint64_t bytes_unchecked; /* taken since the disk was last looked at */
+	_Atomic bool is_nearly_full;
 	int lock_fd;
 	struct catalog *catalog;
 	struct wal *wal;
@@ -123,6 +125,13 @@ void live_groups_release(struct live_group **groups, size_t count);
 void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count);
 /* Take it off the list and move its shards to the trash; readers go on. */
 int live_group_drop(struct live_group *group);
+/*
+ * ERR_SPACE when taking `bytes` more would eat into what is kept free, so that a
+ * full disk can still be read from (LevelDB writes when it opens), be flushed
+ * to, and be freed by dropping what is old.
+ */
+int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag);
+
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);
 bool live_group_holds(const struct live_group *group, int64_t time_ns);
 

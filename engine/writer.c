@@ -672,8 +672,11 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 	struct progress progress = { .diag = diag };
 	int err, stored;
 
+	*consumed = 0;
+	*lines = 0;
 	writer->points = 0;
 	writer->lost = false;
+	TRY(engine_take_space(writer->engine, text.length, diag));
 	writer->arrival_ns = engine_arrival_ns(writer->engine);
 	err = take_lines(writer, text, final, &progress);
 	stored = batch_store(writer);
@@ -761,6 +764,7 @@ int engine_series_replace(struct engine *engine, const struct writer_options *op
 	struct writer *writer;
 
 	assert(options->group_id && options->scope == WRITE_ONE_SERIES);
+	TRY(engine_take_space(engine, text.length, diag));
 	TRY(writer_open(engine, options, &writer));
 	writer->arrival_ns = engine_arrival_ns(engine);
 	int err = gather(writer, text, diag);

@@ -369,6 +369,7 @@ int env_disk(const char *path, struct env_disk *out)
 		.bytes = (uint64_t)st.f_blocks * st.f_frsize,
 		.bytes_free = (uint64_t)st.f_bfree * st.f_frsize,
 		.bytes_available = (uint64_t)st.f_bavail * st.f_frsize,
+		.bytes_usable = (uint64_t)(geteuid() ? st.f_bavail : st.f_bfree) * st.f_frsize,
 		.files = st.f_files,
 		.files_free = st.f_ffree,
 	};

@@ -45,6 +45,7 @@ int env_lock(const char *path, int *fd, int *owner_pid);
 
 struct env_disk {
 	uint64_t bytes, bytes_free, bytes_available;
+	uint64_t bytes_usable; /* by this process: all that is free for root */
 	uint64_t files, files_free;
 };
 int env_disk(const char *path, struct env_disk *out);
