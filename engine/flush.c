@@ -251,7 +251,7 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 	if (err < 0)
 		return err;
 	for (size_t i = 0; err == OK && i < count; i++)
-		if (ids[i] % sealed->group->shard_count == number)
+		if (live_group_shard_number(sealed->group, ids[i]) == number)
 			err = add_series(sealed, batch, ids[i]);
 	if (err < 0) {
 		shard_batch_abandon(batch);

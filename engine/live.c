@@ -33,6 +33,7 @@ static struct live_group *group_new(struct engine *engine, const struct object *
 	group->id = object->id;
 	group->policy_id = object->parent_id;
 	group->database_id = database_id;
+	group->index = engine_index(engine, database_id);
 	group->window = object->window;
 	group->shard_count = object->window.shards ? object->window.shards : 1;
 	group->shards = calloc(group->shard_count, sizeof(*group->shards));
@@ -280,9 +281,22 @@ int live_group_drop(struct live_group *group)
 
 /* --- small questions -------------------------------------------------------------------- */
 
+uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id)
+{
+	struct buf key = { 0 };
+	uint64_t hash;
+
+	if (group->shard_count == 1)
+		return 0;
+	index_series_key(group->index, series_id, &key);
+	hash = hash_bytes(buf_slice(&key));
+	buf_release(&key);
+	return (uint32_t)(hash % group->shard_count);
+}
+
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id)
 {
-	return group->shards[series_id % group->shard_count];
+	return group->shards[live_group_shard_number(group, series_id)];
 }
 
 bool live_group_holds(const struct live_group *group, int64_t time_ns)

@@ -34,6 +34,7 @@ struct live_group {
 	struct engine *engine;
 	_Atomic unsigned references;
 	uint32_t id, policy_id, database_id;
+	struct index *index; /* the database's */
 	struct group_window window;
 	uint32_t shard_count;
 	struct shard **shards;
@@ -132,6 +133,8 @@ int live_group_drop(struct live_group *group);
  */
 int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag);
 
+/* Which of the group's shards has a series: hash(key) mod their number. */
+uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id);
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);
 bool live_group_holds(const struct live_group *group, int64_t time_ns);
 

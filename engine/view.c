@@ -52,7 +52,7 @@ static int version_of_shard(struct view *view, uint32_t number, struct shard_ver
 
 int view_version(struct view *view, uint32_t series_id, struct shard_version **out)
 {
-	return version_of_shard(view, series_id % view->group->shard_count, out);
+	return version_of_shard(view, live_group_shard_number(view->group, series_id), out);
 }
 
 /* --- one series ------------------------------------------------------------------- */
