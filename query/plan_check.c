@@ -587,7 +587,7 @@ static int check_time_dimension(struct check *check, struct expr *call)
 		return refuse(check, "multiple time dimensions not allowed");
 	if (interval->kind == EXPR_CALENDAR)
 		plan->window.months = interval->calendar.months;
-	else
+	else if (interval->duration_ns > 0) /* else there is one window, as in InfluxDB */
 		plan->window.interval_ns = interval->duration_ns;
 	return call->call.arg_count == 2 ? check_offset(check, call->call.args[1]) : OK;
 }

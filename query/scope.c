@@ -135,7 +135,8 @@ static int unite(uint32_t **ids, size_t *count, const uint32_t *more, size_t mor
 	if (!all)
 		return ERR_MEMORY;
 	*ids = all;
-	memcpy(all + *count, more, more_count * sizeof(*all));
+	if (more_count)
+		memcpy(all + *count, more, more_count * sizeof(*all));
 	*count += more_count;
 	qsort(all, *count, sizeof(*all), compare_ids);
 	for (size_t i = 0; i < *count; i++)
