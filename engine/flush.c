@@ -16,6 +16,7 @@
 
 #include "engine/base/log.h"
 #include "engine/limits.h"
+#include "engine/row_text.h"
 #include "engine/state.h"
 
 #define RETRY_SECONDS 5
@@ -137,7 +138,7 @@ static void gather_columns(struct columns *columns, const struct capture *captur
 _Static_assert(CHUNK_ROWS_MAX % 64 == 0, "chunks begin at a word of a bit map");
 
 static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct columns *columns,
-		      int64_t mtime_ns)
+		      const struct row_text *text, int64_t mtime_ns)
 {
 	struct chunk_write_column *piece = room(columns, columns->column_count * sizeof(*piece));
 
@@ -151,13 +152,17 @@ static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct colu
 			piece[c].values += first;
 			piece[c].valid += first / 64;
 		}
-		TRY(shard_batch_add(batch, series_id,
-				    &(struct shard_rows){ .row_count = rows,
-							  .times_ns = columns->times_ns + first,
-							  .columns = piece,
-							  .column_count = columns->column_count,
-							  .sequence_max = columns->sequence_max,
-							  .mtime_ns = mtime_ns }));
+		TRY(shard_batch_add(
+			batch, series_id,
+			&(struct shard_rows){
+				.row_count = rows,
+				.times_ns = columns->times_ns + first,
+				.columns = piece,
+				.column_count = columns->column_count,
+				.sequence_max = columns->sequence_max,
+				.text_bytes = row_text_bytes(text, columns->times_ns + first, rows,
+							     piece, columns->column_count),
+				.mtime_ns = mtime_ns }));
 	}
 	return OK;
 }
@@ -185,6 +190,7 @@ struct sealed {
 	uint64_t generation;
 	uint64_t *cuts;
 	size_t cut_count;
+	struct row_text *text;
 };
 
 static int add_range(const struct sealed *sealed, struct shard_batch *batch, uint32_t series_id,
@@ -199,7 +205,8 @@ static int add_range(const struct sealed *sealed, struct shard_batch *batch, uin
 		gather_columns(&columns, &capture, masks);
 		if (columns.row_count) {
 			set_types(sealed->group, batch, series_id, &columns);
-			err = add_chunks(batch, series_id, &columns, mtime_ns);
+			row_text_set(sealed->text, sealed->group->index, series_id);
+			err = add_chunks(batch, series_id, &columns, sealed->text, mtime_ns);
 		}
 	}
 	arena_release(&columns.arena);
@@ -285,8 +292,10 @@ static bool seal(struct live_group *group, struct sealed *out)
 	}
 	bool any = group->sealed && !group->dropped;
 	if (any) {
-		*out = (struct sealed){ group, memtable_ref(group->sealed),
-					group->sealed_generation, NULL, group->cut_count };
+		*out = (struct sealed){ .group = group,
+					.memtable = memtable_ref(group->sealed),
+					.generation = group->sealed_generation,
+					.cut_count = group->cut_count };
 		out->cuts = malloc((group->cut_count + 1) * sizeof(*out->cuts));
 		if (!out->cuts)
 			log_out_of_memory(group->cut_count * sizeof(*out->cuts));
@@ -312,10 +321,12 @@ static void unseal(struct sealed *sealed)
 
 static int flush_one(struct live_group *group)
 {
+	struct row_text text = { 0 };
 	struct sealed sealed;
 
 	if (!seal(group, &sealed))
 		return OK;
+	sealed.text = &text;
 	int err = flush_group(&sealed);
 	if (err == OK)
 		unseal(&sealed);
@@ -324,6 +335,7 @@ static int flush_one(struct live_group *group)
 			    "log: %s",
 			    group->id, err_text(err));
 	memtable_release(sealed.memtable);
+	row_text_release(&text);
 	free(sealed.cuts);
 	return err;
 }

@@ -710,13 +710,21 @@ int line_parse(struct line_context *context, struct slice text, struct line *out
 
 /* --- printing -------------------------------------------------------------------- */
 
+/* Hardly anything needs an escape: what does not goes over in one piece. */
 static void append_escaped(struct buf *out, struct slice text, const char *specials)
 {
+	size_t done = 0;
+
 	for (size_t i = 0; i < text.length; i++) {
-		if (is_special(text.data[i], specials))
-			buf_append_byte(out, '\\');
-		buf_append_byte(out, text.data[i]);
+		if (text.data[i] > '=' && text.data[i] != '\\')
+			continue; /* most bytes, and none of them special */
+		if (!is_special(text.data[i], specials))
+			continue;
+		buf_append(out, text.data + done, i - done);
+		buf_append_byte(out, '\\');
+		done = i;
 	}
+	buf_append(out, text.data + done, text.length - done);
 }
 
 void line_print_key(struct buf *out, struct slice measurement, const struct tag *tags,
@@ -755,9 +763,14 @@ static void append_value(struct buf *out, enum value_type type, union value valu
 	}
 }
 
-void line_print_field(struct buf *out, struct slice key, enum value_type type, union value value)
+void line_print_field_key(struct buf *out, struct slice key)
 {
 	append_escaped(out, key, KEY_SPECIALS);
+}
+
+void line_print_field(struct buf *out, struct slice key, enum value_type type, union value value)
+{
+	line_print_field_key(out, key);
 	buf_append_byte(out, '=');
 	append_value(out, type, value);
 }

@@ -98,6 +98,8 @@ int line_parse_key(struct arena *arena, struct slice raw, struct slice *measurem
 /* Print a key as line protocol spells it (escapes as above), tags in the given order. */
 void line_print_key(struct buf *out, struct slice measurement, const struct tag *tags,
 		    size_t tag_count);
+/* A field's name with its escapes. */
+void line_print_field_key(struct buf *out, struct slice key);
 /* `key=value` of one field: floats as float_print, 1i, 1u, "quoted", true. */
 void line_print_field(struct buf *out, struct slice key, enum value_type type, union value value);
 

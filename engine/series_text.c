@@ -2,10 +2,15 @@
  * A series as the text of its file.
  *
  * What is known of a series in a group as text (its length, and the offset and
- * time of a row about every CHECKPOINT_BYTES) is a text_info. The last one is
- * kept with the group and replaced as a whole, so that a stat of an unchanged
- * series formats nothing, and one that only grew at its end formats the new rows.
- * An open file is one text_info and one view per group; a read formats from the
+ * time of a row now and then) is a text_info. Where its chunks follow one
+ * another in time, and nothing hides a row of theirs, their lengths were counted
+ * when they were written: then only rows in memory are formatted for it. One that
+ * had to be formatted is kept with the group and replaced as a whole, so that a
+ * stat of an unchanged series formats nothing, and of one that only grew at its
+ * end the new rows.
+ *
+ * An open file is one text_info and one view per group. A read goes on where the
+ * one before ended, by a reading that is kept, else it formats from the
  * checkpoint before its offset.
  */
 #include "engine/series_text.h"
@@ -15,10 +20,11 @@
 
 #include "engine/base/log.h"
 #include "engine/base/number.h"
-#include "engine/line.h"
+#include "engine/row_text.h"
 #include "engine/state.h"
 
 #define CHECKPOINT_BYTES (64u << 10)
+#define READINGS_MAX	 2 /* of an open file, each with the chunk that it is in */
 
 struct checkpoint {
 	uint64_t offset;
@@ -30,7 +36,10 @@ struct text_info {
 	uint64_t version;  /* view_info's; 0 never is one with rows */
 	size_t mask_count; /* the view's then */
 	uint64_t bytes, points;
-	uint64_t hash; /* of its lines in turn, so that a longer text shows that it begins so */
+	/* Of its lines in turn, so that a longer text shows that it begins so; where none of them
+	 * was counted only. */
+	uint64_t hash;
+	bool has_hash;
 	int64_t time_first_ns, time_last_ns; /* without points: meaningless */
 	struct checkpoint *checkpoints;
 	size_t checkpoint_count, checkpoint_capacity;
@@ -44,6 +53,7 @@ static struct text_info *info_new(uint64_t version)
 		log_out_of_memory(sizeof(*info));
 	info->references = 1;
 	info->version = version;
+	info->has_hash = true;
 	return info;
 }
 
@@ -68,6 +78,7 @@ static struct text_info *info_copy(const struct text_info *from, uint64_t versio
 	info->bytes = from->bytes;
 	info->points = from->points;
 	info->hash = from->hash;
+	info->has_hash = from->has_hash;
 	info->time_first_ns = from->time_first_ns;
 	info->time_last_ns = from->time_last_ns;
 	info->checkpoint_count = info->checkpoint_capacity = from->checkpoint_count;
@@ -91,79 +102,6 @@ static void add_checkpoint(struct text_info *info, int64_t time_ns)
 			log_out_of_memory(info->checkpoint_capacity * sizeof(*info->checkpoints));
 	}
 	info->checkpoints[info->checkpoint_count++] = (struct checkpoint){ info->bytes, time_ns };
-}
-
-/* --- rows as lines ----------------------------------------------------------------- */
-
-/* The fields of a measurement in name order, their `key=` spelled out. */
-struct printer {
-	struct buf key; /* the series key and a space */
-	uint32_t *field_ids;
-	struct slice *names;
-	size_t field_count;
-};
-
-struct named_field {
-	struct slice name;
-	uint32_t id;
-};
-
-static int compare_names(const void *a, const void *b)
-{
-	return slice_compare(((const struct named_field *)a)->name,
-			     ((const struct named_field *)b)->name);
-}
-
-static void printer_init(struct printer *printer, struct index *index, uint32_t series_id)
-{
-	uint32_t measurement_id = index_series_measurement(index, series_id);
-	uint32_t count = index_field_count(index, measurement_id);
-	struct named_field *fields = malloc((count + 1) * sizeof(*fields));
-
-	*printer = (struct printer){ .field_count = count };
-	printer->field_ids = malloc((count + 1) * sizeof(*printer->field_ids));
-	printer->names = malloc((count + 1) * sizeof(*printer->names));
-	if (!fields || !printer->field_ids || !printer->names)
-		log_out_of_memory(count * sizeof(*fields));
-	for (uint32_t i = 0; i < count; i++)
-		fields[i] = (struct named_field){ index_field_name(index, measurement_id, i), i };
-	qsort(fields, count, sizeof(*fields), compare_names);
-	for (uint32_t i = 0; i < count; i++) {
-		printer->field_ids[i] = fields[i].id;
-		printer->names[i] = fields[i].name;
-	}
-	free(fields);
-	index_series_key(index, series_id, &printer->key);
-	buf_append_byte(&printer->key, ' ');
-}
-
-static void printer_release(struct printer *printer)
-{
-	buf_release(&printer->key);
-	free(printer->field_ids);
-	free(printer->names);
-}
-
-static void print_row(const struct printer *printer, const struct slab *slab, size_t row,
-		      struct buf *out)
-{
-	bool first = true;
-
-	buf_append_slice(out, buf_slice(&printer->key));
-	for (size_t c = 0; c < printer->field_count; c++) {
-		const struct batch_column *column = &slab->columns[c];
-
-		if (!column_has(column, row))
-			continue;
-		if (!first)
-			buf_append_byte(out, ',');
-		first = false;
-		line_print_field(out, printer->names[c], column->type, column->values[row]);
-	}
-	buf_append_byte(out, ' ');
-	char *room = buf_reserve(out, INTEGER_BYTES_MAX);
-	out->length += integer_print(room, slab->times_ns[row]);
-	buf_append_byte(out, '\n');
 }
 
 /* --- making a text_info ---------------------------------------------------------------- */
@@ -196,29 +134,106 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 {
 	struct live_database *database =
 		engine_database(view->group->engine, view->group->database_id);
-	struct printer printer;
+	struct row_text text = { 0 };
 	struct buf line = { 0 };
 	struct scan *scan;
 	struct slab slab;
 
-	printer_init(&printer, database->index, series_id);
-	int err = scan_open(&(struct scan_spec){ view, series_id, printer.field_ids,
-						 printer.field_count, time_first_ns, INT64_MAX,
-						 false },
+	row_text_set(&text, database->index, series_id);
+	int err = scan_open(&(struct scan_spec){ view, series_id, text.field_ids, text.field_count,
+						 time_first_ns, INT64_MAX, false },
 			    &scan);
 	if (err == OK) {
 		while ((err = scan_next(scan, &slab)) == OK)
 			for (size_t row = 0; row < slab.row_count; row++) {
 				buf_reset(&line);
-				print_row(&printer, &slab, row, &line);
+				row_text_print(&text, slab.times_ns[row], slab.columns, row, &line);
 				info_add_row(info, slab.times_ns[row], buf_slice(&line));
 				*grown |= older && info_is_same(info, older);
 			}
 		scan_close(scan);
 	}
 	buf_release(&line);
-	printer_release(&printer);
+	row_text_release(&text);
 	return err < 0 ? err : OK;
+}
+
+static int compare_refs(const void *a, const void *b)
+{
+	const struct chunk_ref *x = a, *y = b;
+
+	return (x->time_first_ns > y->time_first_ns) - (x->time_first_ns < y->time_first_ns);
+}
+
+/* The chunks of a view, by time; false: their lengths do not add up to that of the text. */
+static bool chunks_add_up(struct view *view, uint32_t series_id, struct chunk_refs *refs)
+{
+	struct shard_version *version;
+	size_t kept = 0;
+
+	if (view_version(view, series_id, &version) < 0)
+		return false;
+	shard_version_chunks(version, series_id, refs);
+	for (size_t i = 0; i < refs->count; i++)
+		if (refs->items[i].generation <= view->sequence)
+			refs->items[kept++] = refs->items[i];
+	refs->count = kept;
+	if (kept == 0)
+		return false;
+	qsort(refs->items, kept, sizeof(*refs->items), compare_refs);
+	for (size_t i = 0; i < kept; i++)
+		if (refs->items[i].text_bytes == 0 ||
+		    (i > 0 && refs->items[i].time_first_ns <= refs->items[i - 1].time_last_ns))
+			return false;
+	return true;
+}
+
+/* Are all rows in memory later than a time? `*any`: there are some. */
+static bool memory_is_later(struct view *view, uint32_t series_id, int64_t time_ns, bool *any)
+{
+	struct memtable *memtables[2] = { view->sealed, view->active };
+	struct memtable_info info;
+	bool later = true;
+
+	*any = false;
+	pthread_mutex_lock(&view->group->lock);
+	for (int i = 0; i < 2; i++) {
+		if (!memtables[i] ||
+		    !memtable_info(memtables[i], series_id, view->sequence, &info) ||
+		    info.row_count == 0)
+			continue;
+		*any = true;
+		later &= info.time_first_ns > time_ns;
+	}
+	pthread_mutex_unlock(&view->group->lock);
+	return later;
+}
+
+/*
+ * By the lengths of the chunks, and the rows in memory behind them. END: they do
+ * not tell, nothing was done. Masks are the caller's to look at.
+ */
+static int info_count(struct text_info *info, struct view *view, uint32_t series_id)
+{
+	struct chunk_refs refs = { 0 };
+	bool any = false;
+	int err = END;
+
+	if (chunks_add_up(view, series_id, &refs) &&
+	    memory_is_later(view, series_id, refs.items[refs.count - 1].time_last_ns, &any)) {
+		for (size_t i = 0; i < refs.count; i++) {
+			add_checkpoint(info, refs.items[i].time_first_ns);
+			info->bytes += refs.items[i].text_bytes;
+			info->points += refs.items[i].row_count;
+		}
+		info->time_first_ns = refs.items[0].time_first_ns;
+		info->time_last_ns = refs.items[refs.count - 1].time_last_ns;
+		info->has_hash = false;
+		err = any ? info_extend(info, view, series_id, info->time_last_ns + 1, NULL, &any)
+			  : OK;
+	}
+	chunk_refs_release(&refs);
+	return err;
 }
 
 /* Did a flush take rows that came after `seen` out of memory? */
@@ -306,35 +321,67 @@ static bool info_is_of(const struct text_info *info, const struct view_info *see
 	return info->version == seen->version && info->mask_count == seen->mask_count;
 }
 
+/* What an open file saw before: its text, and the view to look at it once more. */
+struct part {
+	struct view view;
+	struct text_info *info;
+};
+
+/* All rows formatted; `grown` tells whether the text begins as that of `older` (may be NULL). */
+static int info_format(struct text_info *info, struct view *view, uint32_t series_id,
+		       struct part *older, bool *grown)
+{
+	struct text_info *before = older ? info_ref(older->info) : NULL;
+	bool unused;
+	int err = OK;
+
+	if (before && !before->has_hash) {
+		text_info_release(before);
+		before = info_new(older->info->version);
+		err = info_extend(before, &older->view, series_id, INT64_MIN, NULL, &unused);
+	}
+	*grown = before && info_is_same(info, before);
+	if (err == OK)
+		err = info_extend(info, view, series_id, INT64_MIN, before, grown);
+	text_info_release(before);
+	return err;
+}
+
 /*
  * What a series is as text in a view; referenced. Without rows: points is 0.
  * `grown` tells whether it only gained rows behind those of `older` (may be NULL).
  */
 static int view_text_info(struct view *view, uint32_t series_id, const struct view_info *seen,
-			  struct text_info *older, struct text_info **out, bool *grown)
+			  struct part *older, struct text_info **out, bool *grown)
 {
-	struct text_info *base = older ? info_ref(older) : kept_info(view->group, series_id);
+	struct text_info *base = older ? info_ref(older->info) : kept_info(view->group, series_id);
+	bool keep = seen->exists;
 	int err = OK;
 
 	*out = base;
 	*grown = true;
 	if (base && info_is_of(base, seen))
 		return OK;
+	*out = info_new(seen->version);
 	if (base && base->version < seen->version && base->mask_count == seen->mask_count &&
 	    only_appended(view, series_id, base)) {
+		text_info_release(*out);
 		*out = info_copy(base, seen->version);
 		err = info_extend(*out, view, series_id, base->time_last_ns + 1, NULL, grown);
+	} else if (!seen->exists) {
+		*grown = older && older->info->points == 0;
 	} else {
-		*out = info_new(seen->version);
-		*grown = older && info_is_same(*out, older);
-		if (seen->exists)
-			err = info_extend(*out, view, series_id, INT64_MIN, older, grown);
+		err = older || seen->mask_count ? END : info_count(*out, view, series_id);
+		/* As cheap to count again: a listing of a million series keeps nothing. */
+		keep = err == END;
+		if (err == END)
+			err = info_format(*out, view, series_id, older, grown);
 	}
 	(*out)->mask_count = seen->mask_count;
 	text_info_release(base);
 	if (err < 0)
 		text_info_release(*out);
-	else if (seen->exists)
+	else if (keep)
 		keep_info(view->group, series_id, *out);
 	return err;
 }
@@ -414,10 +461,21 @@ int engine_series_stat(struct engine *engine, uint32_t policy_id, uint32_t group
 
 /* --- an open series ------------------------------------------------------------------------ */
 
-struct part {
-	struct view view;
-	struct text_info *info;
+/* A row of a part, and where its line begins. */
+struct reading {
+	struct scan *scan; /* NULL: none */
+	struct slab slab;
+	size_t row; /* of the slab; row_count: the next slab's first */
+	size_t part;
+	uint64_t offset; /* in the part */
+	uint64_t used;	 /* when, as the text counts */
 };
+
+static void reading_close(struct reading *reading)
+{
+	scan_close(reading->scan);
+	*reading = (struct reading){ 0 };
+}
 
 struct series_text {
 	struct engine *engine;
@@ -427,6 +485,9 @@ struct series_text {
 	size_t part_count;
 	uint64_t bytes, version;
 	bool left_behind; /* the series changed otherwise than at its end: it stays as it is */
+	struct row_text rows;
+	struct reading readings[READINGS_MAX];
+	uint64_t reading_count;
 };
 
 static void parts_release(struct part *parts, size_t count)
@@ -438,11 +499,11 @@ static void parts_release(struct part *parts, size_t count)
 	free(parts);
 }
 
-static struct text_info *part_info(struct part *parts, size_t count, const struct live_group *group)
+static struct part *find_part(struct part *parts, size_t count, const struct live_group *group)
 {
 	for (size_t i = 0; i < count; i++)
 		if (parts[i].view.group == group)
-			return parts[i].info;
+			return &parts[i];
 	return NULL;
 }
 
@@ -477,7 +538,7 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 		log_out_of_memory(count * sizeof(*parts));
 	err = OK;
 	for (size_t i = 0; err == OK && i < count; i++) {
-		struct text_info *before = part_info(older, older_count, groups[i]);
+		struct part *before = find_part(older, older_count, groups[i]);
 		struct part *part = &parts[found];
 		struct view_info seen;
 		bool part_grown;
@@ -492,10 +553,10 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 			break;
 		}
 		/* New rows before the end would shift what was there. */
-		if (before && (!part_grown || (changed && before->points)))
+		if (before && (!part_grown || (changed && before->info->points)))
 			*grown = false;
-		kept += before && before->points;
-		changed |= part->info->bytes != (before ? before->bytes : 0);
+		kept += before && before->info->points;
+		changed |= part->info->bytes != (before ? before->info->bytes : 0);
 		found++;
 	}
 	live_groups_release(groups, count);
@@ -510,8 +571,29 @@ static int parts_make(struct series_text *text, struct part *older, size_t older
 	return OK;
 }
 
+/* Then readings go on where they stand. */
+static bool parts_are_same(const struct series_text *text, const struct part *parts, size_t count)
+{
+	if (count != text->part_count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].view.group != text->parts[i].view.group ||
+		    parts[i].info->version != text->parts[i].info->version ||
+		    parts[i].info->bytes != text->parts[i].info->bytes)
+			return false;
+	return true;
+}
+
 static void text_adopt(struct series_text *text, struct part *parts, size_t count)
 {
+	struct live_database *database =
+		count ? engine_database(text->engine, parts[0].view.group->database_id) : NULL;
+
+	for (size_t i = 0; i < READINGS_MAX; i++)
+		reading_close(&text->readings[i]);
+	parts_release(text->parts, text->part_count);
+	if (database)
+		row_text_set(&text->rows, database->index, text->series_id);
 	text->parts = parts;
 	text->part_count = count;
 	text->bytes = text->version = 0;
@@ -551,7 +633,10 @@ void series_text_close(struct series_text *text)
 {
 	if (!text)
 		return;
+	for (size_t i = 0; i < READINGS_MAX; i++)
+		reading_close(&text->readings[i]);
 	parts_release(text->parts, text->part_count);
+	row_text_release(&text->rows);
 	pthread_mutex_destroy(&text->lock);
 	free(text);
 }
@@ -584,8 +669,9 @@ int series_text_grow(struct series_text *text)
 		return OK;
 	}
 	int err = parts_make(text, text->parts, text->part_count, &parts, &count, &grown);
-	if (err == OK && grown) {
-		parts_release(text->parts, text->part_count);
+	if (err == OK && grown && parts_are_same(text, parts, count)) {
+		parts_release(parts, count);
+	} else if (err == OK && grown) {
 		text_adopt(text, parts, count);
 	} else if (err == OK) {
 		parts_release(parts, count);
@@ -614,64 +700,101 @@ static const struct checkpoint *checkpoint_before(const struct text_info *info, 
 	return &info->checkpoints[low];
 }
 
-/* What a part's bytes from `offset` on are being read into. */
-struct window {
-	uint64_t skip;	 /* bytes to leave out first */
-	size_t wanted;	 /* bytes still to be taken */
-	int64_t last_ns; /* rows after it are not of this snapshot's text */
-	struct buf *out;
-};
-
-/* False: enough. */
-static bool take_slab(struct window *window, const struct printer *printer, const struct slab *slab,
-		      struct buf *line)
+static int reading_open(struct series_text *text, struct reading *reading, size_t part,
+			uint64_t offset)
 {
-	for (size_t row = 0; row < slab->row_count && window->wanted; row++) {
-		if (slab->times_ns[row] > window->last_ns)
-			return false;
-		buf_reset(line);
-		print_row(printer, slab, row, line);
-		if (window->skip >= line->length) {
-			window->skip -= line->length;
-			continue;
-		}
-		size_t length = line->length - window->skip;
+	const struct checkpoint *from = checkpoint_before(text->parts[part].info, offset);
 
-		if (length > window->wanted)
-			length = window->wanted;
-		buf_append(window->out, line->data + window->skip, length);
-		window->skip = 0;
-		window->wanted -= length;
-	}
-	return window->wanted > 0;
+	reading_close(reading);
+	reading->part = part;
+	reading->offset = from->offset;
+	return scan_open(&(struct scan_spec){ &text->parts[part].view, text->series_id,
+					      text->rows.field_ids, text->rows.field_count,
+					      from->time_ns, INT64_MAX, false },
+			 &reading->scan);
 }
 
-static int read_part(struct series_text *text, struct part *part, uint64_t offset, size_t length,
+/* One that stands shortly before the offset, or the one that was not used for longest, reopened. */
+static int find_reading(struct series_text *text, size_t part, uint64_t offset,
+			struct reading **out)
+{
+	struct reading *oldest = &text->readings[0];
+
+	for (size_t i = 0; i < READINGS_MAX; i++) {
+		struct reading *reading = &text->readings[i];
+
+		*out = reading;
+		if (reading->scan && reading->part == part && reading->offset <= offset &&
+		    offset - reading->offset < CHECKPOINT_BYTES)
+			return OK;
+		if (reading->used < oldest->used)
+			oldest = reading;
+	}
+	*out = oldest;
+	return reading_open(text, oldest, part, offset);
+}
+
+/* The slab that holds the row. END: there are no more rows. */
+static int reading_row(struct reading *reading, int64_t last_ns)
+{
+	while (reading->row == reading->slab.row_count) {
+		reading->row = 0;
+		reading->slab.row_count = 0;
+		int err = scan_next(reading->scan, &reading->slab);
+		if (err != OK)
+			return err;
+	}
+	/* What came later is not of this text. */
+	return reading->slab.times_ns[reading->row] <= last_ns ? OK : END;
+}
+
+/* Append `length` bytes from `offset` on, or what there is; stays at the row that was cut. */
+static int reading_take(struct reading *reading, const struct row_text *rows, uint64_t offset,
+			size_t length, int64_t last_ns, struct buf *out)
+{
+	size_t start = out->length, before, skip = offset - reading->offset;
+	int err;
+
+	while ((err = reading_row(reading, last_ns)) == OK) {
+		before = out->length;
+		row_text_print(rows, reading->slab.times_ns[reading->row], reading->slab.columns,
+			       reading->row, out);
+		if (out->length - start > skip + length)
+			break;
+		reading->row++;
+		reading->offset += out->length - before;
+		if (out->length - start <= skip) {
+			skip -= out->length - start;
+			out->length = start;
+		} else if (out->length - start == skip + length) {
+			break;
+		}
+	}
+	if (out->length - start > skip + length)
+		out->length = start + skip + length;
+	if (out->length - start <= skip)
+		out->length = start;
+	else if (skip) {
+		memmove(out->data + start, out->data + start + skip, out->length - start - skip);
+		out->length -= skip;
+	}
+	return err < 0 ? err : OK;
+}
+
+static int read_part(struct series_text *text, size_t part, uint64_t offset, size_t length,
 		     struct buf *out)
 {
-	const struct checkpoint *from = checkpoint_before(part->info, offset);
-	struct window window = { offset - from->offset, length, part->info->time_last_ns, out };
-	struct live_database *database =
-		engine_database(text->engine, part->view.group->database_id);
-	struct printer printer;
-	struct buf line = { 0 };
-	struct scan *scan;
-	struct slab slab;
+	const struct text_info *info = text->parts[part].info;
+	struct reading *reading;
+	int err = find_reading(text, part, offset, &reading);
 
-	printer_init(&printer, database->index, text->series_id);
-	int err = scan_open(&(struct scan_spec){ &part->view, text->series_id, printer.field_ids,
-						 printer.field_count, from->time_ns, INT64_MAX,
-						 false },
-			    &scan);
-	if (err == OK) {
-		while ((err = scan_next(scan, &slab)) == OK)
-			if (!take_slab(&window, &printer, &slab, &line))
-				break;
-		scan_close(scan);
-	}
-	buf_release(&line);
-	printer_release(&printer);
-	return err < 0 ? err : OK;
+	if (err == OK)
+		err = reading_take(reading, &text->rows, offset, length, info->time_last_ns, out);
+	reading->used = ++text->reading_count;
+	/* Decoded chunks are not held for a file that was read to its end. */
+	if (err < 0 || offset + length >= info->bytes)
+		reading_close(reading);
+	return err;
 }
 
 int series_text_read(struct series_text *text, uint64_t offset, size_t length, struct buf *out)
@@ -680,16 +803,15 @@ int series_text_read(struct series_text *text, uint64_t offset, size_t length, s
 
 	pthread_mutex_lock(&text->lock);
 	for (size_t i = 0; err == OK && i < text->part_count && length; i++) {
-		struct part *part = &text->parts[i];
+		uint64_t bytes = text->parts[i].info->bytes;
 
-		if (offset >= part->info->bytes) {
-			offset -= part->info->bytes;
+		if (offset >= bytes) {
+			offset -= bytes;
 			continue;
 		}
-		size_t here = part->info->bytes - offset < length
-				      ? (size_t)(part->info->bytes - offset)
-				      : length;
-		err = read_part(text, part, offset, here, out);
+		size_t here = bytes - offset < length ? (size_t)(bytes - offset) : length;
+
+		err = read_part(text, i, offset, here, out);
 		offset = 0;
 		length -= here;
 	}

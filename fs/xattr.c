@@ -189,6 +189,14 @@ void xattr_get(fuse_req_t req, struct mount *mount, struct node *node, const cha
 
 	while (i < ATTRIBUTE_COUNT && strcmp(attributes[i].name, name) != 0)
 		i++;
+	/*
+	 * ls(1) asks each file for its ACL and capabilities, three lookups each, until
+	 * it hears that there is no such thing here.
+	 */
+	if (strncmp(name, "user.", 5) != 0) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	err = i < ATTRIBUTE_COUNT ? facts_of(mount, node, &facts) : END;
 	if (err == END) {
 		fuse_reply_err(req, ENODATA);

@@ -33,6 +33,7 @@ size_t integer_print(char *out, int64_t value);
 size_t unsigned_print(char *out, uint64_t value);
 
 /* The lengths the three above would return, without the digits where that is cheaper. */
+size_t float_print_length(double value);
 size_t integer_print_length(int64_t value);
 size_t unsigned_print_length(uint64_t value);
 

@@ -1,6 +1,7 @@
 /* Numbers in and out; the long rows are Go's and Python's own answers. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/base/err.h"
 #include "engine/base/number.h"
@@ -315,6 +316,63 @@ TEST(number__every_bit_pattern_comes_back)
 		REQUIRE(float_parse(slice_of(text, length), &back) == OK);
 		REQUIRE(memcmp(&value, &back, sizeof(value)) == 0);
 	}
+}
+
+/* printf's digits, cut at the first precision that reads back: the shortest by definition. */
+static const char *shortest_by_trial(double value)
+{
+	static char text[64];
+
+	for (int precision = 1; precision <= 17; precision++) {
+		snprintf(text, sizeof(text), "%.*g", precision, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	return text;
+}
+
+TEST(number__few_decimals_are_the_shortest_and_their_length_is_known)
+{
+	static const double scales[] = { 1, 10, 100, 1e3, 1e4, 1e5, 1e6 };
+	uint64_t state = test_seed();
+	char text[FLOAT_BYTES_MAX + 1];
+
+	for (int i = 0; i < 200000; i++) {
+		uint64_t digits = test_random(&state) >> (test_random(&state) % 50 + 13);
+		double value = (double)digits / scales[test_random(&state) % 7];
+
+		/* Beside a short one lies one that is not. */
+		if (i % 4 == 0)
+			value = nextafter(value, HUGE_VAL);
+		if (i % 2)
+			value = -value;
+		text[float_print(text, value)] = '\0';
+		REQUIRE(float_print_length(value) == strlen(text));
+		if (value == 0 || fabs(value) < 1e-4 || fabs(value) >= 1e15)
+			continue; /* laid out in another way */
+		if (!CHECK_INT(strtod(text, NULL) == value, 1) ||
+		    !CHECK(strlen(text) <= strlen(shortest_by_trial(value))))
+			fprintf(stderr, "\t%s %s\n", text, shortest_by_trial(value));
+	}
+}
+
+TEST(number__the_length_of_any_float_is_known)
+{
+	uint64_t state = test_seed();
+	char text[FLOAT_BYTES_MAX];
+
+	for (int i = 0; i < 20000; i++) {
+		uint64_t bits = test_random(&state);
+		double value;
+
+		memcpy(&value, &bits, sizeof(value));
+		REQUIRE(float_print_length(value) == float_print(text, value));
+	}
+	CHECK_INT(float_print_length(-0.0), 2);
+	CHECK_INT(float_print_length(1e21), 5);
+	CHECK_INT(float_print_length(123456789012345678901.0), 21);
+	CHECK_INT(float_print_length(-1e-6), 9);
+	CHECK_INT(float_print_length(NAN), 3);
 }
 
 TEST(number__integers_at_their_edges)
