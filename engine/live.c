@@ -340,12 +340,8 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 			mask.sequence = sequence;
 		memtable_add_mask(group->active, &mask);
 	}
-	for (size_t i = 0; i < record->row_count; i++) {
-		const struct wal_row *row = &record->rows[i];
-
-		memtable_add(group->active, row->series_id, record->layouts[row->layout],
-			     row->time_ns, row->values, sequence, record->arrival_ns);
-	}
+	memtable_add(group->active, record->rows, record->row_count, record->layouts,
+		     record->layout_count, sequence, record->arrival_ns);
 	for (size_t i = 0; i < record->mtime_count; i++)
 		memtable_set_mtime(group->active, record->mtimes[i].series_id,
 				   record->mtimes[i].mtime_ns, record->mtimes[i].ctime_ns,

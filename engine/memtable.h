@@ -4,11 +4,12 @@
  * Every series has its rows in the order of acceptance, in blocks that double
  * and never move; a block's rows have one layout:
  *
- *	block = | time | value of field 0 | value of field 1 | ... |   a row each
+ *	block = { | time | value of field 0 | value of field 1 | ... | }   a row each
+ *	      | { sequence - the block's first: 4 }                        likewise
  *
- * and a list of runs { sequence, rows up to here }, so that what a snapshot of
- * sequence S sees is a number of rows. Whoever holds the group's lock may add
- * and capture; what was captured is read without a lock, since it never moves.
+ * Sequences never fall, so that what a snapshot of sequence S sees is a number of
+ * rows. Whoever holds the group's lock may add and capture; what was captured is
+ * read without a lock, since it never moves.
  *
  * Masks are deletions: rows accepted at or before `sequence` in a closed range
  * of time are gone for readers whose snapshot is at or after `since`.
@@ -44,9 +45,15 @@ void memtable_release(struct memtable *memtable);
 
 /* --- under the group's lock ------------------------------------------------ */
 
-/* One row; copies strings. Memory failure ends the process, as buf does. */
-void memtable_add(struct memtable *memtable, uint32_t series_id, const struct layout *layout,
-		  int64_t time_ns, const union value *values, uint64_t sequence,
+struct memtable_row {
+	uint32_t series_id;
+	uint32_t layout; /* index in `layouts` */
+	int64_t time_ns;
+	const union value *values; /* as many as the layout has fields */
+};
+/* Rows of one record; copies all of it. Memory failure ends the process, as buf does. */
+void memtable_add(struct memtable *memtable, const struct memtable_row *rows, size_t row_count,
+		  const struct layout *const *layouts, size_t layout_count, uint64_t sequence,
 		  int64_t arrival_ns);
 void memtable_add_mask(struct memtable *memtable, const struct mask *mask);
 /* utimens of a series. */
@@ -86,15 +93,9 @@ struct capture_part {
 	const struct row_block *block;
 	uint32_t row_first, row_count;
 };
-struct capture_run {
-	uint64_t sequence;
-	size_t row_end; /* counted within the capture */
-};
 struct capture {
 	struct capture_part *parts;
 	size_t part_count;
-	struct capture_run *runs;
-	size_t run_count;
 	size_t row_count;
 	int64_t time_first_ns, time_last_ns;
 	bool ascending; /* strictly, as they were accepted */
@@ -109,8 +110,8 @@ void capture_release(struct capture *capture);
 struct captured_row {
 	int64_t time_ns;
 	uint64_t sequence;
-	const struct layout *layout;
-	const union value *values; /* layout->field_count */
+	const struct layout *layout; /* one pointer for equal ones of a memtable */
+	const union value *values;   /* layout->field_count */
 };
 /* Every row in the order of acceptance; `rows` has room for row_count. */
 void capture_rows(const struct capture *capture, struct captured_row *rows);

@@ -24,12 +24,6 @@
 
 /* --- a record ---------------------------------------------------------------- */
 
-struct wal_row {
-	uint32_t series_id;
-	uint32_t layout; /* index in `layouts` */
-	int64_t time_ns;
-	const union value *values;
-};
 struct wal_mtime {
 	uint32_t series_id;
 	int64_t mtime_ns, ctime_ns;
@@ -43,7 +37,7 @@ struct wal_record {
 	size_t mtime_count;
 	const struct layout *const *layouts;
 	size_t layout_count;
-	const struct wal_row *rows;
+	const struct memtable_row *rows;
 	size_t row_count;
 };
 void wal_record_encode(const struct wal_record *record, struct buf *out);

@@ -54,7 +54,7 @@ static char *put_value(char *p, enum value_type type, union value value)
 	}
 }
 
-static void put_row(struct buf *out, const struct wal_row *row, const struct layout *layout,
+static void put_row(struct buf *out, const struct memtable_row *row, const struct layout *layout,
 		    int64_t time_before_ns)
 {
 	char *p = buf_reserve(out, (3 + layout->field_count) * VARINT_BYTES_MAX);
@@ -87,7 +87,7 @@ void wal_record_encode(const struct wal_record *record, struct buf *out)
 	put_layouts(out, record);
 	buf_append_varint(out, record->row_count);
 	for (size_t i = 0; i < record->row_count; i++) {
-		const struct wal_row *row = &record->rows[i];
+		const struct memtable_row *row = &record->rows[i];
 
 		put_row(out, row, record->layouts[row->layout], time_before_ns);
 		time_before_ns = row->time_ns;
@@ -198,7 +198,7 @@ static int get_value(struct reader *reader, enum value_type type, struct arena *
 }
 
 static int get_row(struct reader *reader, struct arena *arena, const struct wal_record *record,
-		   int64_t time_before_ns, struct wal_row *out)
+		   int64_t time_before_ns, struct memtable_row *out)
 {
 	out->series_id = (uint32_t)reader_varint(reader);
 	out->layout = (uint32_t)reader_varint(reader);
@@ -220,7 +220,7 @@ static int get_rows(struct reader *reader, struct arena *arena, struct wal_recor
 	int64_t time_before_ns = 0;
 
 	out->row_count = get_count(reader);
-	struct wal_row *rows = arena_alloc(arena, (out->row_count + 1) * sizeof(*rows));
+	struct memtable_row *rows = arena_alloc(arena, (out->row_count + 1) * sizeof(*rows));
 	if (!rows)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < out->row_count; i++) {

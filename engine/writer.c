@@ -42,7 +42,7 @@ struct writer {
 	size_t known_count, known_capacity;
 
 	uint32_t batch; /* counts batches, for known_series */
-	struct wal_row *rows;
+	struct memtable_row *rows;
 	size_t row_count, row_capacity;
 	const struct layout **layouts; /* copies in the arena */
 	size_t layout_count, layout_capacity;
@@ -494,8 +494,8 @@ static void batch_add(struct writer *writer, struct known_series *known, const s
 			log_out_of_memory(writer->row_capacity * sizeof(*writer->rows));
 	}
 	writer->rows[writer->row_count++] =
-		(struct wal_row){ known->series_id, batch_layout(writer, known), line->time_ns,
-				  values };
+		(struct memtable_row){ known->series_id, batch_layout(writer, known), line->time_ns,
+				       values };
 	writer->field_count += line->field_count;
 }
 
