@@ -32,6 +32,11 @@ struct slice dict_name(const struct dict *dict, uint32_t number)
 	return name ? slice_of(name->bytes, name->length) : slice_of(NULL, 0);
 }
 
+void dict_prefetch(const struct dict *dict, uint32_t number)
+{
+	__builtin_prefetch(&dict->names[number]);
+}
+
 bool dict_is_plain(const struct dict *dict, uint32_t number)
 {
 	return dict->names[number]->plain;

@@ -34,6 +34,8 @@ struct dict {
 void dict_release(struct dict *dict);
 /* DICT_NONE when absent. */
 uint32_t dict_find(const struct dict *dict, struct slice name);
+/* Before dict_name of the same: where its bytes lie is on its way meanwhile. Not beyond the end. */
+void dict_prefetch(const struct dict *dict, uint32_t number);
 /* An empty slice for holes and what is beyond. */
 struct slice dict_name(const struct dict *dict, uint32_t number);
 /* Visible ASCII without , = \ / %: spelled the same in keys, file names and here. Not for holes. */

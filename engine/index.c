@@ -8,13 +8,14 @@
  *	        -> tables    (canonical: one hash, compared part by part)
  *	        -> parsed    (any other order of tags), then as above
  *
- * What is new is a record in the journal first and in the tables then, by the
- * same bytes.
+ * What is new is an addition as bytes: the tables take it at once, the journal
+ * with what else came until it is needed there.
  */
 #include "engine/index.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,6 +35,8 @@
 #define OTHER_SPELLINGS_MAX	     262144u
 #define OTHER_SPELLING_BYTES_MAX     (32u << 20)
 
+#define RECORD_BYTES_USUAL 4096u
+
 struct spelling {
 	const char *bytes;
 	uint32_t length;
@@ -50,6 +53,10 @@ struct index {
 	size_t canonical_spelling_bytes, spelling_bytes;
 	struct journal *journal; /* NULL when read-only */
 	struct buf record;	 /* what is being added */
+	struct buf waiting;	 /* additions that are not in the journal */
+	struct buf record_ends;	 /* size_t: where its records but the last end */
+	size_t record_begins;	 /* the last of them */
+	_Atomic bool is_waiting; /* read without the lock; cleared when they are */
 	uint64_t sequence;	 /* of the last record */
 	uint32_t series_max;
 };
@@ -72,20 +79,68 @@ static void unlock(const struct index *index)
 
 /* --- adding -------------------------------------------------------------------- */
 
-/* Into the file, then into memory: what the file refused was not added. */
+/* Into memory, and behind what waits for the file. */
 static int commit(struct index *index)
 {
-	struct journal_record record = { index->sequence + 1, buf_slice(&index->record) };
 	uint64_t refused = index->tables.refused;
 	int err;
 
 	if (!index->journal)
 		return ERR_READ_ONLY;
-	TRY(journal_append(index->journal, &record, 1));
-	index->sequence++;
-	err = tables_apply(&index->tables, record.payload);
+	err = tables_apply(&index->tables, buf_slice(&index->record));
 	assert(err == OK && index->tables.refused == refused);
+	buf_append_slice(&index->waiting, buf_slice(&index->record));
+	/* Damage loses a record at most: they are kept short. */
+	if (index->waiting.length - index->record_begins >= RECORD_BYTES_USUAL) {
+		index->record_begins = index->waiting.length;
+		buf_append(&index->record_ends, &index->record_begins, sizeof(size_t));
+	}
+	atomic_store(&index->is_waiting, true);
 	return OK;
+}
+
+static int write_waiting(struct index *index)
+{
+	size_t count = index->record_ends.length / sizeof(size_t), from = 0;
+	const size_t *ends = (const size_t *)(const void *)index->record_ends.data;
+	struct journal_record *records = malloc((count + 1) * sizeof(*records));
+	int err;
+
+	if (!records)
+		log_out_of_memory(count * sizeof(*records));
+	for (size_t i = 0; i < count; from = ends[i++])
+		records[i] = (struct journal_record){ index->sequence + i + 1,
+						      slice_of(index->waiting.data + from,
+							       ends[i] - from) };
+	if (from < index->waiting.length) {
+		records[count] =
+			(struct journal_record){ index->sequence + count + 1,
+						 slice_from(buf_slice(&index->waiting), from) };
+		count++;
+	}
+	err = journal_append(index->journal, records, count);
+	free(records);
+	if (err < 0)
+		return err;
+	index->sequence += count;
+	index->record_begins = 0;
+	buf_release(&index->waiting);
+	buf_reset(&index->record_ends);
+	atomic_store(&index->is_waiting, false);
+	return OK;
+}
+
+int index_write(struct index *index)
+{
+	int err = OK;
+
+	if (!atomic_load(&index->is_waiting))
+		return OK;
+	change(index);
+	if (atomic_load(&index->is_waiting))
+		err = write_waiting(index);
+	unlock(index);
+	return err;
 }
 
 /* The number of a name, or the next free one with the addition printed. */
@@ -198,6 +253,13 @@ static int series_of_parts(struct index *index, struct slice raw, struct slice m
 	}
 	buf_release(&printed);
 	return err;
+}
+
+int index_add_series(struct index *index, struct slice raw_key, struct slice measurement,
+		     const struct tag *tags, size_t tag_count, uint32_t *series_id,
+		     struct diag *diag)
+{
+	return series_of_parts(index, raw_key, measurement, tags, tag_count, true, series_id, diag);
 }
 
 int index_series_of_tags(struct index *index, struct slice measurement, const struct tag *tags,
@@ -316,6 +378,39 @@ int index_series(struct index *index, struct slice raw_key, bool add, uint32_t *
 		unlock(index);
 	}
 	return OK;
+}
+
+void index_find(struct index *index, const struct slice *raw_keys, size_t count,
+		struct index_found *out)
+{
+	const struct tables *tables = &index->tables;
+	uint64_t hashes[INDEX_FIND_MAX];
+	uint32_t guesses[INDEX_FIND_MAX];
+	bool noted;
+
+	assert(count <= INDEX_FIND_MAX);
+	look(index);
+	for (size_t i = 0; i < count; i++) {
+		hashes[i] = hash_bytes(raw_keys[i]);
+		tables_prefetch_slot(tables, hashes[i]);
+		map_prefetch(&index->spelling_ids, hashes[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		guesses[i] = tables_guess(tables, hashes[i]);
+	for (size_t i = 0; i < count; i++)
+		if (guesses[i] != ID_NONE)
+			tables_prefetch_values(tables, guesses[i]);
+	for (size_t i = 0; i < count; i++)
+		if (guesses[i] != ID_NONE)
+			tables_prefetch_names(tables, guesses[i]);
+	for (size_t i = 0; i < count; i++) {
+		uint32_t id = find_spelled(index, raw_keys[i], hashes[i], &noted);
+
+		out[i] = (struct index_found){ id, id == ID_NONE
+							   ? ID_NONE
+							   : tables_shape(tables, id)->words[0] };
+	}
+	unlock(index);
 }
 
 uint32_t index_series_of_cut_name(struct index *index, struct slice name)
@@ -486,6 +581,8 @@ static void index_free(struct index *index)
 	map_release(&index->spelling_ids);
 	free(index->spellings);
 	buf_release(&index->record);
+	buf_release(&index->waiting);
+	buf_release(&index->record_ends);
 	pthread_rwlock_destroy(&index->lock);
 	free(index);
 }
@@ -524,6 +621,7 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
 
 int index_sync(struct index *index)
 {
+	TRY(index_write(index));
 	return index->journal ? journal_sync(index->journal) : OK;
 }
 
@@ -771,7 +869,8 @@ size_t index_bytes(struct index *index)
 
 	look(index);
 	bytes = sizeof(*index) + tables_bytes(&index->tables) + map_bytes(&index->spelling_ids) +
-		index->spelling_capacity * sizeof(*index->spellings) + index->record.capacity;
+		index->spelling_capacity * sizeof(*index->spellings) + index->record.capacity +
+		index->waiting.capacity;
 	unlock(index);
 	return bytes;
 }

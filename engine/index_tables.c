@@ -244,6 +244,40 @@ uint32_t tables_find_series(const struct tables *tables, struct slice key, uint6
 	return ID_NONE;
 }
 
+void tables_prefetch_slot(const struct tables *tables, uint64_t hash)
+{
+	if (tables->slot_count)
+		__builtin_prefetch(&tables->slots[(uint32_t)hash & (tables->slot_count - 1)]);
+}
+
+uint32_t tables_guess(const struct tables *tables, uint64_t hash)
+{
+	uint32_t mask = tables->slot_count - 1;
+
+	if (tables->slot_count == 0)
+		return ID_NONE;
+	for (uint32_t i = (uint32_t)hash & mask; tables->slots[i].series; i = (i + 1) & mask)
+		if (tables->slots[i].hash == (uint32_t)hash) {
+			__builtin_prefetch(&tables->series[tables->slots[i].series - 1]);
+			return tables->slots[i].series - 1;
+		}
+	return ID_NONE;
+}
+
+void tables_prefetch_values(const struct tables *tables, uint32_t series_id)
+{
+	__builtin_prefetch(&tables->values[tables->series[series_id].values_at]);
+}
+
+void tables_prefetch_names(const struct tables *tables, uint32_t series_id)
+{
+	struct parts parts = parts_of(tables, series_id);
+
+	for (uint32_t i = 0; i < parts.shape->key_count; i++)
+		dict_prefetch(&parts.measurement->tag_keys[parts.shape->words[i + 1]].values,
+			      parts.values[i]);
+}
+
 static void slots_put(struct series_slot *slots, uint32_t slot_count, struct series_slot slot)
 {
 	uint32_t mask = slot_count - 1, i = slot.hash & mask;

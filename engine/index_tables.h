@@ -89,6 +89,15 @@ struct tag_key *tables_tag_key(const struct tables *tables, uint32_t measurement
 			       uint32_t key_id);
 const struct shape *tables_shape(const struct tables *tables, uint32_t series_id);
 
+/*
+ * Steps of looking up some keys, each of which brings near what the next one
+ * reads: slots, then what tables_guess() gives, and its entry, values and names.
+ */
+void tables_prefetch_slot(const struct tables *tables, uint64_t hash);
+uint32_t tables_guess(const struct tables *tables, uint64_t hash); /* or ID_NONE */
+void tables_prefetch_values(const struct tables *tables, uint32_t series_id);
+void tables_prefetch_names(const struct tables *tables, uint32_t series_id);
+
 /* By the bytes of a canonical key and their hash; ID_NONE. */
 uint32_t tables_find_series(const struct tables *tables, struct slice key, uint64_t hash);
 void tables_print_key(const struct tables *tables, uint32_t series_id, struct buf *out);

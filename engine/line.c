@@ -371,6 +371,48 @@ static int parse_boolean(struct scan *scan, struct slice token, struct line_fiel
 		      "invalid boolean, expected a number, true, false or a \"string\"");
 }
 
+static bool ends_value(const char *p, const char *end)
+{
+	return p == end || *p == ',' || *p == ' ';
+}
+
+/*
+ * The numbers that nearly all clients send: up to 18 digits with a point or a
+ * letter behind them. False: something else, nothing was taken.
+ */
+static bool parse_usual_number(struct scan *scan, struct line_field *field)
+{
+	const char *end = scan->end, *p = scan->next;
+	bool negative = p < end && *p == '-';
+	const char *first = p + negative, *point;
+	uint64_t digits = 0;
+
+	for (p = first; p < end && (unsigned char)(*p - '0') < 10; p++)
+		digits = digits * 10 + (uint64_t)(*p - '0');
+	point = p;
+	if (p == first || p - first > 18)
+		return false;
+	if (p < end && *p == 'i') {
+		p++;
+		field->type = VALUE_INTEGER;
+		field->value.i = negative ? -(int64_t)digits : (int64_t)digits;
+	} else {
+		if (p < end && *p == '.')
+			for (p++; p < end && (unsigned char)(*p - '0') < 10; p++)
+				digits = digits * 10 + (uint64_t)(*p - '0');
+		if (p - first > 18 || digits > UINT64_C(1) << 53)
+			return false;
+		field->type = VALUE_FLOAT;
+		field->value.f = float_of_digits(digits, p > point ? (unsigned)(p - point - 1) : 0);
+		if (negative)
+			field->value.f = -field->value.f;
+	}
+	if (!ends_value(p, end))
+		return false;
+	scan->next = p;
+	return true;
+}
+
 /* value := string | number | boolean */
 static int parse_value(struct scan *scan, struct arena *arena, struct line_field *field)
 {
@@ -378,6 +420,8 @@ static int parse_value(struct scan *scan, struct arena *arena, struct line_field
 
 	if (p < scan->end && *p == '"')
 		return parse_string(scan, arena, field);
+	if (parse_usual_number(scan, field))
+		return OK;
 	while (p < scan->end && *p != ',' && *p != ' ')
 		p++;
 	if (p == start)
@@ -469,14 +513,61 @@ static int drop_time_field(struct scan *scan, struct line *out, struct slice key
 		(int)(comma ? comma - key.data : (ptrdiff_t)key.length), key.data);
 }
 
+/* Behind a value: END at the end of the fields, else past the comma. */
+static int parse_comma(struct scan *scan)
+{
+	if (scan->next == scan->end || *scan->next == ' ')
+		return END;
+	if (*scan->next != ',')
+		return refuse(scan, scan->next, ERR_INVALID,
+			      "invalid field format, expected a comma or a space");
+	scan->next++;
+	return OK;
+}
+
+static bool next_is_guessed(const struct scan *scan, struct slice name)
+{
+	return (size_t)(scan->end - scan->next) > name.length && scan->next[name.length] == '=' &&
+	       memcmp(scan->next, name.data, name.length) == 0;
+}
+
+/* As many fields as were guessed. END: these were all. */
+static int parse_guessed(struct line_context *context, struct scan *scan, size_t *count)
+{
+	int err = OK;
+
+	for (*count = 0; err == OK && *count < context->guess_count;) {
+		struct slice name = context->guess[*count];
+		struct line_field *field;
+
+		if (!next_is_guessed(scan, name))
+			return OK;
+		field = field_room(context, *count);
+		if (!field)
+			return ERR_MEMORY;
+		field->key = name;
+		scan->next += name.length + 1;
+		TRY(parse_value(scan, context->arena, field));
+		++*count;
+		err = parse_comma(scan);
+	}
+	return err;
+}
+
 /* fields := field { "," field } */
 static int parse_fields(struct line_context *context, struct scan *scan, struct line *out)
 {
 	uint64_t seen = 0;
 	size_t count = 0;
 	bool has_time_field = false;
+	int err = parse_guessed(context, scan, &count);
 
-	for (;;) {
+	if (err < 0)
+		return err;
+	out->guessed_count = count;
+	for (size_t i = 0; err == OK && i < count; i++)
+		keep_field(context->fields, i, &seen);
+	while (err == OK) {
 		struct line_field *field = field_room(context, count);
 
 		if (!field)
@@ -486,12 +577,9 @@ static int parse_fields(struct line_context *context, struct scan *scan, struct 
 		TRY(parse_field(scan, context->arena, field));
 		has_time_field |= slice_equal(field->key, SLICE("time"));
 		count = keep_field(context->fields, count, &seen);
-		if (scan->next == scan->end || *scan->next == ' ')
-			break;
-		if (*scan->next != ',')
-			return refuse(scan, scan->next, ERR_INVALID,
-				      "invalid field format, expected a comma or a space");
-		scan->next++;
+		err = parse_comma(scan);
+		if (err < 0)
+			return err;
 	}
 	out->fields = context->fields;
 	out->field_count = count;
@@ -524,7 +612,7 @@ static int parse_time(struct scan *scan, struct slice token, int64_t bare_unit_n
 	struct slice unit = slice_from(token, digits);
 	if (unit.length == 0)
 		unit_ns = bare_unit_ns ? bare_unit_ns : 1;
-	for (size_t i = 0; i < sizeof(time_units) / sizeof(*time_units); i++)
+	for (size_t i = 0; unit.length && i < sizeof(time_units) / sizeof(*time_units); i++)
 		if (slice_equal(unit, slice_of_text(time_units[i].name)))
 			unit_ns = time_units[i].ns;
 	int err = unit_ns ? integer_parse(slice_of(token.data, digits), time_ns)
@@ -622,6 +710,26 @@ static const char *key_end(const char *start, const char *end)
 	while ((p = memchr(p, ' ', (size_t)(end - p))) && p[-1] == '\\')
 		p++;
 	return p ? p : end;
+}
+
+struct slice line_raw_key(struct slice text)
+{
+	const char *p = text.data, *end = text.data + text.length;
+
+	while (p < end && *p == ' ')
+		p++;
+	if (p == end || *p == '#')
+		return slice_of(p, 0);
+	return slice_of(p, (size_t)(key_end(p, end) - p));
+}
+
+bool line_key_is_plain(struct slice name)
+{
+	for (size_t i = 0; i < name.length; i++)
+		if (name.data[i] <= ' ' || name.data[i] == '\\' ||
+		    is_special(name.data[i], KEY_SPECIALS))
+			return false;
+	return name.length > 0 && !slice_equal(name, SLICE("time"));
 }
 
 /* line := key 1*SP fields [ 1*SP time ] */

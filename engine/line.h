@@ -40,6 +40,7 @@ struct line {
 	struct line_field
 		*fields; /* in the order of the line; a repeated key stands for its last */
 	size_t field_count;
+	size_t guessed_count; /* the first of them have the guessed names, and their bytes */
 	bool has_time;
 	int64_t time_ns;
 };
@@ -56,6 +57,12 @@ struct line_context {
 	unsigned forms;	      /* enum line_forms bits */
 	struct line_field *fields; /* room that line_parse may use and regrow, kept between calls */
 	size_t fields_capacity;
+	/*
+	 * Names that the fields are likely to have, in this order: costs one compare
+	 * where it is right. Without escapes (line_key_is_plain), each once.
+	 */
+	const struct slice *guess;
+	size_t guess_count;
 };
 void line_context_release(struct line_context *context);
 
@@ -81,6 +88,11 @@ int line_measure_forms(struct slice text, unsigned forms, size_t *length);
  */
 int line_parse(struct line_context *context, struct slice text, struct line *out,
 	       struct diag *diag);
+
+/* The raw key of a full line before it is parsed; empty where there is none. */
+struct slice line_raw_key(struct slice text);
+/* A name that a line spells as it is, and that may be guessed. */
+bool line_key_is_plain(struct slice name);
 
 /* A tag of a key, unescaped. */
 struct tag {

@@ -361,6 +361,7 @@ int live_group_apply(struct live_group *group, struct wal_record *record, uint64
 	record->database_id = group->database_id;
 	record->policy_id = group->policy_id;
 	record->group_id = group->id;
+	TRY(index_write(group->index));
 	wal_record_encode(record, &payload);
 	int err = wal_append(group->engine->wal, buf_slice(&payload), sequence);
 	buf_release(&payload);

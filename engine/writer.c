@@ -6,6 +6,9 @@
  * rows of one group, and is stored with one record when the group changes, the
  * batch is full or the text ends. A refused line is found before anything of
  * it is made, so it leaves nothing behind; what precedes it is stored first.
+ *
+ *	measure some lines ─► find their series at once ─► parse one, with the names
+ *	that fields of its measurement had last ─► a row of the batch
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,14 +20,28 @@
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
 
-/* What the writer remembers of a series: its fields as they came last. */
-struct known_series {
-	uint32_t series_id, measurement_id;
-	struct layout *layout; /* malloc'ed */
-	uint32_t *field_ids;   /* a guess for index_fields(), as many as `capacity` */
-	size_t capacity;
-	uint32_t typed_group_id;      /* group that has agreed to the types of `layout` */
-	uint32_t batch, batch_layout; /* number of `layout` in batch number `batch` */
+/*
+ * The fields of lines that came before, in their order. Those of a measurement
+ * are a list, the last one that was met in front. All are forgotten when they
+ * take much memory.
+ */
+#define LAYOUT_BYTES_MAX (4u << 20)
+
+struct known_layout {
+	struct known_layout *next; /* of the measurement */
+	uint32_t measurement_id;
+	bool is_plain;		      /* the names may be guessed */
+	uint32_t typed_group_id;      /* group that has agreed to the types */
+	uint32_t batch, batch_layout; /* its number in batch number `batch` */
+	struct slice *names;	      /* the index's */
+	struct layout layout;	      /* the last: it has no fixed size */
+};
+
+/* A line that was measured and whose series was looked for. */
+struct ahead {
+	size_t length; /* newline included */
+	struct slice line;
+	struct index_found found;
 };
 
 struct writer {
@@ -37,11 +54,17 @@ struct writer {
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
 
-	struct idmap known_ids;
-	struct known_series **known;
-	size_t known_count, known_capacity;
+	struct idmap list_ids; /* measurement -> index in `lists` */
+	struct known_layout **lists;
+	size_t list_count, list_capacity;
+	size_t layout_bytes; /* of all of them */
+	struct known_layout *met_last;
 
-	uint32_t batch; /* counts batches, for known_series */
+	struct index_found own; /* WRITE_ONE_SERIES: the file's, when there is one */
+	struct ahead ahead[INDEX_FIND_MAX];
+	size_t ahead_count, ahead_next;
+
+	uint32_t batch; /* counts batches, for known_layout */
 	struct memtable_row *rows;
 	size_t row_count, row_capacity;
 	const struct layout **layouts; /* copies in the arena */
@@ -74,6 +97,7 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 	writer->options = *options;
 	writer->index = database->index;
 	writer->batch = 1;
+	writer->own = (struct index_found){ ID_NONE, ID_NONE };
 	if (options->series_key.length) {
 		writer->series_key = malloc(options->series_key.length);
 		if (!writer->series_key)
@@ -90,17 +114,26 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 	return OK;
 }
 
+static void forget_layouts(struct writer *writer)
+{
+	for (size_t i = 0; i < writer->list_count; i++)
+		while (writer->lists[i]) {
+			struct known_layout *known = writer->lists[i];
+
+			writer->lists[i] = known->next;
+			free(known);
+		}
+	idmap_release(&writer->list_ids);
+	writer->list_count = writer->layout_bytes = 0;
+	writer->met_last = NULL;
+}
+
 void writer_close(struct writer *writer)
 {
 	if (!writer)
 		return;
-	for (size_t i = 0; i < writer->known_count; i++) {
-		free(writer->known[i]->layout);
-		free(writer->known[i]->field_ids);
-		free(writer->known[i]);
-	}
-	free(writer->known);
-	idmap_release(&writer->known_ids);
+	forget_layouts(writer);
+	free(writer->lists);
 	live_group_release(writer->group);
 	line_context_release(&writer->lines);
 	arena_release(&writer->arena);
@@ -237,30 +270,6 @@ static int find_group(struct writer *writer, int64_t time_ns, bool make, struct 
 
 /* --- series and fields --------------------------------------------------------------- */
 
-static struct known_series *known_series(struct writer *writer, uint32_t series_id)
-{
-	uint32_t at = idmap_find(&writer->known_ids, series_id);
-	struct known_series *known;
-
-	if (at != MAP_NONE)
-		return writer->known[at];
-	if (writer->known_count == writer->known_capacity) {
-		writer->known_capacity = writer->known_capacity ? writer->known_capacity * 2 : 64;
-		writer->known =
-			realloc(writer->known, writer->known_capacity * sizeof(*writer->known));
-		if (!writer->known)
-			log_out_of_memory(writer->known_capacity * sizeof(*writer->known));
-	}
-	known = calloc(1, sizeof(*known));
-	if (!known)
-		log_out_of_memory(sizeof(*known));
-	known->series_id = series_id;
-	known->measurement_id = index_series_measurement(writer->index, series_id);
-	idmap_set(&writer->known_ids, series_id, (uint32_t)writer->known_count);
-	writer->known[writer->known_count++] = known;
-	return known;
-}
-
 static struct slice line_key(const struct writer *writer, const struct line *line)
 {
 	return line->raw_key.length ? line->raw_key : writer->options.series_key;
@@ -332,109 +341,201 @@ static int check_types(struct writer *writer, struct live_group *group, uint32_t
 	return err;
 }
 
-/* The measurement of a key, ID_NONE when there is none yet; the key is judged. */
-static int measurement_of(struct writer *writer, struct slice raw_key, uint32_t *measurement_id,
-			  struct diag *diag)
-{
-	struct tag tags[TAGS_PER_SERIES_MAX];
-	struct slice measurement;
-	size_t count;
+/* --- layouts ------------------------------------------------------------------------------ */
 
-	TRY(line_parse_key(&writer->arena, raw_key, &measurement, tags, &count, diag));
-	*measurement_id = index_measurement_find(writer->index, measurement);
-	return OK;
+/* The list of a measurement, which may be empty. */
+static struct known_layout **layouts_of(struct writer *writer, uint32_t measurement_id)
+{
+	uint32_t at = idmap_find(&writer->list_ids, measurement_id);
+
+	if (at != MAP_NONE)
+		return &writer->lists[at];
+	if (writer->list_count == writer->list_capacity) {
+		writer->list_capacity = writer->list_capacity ? writer->list_capacity * 2 : 4;
+		writer->lists =
+			reallocarray(writer->lists, writer->list_capacity, sizeof(*writer->lists));
+		if (!writer->lists)
+			log_out_of_memory(writer->list_capacity * sizeof(*writer->lists));
+	}
+	idmap_set(&writer->list_ids, measurement_id, (uint32_t)writer->list_count);
+	writer->lists[writer->list_count] = NULL;
+	return &writer->lists[writer->list_count++];
 }
 
-static bool layout_is(const struct known_series *known, const struct line *line,
-		      const uint32_t *ids)
+/* What a line of the measurement had last, NULL when none came yet. */
+static struct known_layout *last_layout(struct writer *writer, uint32_t measurement_id)
 {
-	if (!known->layout || known->layout->field_count != line->field_count)
-		return false;
+	uint32_t at;
+
+	if (writer->met_last && writer->met_last->measurement_id == measurement_id)
+		return writer->met_last;
+	at = idmap_find(&writer->list_ids, measurement_id);
+	return at == MAP_NONE ? NULL : writer->lists[at];
+}
+
+static void guess_fields(struct writer *writer, uint32_t measurement_id)
+{
+	const struct known_layout *known =
+		measurement_id == ID_NONE ? NULL : last_layout(writer, measurement_id);
+
+	writer->lines.guess_count = 0;
+	if (!known || !known->is_plain)
+		return;
+	writer->lines.guess = known->names;
+	writer->lines.guess_count = known->layout.field_count;
+}
+
+static bool types_are(const struct known_layout *known, const struct line *line)
+{
 	for (size_t i = 0; i < line->field_count; i++)
-		if (known->layout->fields[i].field_id != ids[i] ||
-		    known->layout->fields[i].type != line->fields[i].type)
+		if (known->layout.fields[i].type != line->fields[i].type)
 			return false;
 	return true;
 }
 
-static void remember_layout(struct known_series *known, const struct line *line,
-			    const uint32_t *ids)
+static bool layout_is(const struct known_layout *known, const struct line *line,
+		      const uint32_t *ids)
 {
-	size_t bytes = sizeof(*known->layout) + line->field_count * sizeof(*known->layout->fields);
-
-	known->layout = realloc(known->layout, bytes);
-	if (!known->layout)
-		log_out_of_memory(bytes);
-	known->layout->field_count = (uint32_t)line->field_count;
+	if (known->layout.field_count != line->field_count || !types_are(known, line))
+		return false;
 	for (size_t i = 0; i < line->field_count; i++)
-		known->layout->fields[i] = (struct layout_field){ ids[i], line->fields[i].type };
-	known->typed_group_id = 0;
-	known->batch = 0;
+		if (known->layout.fields[i].field_id != ids[i])
+			return false;
+	return true;
 }
 
-static uint32_t *guess_room(struct known_series *known, size_t count)
+static struct known_layout *layout_new(struct writer *writer, uint32_t measurement_id,
+				       const struct line *line, const uint32_t *ids)
 {
-	if (count > known->capacity) {
-		known->field_ids = realloc(known->field_ids, count * sizeof(*known->field_ids));
-		if (!known->field_ids)
-			log_out_of_memory(count * sizeof(*known->field_ids));
-		for (size_t i = known->capacity; i < count; i++)
-			known->field_ids[i] = ID_NONE;
-		known->capacity = count;
+	size_t count = line->field_count;
+	size_t bytes = sizeof(struct known_layout) +
+		       count * (sizeof(struct layout_field) + sizeof(struct slice));
+	struct known_layout *known = calloc(1, bytes);
+
+	if (!known)
+		log_out_of_memory(bytes);
+	known->measurement_id = measurement_id;
+	known->is_plain = true;
+	known->layout.field_count = (uint32_t)count;
+	known->names = (struct slice *)(void *)(known->layout.fields + count);
+	for (size_t i = 0; i < count; i++) {
+		known->layout.fields[i] = (struct layout_field){ ids[i], line->fields[i].type };
+		known->names[i] = index_field_name(writer->index, measurement_id, ids[i]);
+		known->is_plain &= line_key_is_plain(known->names[i]);
 	}
-	return known->field_ids;
+	writer->layout_bytes += bytes;
+	return known;
+}
+
+/* The layout of a line whose fields have these numbers; to the front of its list. */
+static struct known_layout *layout_of(struct writer *writer, uint32_t measurement_id,
+				      const struct line *line, const uint32_t *ids)
+{
+	struct known_layout **list, **link, *known;
+
+	if (writer->layout_bytes > LAYOUT_BYTES_MAX)
+		forget_layouts(writer);
+	list = link = layouts_of(writer, measurement_id);
+	while (*link && !layout_is(*link, line, ids))
+		link = &(*link)->next;
+	known = *link;
+	if (known)
+		*link = known->next;
+	else
+		known = layout_new(writer, measurement_id, line, ids);
+	known->next = *list;
+	*list = known;
+	return known;
+}
+
+/* Does the line have what was guessed? */
+static struct known_layout *guessed_layout(struct writer *writer, uint32_t measurement_id,
+					   const struct line *line)
+{
+	struct known_layout *known;
+
+	if (line->guessed_count != line->field_count || measurement_id == ID_NONE)
+		return NULL;
+	known = last_layout(writer, measurement_id);
+	return known && known->layout.field_count == line->field_count && types_are(known, line)
+		       ? known
+		       : NULL;
+}
+
+/* --- resolving ------------------------------------------------------------------------------ */
+
+/* Numbers for the fields of the line; they live in the arena. */
+static uint32_t *field_ids(struct writer *writer, size_t count)
+{
+	uint32_t *ids = arena_alloc_raw(&writer->arena, count * sizeof(*ids), sizeof(*ids));
+
+	if (!ids)
+		log_out_of_memory(count * sizeof(*ids));
+	for (size_t i = 0; i < count; i++)
+		ids[i] = ID_NONE;
+	return ids;
 }
 
 /*
  * A line of a series or with fields that nobody had before. Everything that can
- * refuse it is asked first; then group, series and fields are made, in this order.
+ * refuse it is asked first; then series and fields are made.
  */
-static int resolve_new(struct writer *writer, const struct line *line, struct known_series **out,
-		       struct diag *diag)
+static int resolve_new(struct writer *writer, const struct line *line, struct index_found *found,
+		       uint32_t *ids, struct diag *diag)
 {
-	struct slice raw_key = line_key(writer, line);
-	uint32_t measurement_id, series_id;
-	uint32_t *ids = malloc(line->field_count * sizeof(*ids));
-	int err;
+	struct slice raw_key = line_key(writer, line), measurement;
+	struct tag tags[TAGS_PER_SERIES_MAX];
+	size_t tag_count;
 
-	if (!ids)
-		return ERR_MEMORY;
-	for (size_t i = 0; i < line->field_count; i++)
-		ids[i] = ID_NONE;
-	err = measurement_of(writer, raw_key, &measurement_id, diag);
-	if (err == OK && measurement_id != ID_NONE)
-		err = index_fields(writer->index, measurement_id, line->fields, line->field_count,
-				   false, ids);
-	if (err == OK && writer->group && measurement_id != ID_NONE)
-		err = check_types(writer, writer->group, measurement_id, line, ids, false, diag);
-	if (err == OK)
-		err = index_series(writer->index, raw_key, true, &series_id, diag);
-	if (err == OK) {
-		*out = known_series(writer, series_id);
-		err = index_fields(writer->index, (*out)->measurement_id, line->fields,
-				   line->field_count, true, guess_room(*out, line->field_count));
+	TRY(line_parse_key(&writer->arena, raw_key, &measurement, tags, &tag_count, diag));
+	found->measurement_id = index_measurement_find(writer->index, measurement);
+	if (found->measurement_id != ID_NONE) {
+		TRY(index_fields(writer->index, found->measurement_id, line->fields,
+				 line->field_count, false, ids));
+		if (writer->group)
+			TRY(check_types(writer, writer->group, found->measurement_id, line, ids,
+					false, diag));
 	}
-	free(ids);
-	return err;
+	TRY(index_add_series(writer->index, raw_key, measurement, tags, tag_count,
+			     &found->series_id, diag));
+	found->measurement_id = index_series_measurement(writer->index, found->series_id);
+	return index_fields(writer->index, found->measurement_id, line->fields, line->field_count,
+			    true, ids);
 }
 
-static int resolve(struct writer *writer, const struct line *line, struct known_series **out,
-		   struct diag *diag)
+/* Of a series file there is one. What is not known by its bytes is looked for by resolve_new. */
+static void find_own_series(struct writer *writer, struct index_found *found)
 {
-	uint32_t series_id;
+	if (found->series_id != ID_NONE || writer->options.scope != WRITE_ONE_SERIES)
+		return;
+	if (writer->own.series_id == ID_NONE)
+		index_find(writer->index, &writer->options.series_key, 1, &writer->own);
+	*found = writer->own;
+}
+
+static int resolve(struct writer *writer, const struct line *line, struct index_found *found,
+		   struct known_layout **out, struct diag *diag)
+{
+	uint32_t *ids;
+	bool known = true;
 
 	if (writer->options.scope == WRITE_ONE_SERIES)
 		TRY(check_own_key(writer, line, diag));
-	TRY(index_series(writer->index, line_key(writer, line), false, &series_id, diag));
-	if (series_id == ID_NONE)
-		return resolve_new(writer, line, out, diag);
-	*out = known_series(writer, series_id);
-	uint32_t *ids = guess_room(*out, line->field_count);
-	TRY(index_fields(writer->index, (*out)->measurement_id, line->fields, line->field_count,
-			 false, ids));
-	for (size_t i = 0; i < line->field_count; i++)
-		if (ids[i] == ID_NONE)
-			return resolve_new(writer, line, out, diag);
+	find_own_series(writer, found);
+	*out = guessed_layout(writer, found->measurement_id, line);
+	if (*out)
+		return OK;
+	ids = field_ids(writer, line->field_count);
+	known = found->series_id != ID_NONE;
+	if (known)
+		TRY(index_fields(writer->index, found->measurement_id, line->fields,
+				 line->field_count, false, ids));
+	for (size_t i = 0; known && i < line->field_count; i++)
+		known = ids[i] != ID_NONE;
+	if (!known)
+		TRY(resolve_new(writer, line, found, ids, diag));
+	*out = layout_of(writer, found->measurement_id, line, ids);
+	writer->met_last = *out;
 	return OK;
 }
 
@@ -446,10 +547,11 @@ static void batch_reset(struct writer *writer)
 	writer->row_count = writer->layout_count = writer->field_count = 0;
 }
 
-static uint32_t batch_layout(struct writer *writer, struct known_series *known)
+static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 {
 	size_t bytes =
-		sizeof(struct layout) + known->layout->field_count * sizeof(struct layout_field);
+		sizeof(struct layout) + known->layout.field_count * sizeof(struct layout_field);
+	struct layout *copy;
 
 	if (known->batch == writer->batch)
 		return known->batch_layout;
@@ -461,24 +563,18 @@ static uint32_t batch_layout(struct writer *writer, struct known_series *known)
 		if (!writer->layouts)
 			log_out_of_memory(writer->layout_capacity * sizeof(*writer->layouts));
 	}
-	/* Series that follow one another mostly have the same fields. */
-	const struct layout *last =
-		writer->layout_count ? writer->layouts[writer->layout_count - 1] : NULL;
-	if (!last || last->field_count != known->layout->field_count ||
-	    memcmp(last->fields, known->layout->fields, bytes - sizeof(struct layout)) != 0) {
-		struct layout *copy = arena_alloc_raw(&writer->arena, bytes, 8);
-
-		if (!copy)
-			log_out_of_memory(bytes);
-		memcpy(copy, known->layout, bytes);
-		writer->layouts[writer->layout_count++] = copy;
-	}
+	copy = arena_alloc_raw(&writer->arena, bytes, 8);
+	if (!copy)
+		log_out_of_memory(bytes);
+	memcpy(copy, &known->layout, bytes);
+	writer->layouts[writer->layout_count++] = copy;
 	known->batch = writer->batch;
 	known->batch_layout = (uint32_t)writer->layout_count - 1;
 	return known->batch_layout;
 }
 
-static void batch_add(struct writer *writer, struct known_series *known, const struct line *line)
+static void batch_add(struct writer *writer, uint32_t series_id, struct known_layout *known,
+		      const struct line *line)
 {
 	union value *values =
 		arena_alloc_raw(&writer->arena, line->field_count * sizeof(*values), 8);
@@ -494,7 +590,7 @@ static void batch_add(struct writer *writer, struct known_series *known, const s
 			log_out_of_memory(writer->row_capacity * sizeof(*writer->rows));
 	}
 	writer->rows[writer->row_count++] =
-		(struct memtable_row){ known->series_id, batch_layout(writer, known), line->time_ns,
+		(struct memtable_row){ series_id, batch_layout(writer, known), line->time_ns,
 				       values };
 	writer->field_count += line->field_count;
 }
@@ -549,25 +645,39 @@ static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct
 	return err;
 }
 
-static int add_line(struct writer *writer, struct line *line, struct diag *diag)
+static int add_line(struct writer *writer, struct line *line, struct index_found *found,
+		    struct diag *diag)
 {
-	struct known_series *known;
+	struct known_layout *known;
 
 	if (!line->has_time)
 		line->time_ns = engine_arrival_ns(writer->engine);
 	TRY(enter_group(writer, line->time_ns, false, diag));
-	TRY(resolve(writer, line, &known, diag));
+	TRY(resolve(writer, line, found, &known, diag));
 	if (!writer->group)
 		TRY(enter_group(writer, line->time_ns, true, diag));
-	if (!layout_is(known, line, known->field_ids))
-		remember_layout(known, line, known->field_ids);
 	if (known->typed_group_id != writer->group->id) {
-		TRY(check_types(writer, writer->group, known->measurement_id, line,
-				known->field_ids, true, diag));
+		uint32_t *ids = field_ids(writer, line->field_count);
+
+		for (size_t i = 0; i < line->field_count; i++)
+			ids[i] = known->layout.fields[i].field_id;
+		TRY(check_types(writer, writer->group, known->measurement_id, line, ids, true,
+				diag));
 		known->typed_group_id = writer->group->id;
 	}
-	batch_add(writer, known, line);
+	batch_add(writer, found->series_id, known, line);
 	return OK;
+}
+
+/* Parse and add; OK or END (nothing in it). */
+static int parse_and_add(struct writer *writer, struct slice text, struct index_found *found,
+			 struct diag *diag)
+{
+	struct line line;
+
+	guess_fields(writer, found->measurement_id);
+	int err = line_parse(&writer->lines, text, &line, diag);
+	return err == OK ? add_line(writer, &line, found, diag) : err;
 }
 
 static void pass_over(struct writer *writer, int err, struct diag *diag, struct slice line,
@@ -600,14 +710,12 @@ static void note_stored(struct progress *progress)
 	progress->lines_stored = progress->lines;
 }
 
-static int take_line(struct writer *writer, struct slice text, struct progress *progress)
+static int take_line(struct writer *writer, struct ahead *ahead, struct progress *progress)
 {
+	struct slice text = ahead->line;
 	struct diag diag = { 0 };
-	struct line line;
-	int err = line_parse(&writer->lines, text, &line, &diag);
+	int err = parse_and_add(writer, text, &ahead->found, &diag);
 
-	if (err == OK)
-		err = add_line(writer, &line, &diag);
 	if (err >= 0)
 		return OK;
 	if (writer->options.skip && is_lines_fault(err)) {
@@ -636,26 +744,57 @@ static int next_line(struct writer *writer, struct slice text, bool final, size_
 	return OK;
 }
 
+/* Measure the lines that follow, and look for their series. OK, END or why the first has no end. */
+static int look_ahead(struct writer *writer, struct slice text, bool final)
+{
+	struct slice keys[INDEX_FIND_MAX];
+	struct index_found found[INDEX_FIND_MAX];
+	size_t count = 0, at = 0;
+	int err = OK;
+
+	for (; count < INDEX_FIND_MAX; count++) {
+		struct ahead *ahead = &writer->ahead[count];
+
+		err = next_line(writer, slice_from(text, at), final, &ahead->length, &ahead->line);
+		if (err != OK)
+			break;
+		at += ahead->length;
+		/* A short form has no key, and what looks like one is something else. */
+		keys[count] = writer->lines.forms & LINE_SHORT ? slice_of(text.data, 0)
+							       : line_raw_key(ahead->line);
+	}
+	index_find(writer->index, keys, count, found);
+	for (size_t i = 0; i < count; i++)
+		writer->ahead[i].found =
+			writer->options.scope == WRITE_ONE_SERIES ? writer->own : found[i];
+	writer->ahead_count = count;
+	writer->ahead_next = 0;
+	return count ? OK : err;
+}
+
 static int take_lines(struct writer *writer, struct slice text, bool final,
 		      struct progress *progress)
 {
-	size_t length;
-	struct slice line;
-	int err;
-
-	while ((err = next_line(writer, slice_from(text, progress->at), final, &length, &line)) ==
-	       OK) {
+	writer->ahead_count = writer->ahead_next = 0;
+	for (;;) {
 		uint64_t stored_count = writer->stored_count;
+		struct ahead *ahead;
+		int err = OK;
 
+		if (writer->ahead_next == writer->ahead_count)
+			err = look_ahead(writer, slice_from(text, progress->at), final);
+		if (err != OK)
+			return err;
+		ahead = &writer->ahead[writer->ahead_next++];
 		if (writer->row_count == 0)
 			arena_reset(&writer->arena);
-		err = take_line(writer, line, progress);
+		err = take_line(writer, ahead, progress);
 		/* What came before this line was stored on the way to another group. */
 		if (writer->stored_count != stored_count)
 			note_stored(progress);
 		if (err < 0)
 			return err;
-		progress->at += length;
+		progress->at += ahead->length;
 		progress->lines++;
 		if (writer->row_count < BATCH_POINTS_MAX &&
 		    progress->at - progress->stored < BATCH_TEXT_BYTES_MAX)
@@ -663,7 +802,6 @@ static int take_lines(struct writer *writer, struct slice text, bool final,
 		TRY(batch_store(writer));
 		note_stored(progress);
 	}
-	return err;
 }
 
 int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
@@ -707,14 +845,13 @@ static int gather(struct writer *writer, struct slice text, struct diag *diag)
 	size_t at = 0, length;
 	uint64_t number = 0;
 	struct slice piece;
-	struct line line;
 	int err;
 
 	while ((err = next_line(writer, slice_from(text, at), true, &length, &piece)) == OK) {
+		struct index_found found = { ID_NONE, ID_NONE };
+
 		number++;
-		err = line_parse(&writer->lines, piece, &line, diag);
-		if (err == OK)
-			err = add_line(writer, &line, diag);
+		err = parse_and_add(writer, piece, &found, diag);
 		if (err < 0) {
 			if (diag)
 				diag->line = number;

@@ -95,6 +95,12 @@ uint32_t map_find(const struct map *map, struct slice key, uint64_t hash)
 	return slot ? slot->value : MAP_NONE;
 }
 
+void map_prefetch(const struct map *map, uint64_t hash)
+{
+	if (map->capacity)
+		__builtin_prefetch(&map->slots[hash & (map->capacity - 1)]);
+}
+
 void map_add(struct map *map, uint64_t hash, uint32_t value)
 {
 	assert(value != MAP_NONE);

@@ -33,6 +33,8 @@ void map_init(struct map *map, map_key_of key_of, const void *owner);
 void map_release(struct map *map);
 /* MAP_NONE when absent. `hash` is hash_bytes(key). */
 uint32_t map_find(const struct map *map, struct slice key, uint64_t hash);
+/* Before map_find with the same hash: the slot is on its way meanwhile. */
+void map_prefetch(const struct map *map, uint64_t hash);
 /* `key` must be absent. Memory failure ends the process, as buf does. */
 void map_add(struct map *map, uint64_t hash, uint32_t value);
 void map_remove(struct map *map, struct slice key, uint64_t hash);

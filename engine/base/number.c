@@ -245,13 +245,19 @@ static bool decimal_read(struct slice text, struct decimal *d)
 	return p == end || ((*p | 0x20) == 'e' && decimal_exponent(d, p, end));
 }
 
+static const double tens[] = { 1e0,  1e1,  1e2,	 1e3,  1e4,  1e5,  1e6,	 1e7,
+			       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+			       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+
+double float_of_digits(uint64_t digits, unsigned decimals)
+{
+	assert(digits <= UINT64_C(1) << 53 && decimals <= 22);
+	return (double)digits / tens[decimals];
+}
+
 /* Both are exact as doubles, so that one operation rounds once. */
 static bool decimal_clinger(const struct decimal *d, double *value)
 {
-	static const double tens[] = { 1e0,  1e1,  1e2,	 1e3,  1e4,  1e5,  1e6,	 1e7,
-				       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-				       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-
 	if (d->digits > UINT64_C(1) << 53 || d->exponent < -22 || d->exponent > 22)
 		return false;
 	if (d->exponent < 0)

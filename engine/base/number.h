@@ -16,6 +16,8 @@
  * C locale). ERR_INVALID: not a number; ERR_RANGE: too large for a double.
  */
 int float_parse(struct slice text, double *value);
+/* digits / 10^decimals, correctly rounded: digits up to 2^53, decimals up to 22. */
+double float_of_digits(uint64_t digits, unsigned decimals);
 /* [-]digits. ERR_INVALID / ERR_RANGE. */
 int integer_parse(struct slice text, int64_t *value);
 int unsigned_parse(struct slice text, uint64_t *value);

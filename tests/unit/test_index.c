@@ -49,6 +49,7 @@ static uint32_t series(struct index *index, const char *key)
 	uint32_t id;
 
 	CHECK_INT(index_series(index, slice_of_text(key), true, &id, &diag), OK);
+	CHECK_INT(index_write(index), OK);
 	CHECK_STR(diag.text, "");
 	return id;
 }
@@ -67,6 +68,7 @@ static uint32_t field(struct index *index, uint32_t measurement, const char *nam
 	uint32_t id;
 
 	CHECK_INT(index_field(index, measurement, slice_of_text(name), add, &id), OK);
+	CHECK_INT(index_write(index), OK);
 	return id;
 }
 
@@ -352,27 +354,34 @@ TEST(index__read_only_adds_nothing)
 	index_close(index);
 }
 
-TEST(index__refused_append_adds_nothing)
+TEST(index__what_the_file_refused_waits_for_the_next_write)
 {
 	const char *path = new_path();
 	struct index *index = opened(path, false);
+	struct index *other;
 	struct rlimit limit, small;
 	struct diag diag = { 0 };
 	struct buf before, after;
 	uint32_t id;
 
 	series(index, "a,b=c");
+	CHECK_INT(index_write(index), OK);
 	before = dump(index);
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
 	small = (struct rlimit){ 30, limit.rlim_max };
 	setrlimit(RLIMIT_FSIZE, &small);
-	CHECK(index_series(index, SLICE("a,b=d"), true, &id, &diag) < 0);
-	CHECK(index_series(index, SLICE("b,c=d,e=f"), true, &id, &diag) < 0);
-	CHECK(index_field(index, 0, SLICE("f"), true, &id) < 0);
-	setrlimit(RLIMIT_FSIZE, &limit);
-	after = dump(index);
+	CHECK_INT(index_series(index, SLICE("a,b=d"), true, &id, &diag), OK);
+	CHECK_INT(index_write(index), ERR_SPACE);
+	CHECK_INT(index_series(index, SLICE("b,c=d,e=f"), true, &id, &diag), OK);
+	CHECK_INT(index_write(index), ERR_SPACE);
+	CHECK_INT(index_sync(index), ERR_SPACE);
+	other = opened(path, true);
+	after = dump(other);
 	CHECK_STR(buf_text(&after), buf_text(&before));
+	index_close(other);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	CHECK_INT(index_write(index), OK);
 	CHECK_INT(series(index, "a,b=d"), 1);
 	check_same_after_reopen(path, &index);
 	buf_release(&before);
@@ -647,6 +656,7 @@ static void weigh(const char *what, size_t count, size_t bytes_max,
 		measurement = index_series_measurement(index, id);
 		CHECK_INT(index_field(index, measurement, SLICE("value"), true, &id), OK);
 	}
+	CHECK_INT(index_write(index), OK);
 	printf("%s: %zu series, added in %lld ns each, %zu bytes each", what, count,
 	       (long long)(env_monotonic_ns() - start) / (long long)count,
 	       index_bytes(index) / count);
