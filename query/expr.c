@@ -305,14 +305,33 @@ static struct cell eval_match(const struct expr *expr, struct eval *eval)
 	return cell_of_boolean(found == (expr->binary.op == TOKEN_EQ_REGEX));
 }
 
+static const struct expr *strip(const struct expr *expr)
+{
+	while (expr->kind == EXPR_PAREN)
+		expr = expr->paren;
+	return expr;
+}
+
+/* An absent tag is '' to a literal, and null to another column. */
+static struct cell eval_beside(const struct expr *expr, const struct expr *other, struct eval *eval)
+{
+	struct cell cell = expr_eval(expr, eval);
+
+	expr = strip(expr);
+	if (expr->kind == EXPR_VARREF && expr->varref.type == DATA_TAG &&
+	    strip(other)->kind == EXPR_VARREF && cell.type == CELL_STRING && cell.s.length == 0)
+		return cell_null();
+	return cell;
+}
+
 static struct cell eval_binary(const struct expr *expr, struct eval *eval)
 {
 	struct cell left, right;
 
 	if (expr->binary.op == TOKEN_EQ_REGEX || expr->binary.op == TOKEN_NEQ_REGEX)
 		return eval_match(expr, eval);
-	left = expr_eval(expr->binary.left, eval);
-	right = expr_eval(expr->binary.right, eval);
+	left = eval_beside(expr->binary.left, expr->binary.right, eval);
+	right = eval_beside(expr->binary.right, expr->binary.left, eval);
 	return cell_binary(expr->binary.op, left, right, eval->divides_to_float);
 }
 

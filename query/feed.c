@@ -84,7 +84,8 @@ static void set_constants(const struct plan *plan, const struct group_series *se
 			tag = tag_of(series, slot, bound);
 		else if (bound.kind == BOUND_NAME)
 			tag = series->source->name;
-		if (tag.length || slot->is_filter)
+		if (tag.length || (slot->is_filter && slot->type != DATA_UNKNOWN) ||
+		    (series->inner && bound.kind == BOUND_TAG))
 			constants[i] = cell_of_string(tag);
 	}
 }
@@ -211,6 +212,7 @@ void feed_close(struct feed *feed)
 	free(feed->turned_values);
 	free(feed->turned_valid);
 	free(feed->turned_columns);
+	arena_release(&feed->tags);
 	*feed = (struct feed){ 0 };
 }
 
@@ -265,6 +267,24 @@ static struct batch_column cast_column(struct feed *feed, size_t slot, size_t ro
 	return (struct batch_column){ value_type_of(type), values, from->valid };
 }
 
+/* A tag of a subquery's series as a column: that is how calls see it. */
+static struct batch_column tag_column(struct feed *feed, size_t slot)
+{
+	const struct text *text;
+	union value *values;
+
+	if (!feed->cast_values)
+		feed->cast_values = allocate(feed->plan->slot_count * BATCH_ROWS_MAX,
+					     sizeof(*feed->cast_values));
+	values = feed->cast_values + slot * BATCH_ROWS_MAX;
+	if (!values[0].s) {
+		text = text_copy(&feed->tags, feed->constants[slot].s);
+		for (size_t row = 0; text && row < BATCH_ROWS_MAX; row++)
+			values[row].s = text;
+	}
+	return (struct batch_column){ values[0].s ? VALUE_STRING : VALUE_NONE, values, NULL };
+}
+
 static void set_columns(struct feed *feed, const struct batch *batch)
 {
 	const struct plan *plan = feed->plan;
@@ -274,11 +294,13 @@ static void set_columns(struct feed *feed, const struct batch *batch)
 		const struct batch_column *from;
 
 		feed->columns[slot] = (struct batch_column){ .type = VALUE_NONE };
+		if (bound.kind == BOUND_TAG && feed->series->inner &&
+		    plan->slots[slot].type == DATA_STRING)
+			feed->columns[slot] = tag_column(feed, slot);
 		if (bound.kind != BOUND_FIELD)
 			continue;
 		from = &batch->columns[bound.index];
-		if (from->type == VALUE_NONE || plan->slots[slot].is_filter ||
-		    from->type == value_type_of(plan->slots[slot].type))
+		if (from->type == VALUE_NONE || from->type == value_type_of(plan->slots[slot].type))
 			feed->columns[slot] = *from;
 		else
 			feed->columns[slot] = cast_column(feed, slot, batch->row_count, from);

@@ -65,6 +65,7 @@ struct feed {
 	union value *turned_values;
 	uint64_t *turned_valid;
 	struct batch_column *turned_columns;
+	struct arena tags; /* of a subquery's series, where calls read them */
 };
 
 /* Does WHERE leave anything of the series, as far as its tags tell? */

@@ -124,7 +124,6 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		} else {
 			fill.before = cell_is_nil(&point->value) ? NULL : point;
 			err = add_point(run, &out, *point);
-			walk.start_ns = point->time_ns;
 			next++;
 		}
 		window_walk_step(&walk);

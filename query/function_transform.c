@@ -17,11 +17,18 @@ static void add(struct points *out, int64_t time_ns, struct cell cell)
 	points_add(out, (struct point){ .time_ns = time_ns, .value = cell });
 }
 
-static double as_float(const struct point *point)
+static struct cell subtract(struct cell a, struct cell b)
 {
+	return cell_binary(TOKEN_SUB, a, b, true);
+}
+
+/* Integers are subtracted as integers, and wrap, before they are a float. */
+static double float_difference(const struct point *a, const struct point *b)
+{
+	struct cell difference = subtract(a->value, b->value);
 	double value = 0;
 
-	cell_float(&point->value, &value);
+	cell_float(&difference, &value);
 	return value;
 }
 
@@ -40,7 +47,7 @@ static int derive(const struct transform_context *context, const struct points *
 			elapsed = (double)(point->time_ns - before->time_ns);
 			if (context->is_descending)
 				elapsed = -elapsed;
-			value = (as_float(point) - as_float(before)) /
+			value = float_difference(point, before) /
 				(elapsed / (double)context->call->unit_ns);
 			if (keeps_all || value >= 0)
 				add(out, point->time_ns, cell_of_float(value));
@@ -62,16 +69,12 @@ int transform_non_negative_derivative(const struct transform_context *context,
 	return derive(context, in, false, out);
 }
 
-static struct cell subtract(struct cell a, struct cell b)
-{
-	return cell_binary(TOKEN_SUB, a, b, true);
-}
-
+/* Of integers the difference is looked at, which may have wrapped. */
 static bool is_negative(const struct point *a, const struct point *b)
 {
 	switch (a->value.type) {
 	case CELL_FLOAT: return a->value.f < b->value.f;
-	case CELL_INTEGER: return a->value.i < b->value.i;
+	case CELL_INTEGER: return subtract(a->value, b->value).i < 0;
 	default: return a->value.u < b->value.u;
 	}
 }
@@ -104,12 +107,13 @@ int transform_non_negative_difference(const struct transform_context *context,
 	return differ(in, false, out);
 }
 
-/* The sum is carried along, as InfluxDB carries it. */
+/* The sum is carried along, as InfluxDB carries it: that of integers wraps. */
 int transform_moving_average(const struct transform_context *context, const struct points *in,
 			     struct points *out)
 {
 	size_t count = (size_t)context->call->count, seen = 0, oldest = 0;
-	double sum = 0;
+	struct cell sum = cell_null();
+	double value;
 
 	for (size_t i = 0; i < in->count; i++) {
 		const struct point *point = &in->items[i];
@@ -119,13 +123,14 @@ int transform_moving_average(const struct transform_context *context, const stru
 		if (seen == count) {
 			while (cell_is_nil(&in->items[oldest].value))
 				oldest++;
-			sum -= as_float(&in->items[oldest++]);
+			sum = subtract(sum, in->items[oldest++].value);
 		} else {
 			seen++;
 		}
-		sum += as_float(point);
-		if (seen == count)
-			add(out, point->time_ns, cell_of_float(sum / (double)count));
+		sum = cell_is_nil(&sum) ? point->value
+					: cell_binary(TOKEN_ADD, sum, point->value, true);
+		if (seen == count && cell_float(&sum, &value))
+			add(out, point->time_ns, cell_of_float(value / (double)count));
 	}
 	return OK;
 }

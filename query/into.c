@@ -17,6 +17,7 @@ struct into {
 	struct buf lines, key;
 	struct slice *columns; /* of the open series */
 	size_t column_count;
+	size_t tag_first, tag_end; /* the columns that are tags: of top(v, tag…) */
 	uint64_t written;
 };
 
@@ -79,6 +80,16 @@ static int write_lines(struct into *into)
 
 /* --- rows ----------------------------------------------------------------------------- */
 
+static void print_tag(struct buf *out, struct slice key, struct slice value)
+{
+	if (key.length == 0 || value.length == 0)
+		return;
+	buf_append_byte(out, ',');
+	print_escaped(out, key, ", =");
+	buf_append_byte(out, '=');
+	print_escaped(out, value, ", =");
+}
+
 static int series_begin(void *arg, const struct result_series *series)
 {
 	struct into *into = arg;
@@ -92,14 +103,25 @@ static int series_begin(void *arg, const struct result_series *series)
 	buf_reset(&into->key);
 	print_escaped(&into->key, name, ", ");
 	for (size_t i = 0; i < series->tag_count; i++) {
-		if (series->tags[i].value.length == 0)
-			continue;
-		buf_append_byte(&into->key, ',');
-		print_escaped(&into->key, series->tags[i].key, ", =");
-		buf_append_byte(&into->key, '=');
-		print_escaped(&into->key, series->tags[i].value, ", =");
+		print_tag(&into->key, series->tags[i].key, series->tags[i].value);
+		for (size_t k = into->tag_first; k < into->tag_end && k < into->column_count; k++)
+			if (slice_equal(into->columns[k], series->tags[i].key))
+				into->columns[k] = SLICE(""); /* it is in the key already */
 	}
 	return OK;
+}
+
+static bool is_tag(const struct into *into, size_t column)
+{
+	return column >= into->tag_first && column < into->tag_end;
+}
+
+static void print_key(struct into *into, const struct cell *cells)
+{
+	buf_append_slice(&into->lines, buf_slice(&into->key));
+	for (size_t i = into->tag_first; i < into->tag_end && i < into->column_count; i++)
+		if (cells[i].type == CELL_STRING)
+			print_tag(&into->lines, into->columns[i], cells[i].s);
 }
 
 static int row(void *arg, const struct cell *cells)
@@ -110,9 +132,9 @@ static int row(void *arg, const struct cell *cells)
 	char separator = ' ';
 	char *room;
 
-	buf_append_slice(out, buf_slice(&into->key));
+	print_key(into, cells);
 	for (size_t i = 1; i < into->column_count; i++) {
-		if (!has_value(&cells[i]))
+		if (!has_value(&cells[i]) || is_tag(into, i))
 			continue;
 		buf_append_byte(out, separator);
 		separator = ',';
@@ -157,6 +179,18 @@ static int open_writer(struct into *into)
 		       : OK;
 }
 
+/* The tags of top() and bottom() stand behind it; nothing else may stand before it. */
+static void find_tags(struct into *into, const struct select_stmt *select)
+{
+	const struct expr *first = select->field_count ? select->fields[0].expr : NULL;
+
+	if (!first || (!expr_is_call(first, "top") && !expr_is_call(first, "bottom")) ||
+	    first->call.arg_count < 3)
+		return;
+	into->tag_first = 2; /* behind time and the call */
+	into->tag_end = into->tag_first + first->call.arg_count - 2;
+}
+
 int into_open(struct task *task, const struct select_stmt *select, struct into **out,
 	      struct result *result)
 {
@@ -170,6 +204,7 @@ int into_open(struct task *task, const struct select_stmt *select, struct into *
 		log_out_of_memory(sizeof(*into));
 	into->task = task;
 	into->target = select->target;
+	find_tags(into, select);
 	*result = (struct result){ &ops, into };
 	if (select->target->part_count)
 		return diag_set(task->diag, ERR_INVALID,

@@ -168,10 +168,9 @@ static int fail_param(struct parser *p, const struct lexeme *lexeme)
 
 	if (name.length == 0)
 		return parser_fail(p, "empty bound parameter");
-	for (size_t i = p->params ? p->params->count : 0; i-- > 0;)
-		if (slice_equal(p->params->items[i].name, name))
-			return parser_fail(p, "%.*s", (int)p->params->items[i].string.length,
-					   p->params->items[i].string.data);
+	for (size_t i = 0; p->params && i < p->params->count; i++)
+		if (slice_equal(p->params->items[i].name, slice_from(lexeme->text, 1)))
+			name = p->params->items[i].string; /* why it cannot be bound */
 	return parser_fail(p, "missing parameter: %.*s", (int)name.length, name.data);
 }
 

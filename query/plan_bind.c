@@ -38,6 +38,14 @@ static int add_slot(struct plan *plan, struct slice name, enum data_type type, b
 	return OK;
 }
 
+static bool has_subquery(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (plan->sources[i].subquery)
+			return true;
+	return false;
+}
+
 static int bind_reference(struct binding *binding, struct expr *expr)
 {
 	struct plan *plan = binding->plan;
@@ -48,8 +56,10 @@ static int bind_reference(struct binding *binding, struct expr *expr)
 		TRY(plan_type_of(plan, expr->varref.name, &type));
 		if (type == DATA_TAG && expr->varref.type == DATA_FIELD)
 			type = DATA_UNKNOWN;
-		if (type == DATA_UNKNOWN && binding->is_filter)
+		else if (type == DATA_UNKNOWN && binding->is_filter)
 			type = DATA_TAG;
+		if (type == DATA_TAG && binding->is_in_call && has_subquery(plan))
+			type = DATA_STRING;
 		expr->varref.type = type;
 	}
 	TRY(add_slot(plan, expr->varref.name, expr->varref.type, binding->is_filter,
@@ -122,14 +132,32 @@ static const char *iterator_name(enum data_type type)
 	}
 }
 
+/* The function's name in such a text. */
+static struct slice iterated_name(struct slice name)
+{
+	static const char *const rows[][2] = {
+		{ "non_negative_difference", "difference" },
+		{ "non_negative_derivative", "derivative" },
+		{ "moving_average", "moving average" },
+		{ "cumulative_sum", "cumulative sum" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (slice_equal(name, slice_of_text(rows[i][0])))
+			return slice_of_text(rows[i][1]);
+	return name;
+}
+
 static int check_type(struct plan *plan, const struct plan_call *call)
 {
+	struct slice name = iterated_name(call->name);
+
 	if (call->type == DATA_UNKNOWN || call->type == DATA_TAG ||
 	    call->function->types >> call->type & 1)
 		return OK;
 	return diag_set(plan->context->diag, ERR_INVALID,
 			"unsupported %.*s iterator type: *query.%sInterruptIterator",
-			(int)call->name.length, call->name.data, iterator_name(call->type));
+			(int)name.length, name.data, iterator_name(call->type));
 }
 
 static int64_t default_unit(const struct plan *plan, const struct plan_call *call)
@@ -374,10 +402,27 @@ static void add_conjuncts(struct plan *plan, struct expr *expr)
 	}
 }
 
+/* Where InfluxDB wants a truth, arithmetic is one, whatever its value. */
+static void settle_truths(struct expr *expr)
+{
+	if (expr->kind == EXPR_PAREN) {
+		settle_truths(expr->paren);
+	} else if (expr->kind == EXPR_BINARY &&
+		   (expr->binary.op == TOKEN_AND || expr->binary.op == TOKEN_OR)) {
+		settle_truths(expr->binary.left);
+		settle_truths(expr->binary.right);
+	} else if (expr->kind == EXPR_BINARY && expr->binary.op >= TOKEN_ADD &&
+		   expr->binary.op <= TOKEN_BITWISE_XOR) {
+		expr->kind = EXPR_BOOLEAN;
+		expr->boolean = true;
+	}
+}
+
 static int split_condition(struct plan *plan)
 {
 	if (!plan->condition)
 		return OK;
+	settle_truths(plan->condition);
 	plan->conjuncts = arena_alloc(plan->context->arena, (count_conjuncts(plan->condition) + 1) *
 								    sizeof(*plan->conjuncts));
 	if (!plan->conjuncts)
@@ -386,14 +431,14 @@ static int split_condition(struct plan *plan)
 	return tag_filter_prepare(plan->condition, plan->context->diag);
 }
 
-/* top(v, tag, 2) shows the tags as well; with INTO they are written as tags. */
+/* top(v, tag, 2) shows the tags as well; INTO writes them as tags. */
 static int show_best_tags(struct plan *plan)
 {
 	struct arena *arena = plan->context->arena;
 	struct field *fields;
 	size_t count = 0, extra = 0;
 
-	if (!plan->top_name.length || plan->stmt->target)
+	if (!plan->top_name.length)
 		return OK;
 	for (size_t i = 0; i < plan->field_count; i++)
 		if (plan->fields[i].expr->kind == EXPR_CALL &&
@@ -431,20 +476,13 @@ static int type_columns(struct plan *plan)
 	return OK;
 }
 
-/* Is there any column that could have a value? */
-static bool has_values(const struct plan *plan)
+/* Is there any column that could have a value? Rows of a subquery are there with tags alone, too.
+ */
+static bool has_values(const struct plan *plan, bool takes_tags)
 {
 	for (size_t i = 0; i < plan->slot_count; i++)
 		if (!plan->slots[i].is_filter && plan->slots[i].type != DATA_UNKNOWN &&
-		    plan->slots[i].type != DATA_TAG)
-			return true;
-	return false;
-}
-
-static bool has_subquery(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->source_count; i++)
-		if (plan->sources[i].subquery)
+		    (takes_tags || plan->slots[i].type != DATA_TAG))
 			return true;
 	return false;
 }
@@ -464,7 +502,7 @@ int plan_bind(struct plan *plan)
 	TRY(bind_calls(plan));
 	TRY(plan_bind_slots(plan));
 	TRY(split_condition(plan));
-	plan->is_empty = plan->column_count == 0 || (!has_values(plan) && !has_subquery(plan)) ||
+	plan->is_empty = plan->column_count == 0 || !has_values(plan, has_subquery(plan)) ||
 			 plan->window.time_first_ns > plan->window.time_last_ns;
 	return OK;
 }

@@ -563,8 +563,8 @@ static int check_offset(struct check *check, struct expr *offset)
 	case EXPR_STRING:
 		if (!time_text_is(offset->string))
 			return refuse(check, "time dimension offset must be duration or now()");
-		TRY(time_text_parse(offset->string, plan->window.zone, &time, check->diag));
-		break;
+		return diag_set(check->diag, ERR_INVALID, "invalid time dimension offset: '%.*s'",
+				(int)offset->string.length, offset->string.data);
 	default: return refuse(check, "time dimension offset must be duration or now()");
 	}
 	plan->window.offset_ns = interval ? floor_mod(time, interval) : 0;

@@ -92,7 +92,8 @@ int plan_name_columns(struct plan *plan)
 	names.items = arena_alloc(arena, (plan->field_count * 2 + 2) * sizeof(*names.items));
 	if (!names.items)
 		return ERR_LIMIT;
-	add(&names, plan->time_name, 1);
+	if (slice_equal(plan->time_name, SLICE("time")))
+		add(&names, plan->time_name, 1);
 	for (size_t i = 0; i < plan->field_count; i++)
 		if (plan->fields[i].alias.length && !find(&names, plan->fields[i].alias))
 			add(&names, plan->fields[i].alias, 1);

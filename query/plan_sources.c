@@ -6,6 +6,7 @@
 
 #include "query/pattern.h"
 #include "query/plan.h"
+#include "query/scope.h"
 
 static struct catalog *catalog_of(struct plan *plan)
 {
@@ -233,6 +234,7 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 	TRY(open_place(plan, source->database, source->policy, &place));
 	if (source->regex)
 		return add_matching(plan, list, &place, source->regex);
+	TRY(scope_check_name(source->name, plan->context->diag));
 	return add_measurement(
 		plan, list, &place,
 		index_measurement_find(snapshot_index(place.snapshot), source->name));
@@ -394,7 +396,8 @@ static int bind_slot(struct plan *plan, struct plan_source *source, const struct
 		return OK;
 	}
 	id = index_tag_key_find(source->index, source->measurement_id, slot->name);
-	if ((slot->type == DATA_TAG || slot->is_filter) && id != ID_NONE)
+	if ((slot->type == DATA_TAG || (slot->is_filter && slot->type != DATA_UNKNOWN)) &&
+	    id != ID_NONE)
 		*bound = (struct plan_bound){ BOUND_TAG, id };
 	return OK;
 }

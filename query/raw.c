@@ -6,6 +6,9 @@
  * in the order in which InfluxDB's heap gives them: the steps of the two are
  * the same, down to who is swapped with whom (J. W. J. Williams, 1964, as Go's
  * container/heap has it).
+ *
+ * Of a subquery that selects a point a series, InfluxDB does not look at the
+ * times of these: its series come one after the other.
  */
 #include <stdlib.h>
 
@@ -16,6 +19,8 @@ struct head {
 	struct feed feed;
 	struct block block;
 	size_t row;
+	const struct group *group;
+	size_t next, end; /* the series that follow this one in its stream, in the order of rows */
 };
 
 /* Takes a row: OK, END to stop, or below 0. */
@@ -51,6 +56,13 @@ static bool is_smaller(const struct merge *merge, const struct head *a, const st
 	return false;
 }
 
+static bool gives_calls(const struct head *head)
+{
+	const struct plan *plan = head->feed.series->source->subquery;
+
+	return plan && !plan_is_raw(plan);
+}
+
 static bool comes_first(const struct merge *merge, size_t a, size_t b)
 {
 	const struct head *x = merge->heap[a], *y = merge->heap[b];
@@ -58,6 +70,8 @@ static bool comes_first(const struct merge *merge, size_t a, size_t b)
 
 	if (x_time != y_time)
 		return merge->plan->is_descending ? x_time > y_time : x_time < y_time;
+	if (x->feed.series->source == y->feed.series->source && gives_calls(x))
+		return x < y; /* they were merged in the order of series already */
 	return is_smaller(merge, x, y);
 }
 
@@ -109,6 +123,33 @@ static bool has_value(const struct merge *merge, const struct head *head)
 	return head->feed.series->inner && merge->shown_count;
 }
 
+static const struct group_series *series_at(const struct merge *merge, const struct group *group,
+					    size_t place)
+{
+	return &group->series[merge->plan->is_descending ? group->series_count - 1 - place : place];
+}
+
+static int open_series(const struct merge *merge, struct head *head, size_t place)
+{
+	const struct plan *plan = merge->plan;
+
+	return feed_open(&head->feed, plan, series_at(merge, head->group, place), &plan->window,
+			 plan->is_descending, merge->run);
+}
+
+/* The next block of the stream, or END. */
+static int next_block(const struct merge *merge, struct head *head)
+{
+	int err = feed_next(&head->feed, &head->block);
+
+	while (err == END && head->next < head->end) {
+		feed_close(&head->feed);
+		TRY(open_series(merge, head, head->next++));
+		err = feed_next(&head->feed, &head->block);
+	}
+	return err;
+}
+
 /* The next row of the head, or END. */
 static int advance(const struct merge *merge, struct head *head, bool is_start)
 {
@@ -118,7 +159,7 @@ static int advance(const struct merge *merge, struct head *head, bool is_start)
 		if (!wants_block && ++head->row == head->block.row_count)
 			wants_block = true;
 		if (wants_block) {
-			int err = feed_next(&head->feed, &head->block);
+			int err = next_block(merge, head);
 
 			if (err != OK)
 				return err;
@@ -149,17 +190,34 @@ static int merge_rows(struct merge *merge)
 	return OK;
 }
 
+static bool selects_points(const struct plan *plan)
+{
+	return plan->call_count == 1 && plan->calls[0]->function->is_selector &&
+	       !window_is_given(&plan->window);
+}
+
+/* Where the stream that begins with this series ends. */
+static size_t stream_end(const struct merge *merge, const struct group *group, size_t place)
+{
+	const struct plan_source *source = series_at(merge, group, place)->source;
+
+	place++;
+	while (source->subquery && selects_points(source->subquery) &&
+	       place < group->series_count && series_at(merge, group, place)->source == source)
+		place++;
+	return place;
+}
+
 static int open_heads(struct merge *merge, const struct group *group)
 {
-	const struct plan *plan = merge->plan;
-
-	for (size_t i = 0; i < group->series_count; i++) {
+	for (size_t i = 0; i < group->series_count; i = merge->heads[i].end) {
 		struct head *head = &merge->heads[i];
-		size_t number = plan->is_descending ? group->series_count - 1 - i : i;
 		int err;
 
-		TRY(feed_open(&head->feed, plan, &group->series[number], &plan->window,
-			      plan->is_descending, merge->run));
+		head->group = group;
+		head->next = i + 1;
+		head->end = stream_end(merge, group, i);
+		TRY(open_series(merge, head, i));
 		err = advance(merge, head, true);
 		if (err < 0)
 			return err;

@@ -37,12 +37,10 @@ static void keep_last(struct emitter *emitter, size_t place, struct cell cell)
 	emitter->last[place].s = buf_slice(text);
 }
 
-/* A call over a column that no source has is null, whatever fill() says. */
-static bool reads_nothing(const struct plan_call *call)
+/* Over a column that no source has, only a call whose type is its own is filled: a mean, no sum. */
+static bool is_never_filled(const struct plan_call *call)
 {
-	while (call->inner)
-		call = call->inner;
-	return call->type == DATA_UNKNOWN;
+	return call->result == DATA_UNKNOWN;
 }
 
 /*
@@ -61,7 +59,7 @@ static void fill_cells(struct emitter *emitter, const struct cell *cells, const 
 		enum data_type type =
 			is_call ? plan->calls[i - plan->slot_count]->result : plan->slots[i].type;
 
-		if (is_call && reads_nothing(plan->calls[i - plan->slot_count]))
+		if (is_call && is_never_filled(plan->calls[i - plan->slot_count]))
 			is_absent = false;
 		emitter->cells[i] = is_absent ? absent_cell(emitter, i, type) : cells[i];
 		keep_last(emitter, i, emitter->cells[i]);

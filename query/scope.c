@@ -15,14 +15,18 @@ struct choice {
 
 /* --- sources --------------------------------------------------------------- */
 
-static int check_system_name(struct slice name, struct diag *diag)
+int scope_check_name(struct slice name, struct diag *diag)
 {
 	static const struct {
 		const char *name, *use;
 	} rows[] = {
-		{ "_fieldKeys", "SHOW FIELD KEYS" }, { "_measurements", "SHOW MEASUREMENTS" },
-		{ "_series", "SHOW SERIES" },	     { "_tagKeys", "SHOW TAG KEYS" },
+		{ "_fieldKeys", "SHOW FIELD KEYS" },
+		{ "_measurements", "SHOW MEASUREMENTS" },
+		{ "_series", "SHOW SERIES" },
+		{ "_tagKeys", "SHOW TAG KEYS" },
 		{ "_tags", "SHOW TAG VALUES" },
+		{ "_name", "the appropriate meta command" },
+		{ "_tagKey", "the appropriate meta command" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -83,7 +87,7 @@ static int choose(struct task *task, const struct scope *scope, const struct sco
 	if (source->regex)
 		return pattern_open(source->regex->regex.pattern, source->regex->regex.ignore_case,
 				    &out->pattern, task->diag);
-	return check_system_name(source->name, task->diag);
+	return scope_check_name(source->name, task->diag);
 }
 
 /* The database of FROM, which all sources share, else of ON, else the default one. */

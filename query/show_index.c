@@ -8,6 +8,7 @@
 #include "engine/base/when.h"
 
 #include "query/pattern.h"
+#include "query/plan.h"
 #include "query/scope.h"
 #include "query/show.h"
 
@@ -442,6 +443,32 @@ static int compare_fields(const void *a, const void *b)
 	return slice_compare(x->name, y->name);
 }
 
+/* Its types in the policies that FROM names, else in the default one. */
+static int field_types_of(struct task *task, struct scope *scope,
+			  const struct scope_measurement *measurement, uint32_t field,
+			  unsigned *types)
+{
+	const struct show_stmt *show = &task->statement->show;
+	size_t source = 0;
+
+	*types = 0;
+	do {
+		struct object policy = { 0 };
+		unsigned more = 0;
+
+		if (show->source_count && show->sources[source].policy.length)
+			TRY(task_policy(task, scope->database.id, show->sources[source].policy,
+					&policy));
+		else if (catalog_default_policy(task_catalog(task), scope->database.id, &policy) <
+			 0)
+			policy.id = 0;
+		TRY(snapshot_field_types(scope->snapshot, policy.id, measurement->id, field,
+					 TIME_MIN_NS, TIME_MAX_NS, &more));
+		*types |= more;
+	} while (++source < show->source_count);
+	return OK;
+}
+
 static int fields_of(struct task *task, struct scope *scope,
 		     const struct scope_measurement *measurement, struct shown_field **out,
 		     size_t *count)
@@ -455,8 +482,7 @@ static int fields_of(struct task *task, struct scope *scope,
 	for (uint32_t i = 0; i < field_count; i++) {
 		unsigned types = 0;
 
-		TRY(snapshot_field_types(scope->snapshot, 0, measurement->id, i, TIME_MIN_NS,
-					 TIME_MAX_NS, &types));
+		TRY(field_types_of(task, scope, measurement, i, &types));
 		if (types)
 			fields[(*count)++] = (struct shown_field){
 				index_field_name(scope->index, measurement->id, i), types
@@ -469,8 +495,8 @@ static int fields_of(struct task *task, struct scope *scope,
 
 static int print_field(struct lazy_series *lazy, const struct shown_field *field)
 {
-	static const enum value_type order[] = { VALUE_FLOAT, VALUE_INTEGER, VALUE_STRING,
-						 VALUE_BOOLEAN, VALUE_UNSIGNED };
+	static const enum value_type order[] = { VALUE_BOOLEAN, VALUE_FLOAT, VALUE_INTEGER,
+						 VALUE_STRING, VALUE_UNSIGNED };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		struct cell cells[] = { cell_string(field->name),
@@ -600,20 +626,38 @@ int show_tag_key_cardinality(struct task *task)
 	return for_measurements(task, print_tag_key_count);
 }
 
+struct value_list {
+	struct arena *arena;
+	struct slice *values;
+	size_t count, capacity;
+};
+
 static int add_values(void *arg, struct slice key, const struct slice *values, size_t count)
 {
-	uint64_t *sum = arg;
+	struct value_list *list = arg;
 
-	*sum += count;
+	for (size_t i = 0; i < count; i++) {
+		list->values = plan_grow(list->arena, list->values, list->count, &list->capacity,
+					 sizeof(*list->values));
+		if (!list->values)
+			return ERR_LIMIT;
+		list->values[list->count++] = values[i];
+	}
 	return OK;
 }
 
+/* A value that several keys have is one. */
 static int print_tag_value_count(struct task *task, struct scope *scope,
 				 const struct scope_measurement *measurement)
 {
+	struct value_list list = { .arena = task->arena };
 	uint64_t count = 0;
 
-	TRY(walk_tag_values(task, scope, measurement, add_values, &count));
+	TRY(walk_tag_values(task, scope, measurement, add_values, &list));
+	if (list.count)
+		qsort(list.values, list.count, sizeof(*list.values), compare_slices);
+	for (size_t i = 0; i < list.count; i++)
+		count += i == 0 || !slice_equal(list.values[i], list.values[i - 1]);
 	return print_count(task, measurement->name, count);
 }
 

@@ -355,7 +355,7 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 					     "/usr/lib/locale/TZ" };
 	struct zone *zone = arena_alloc(arena, sizeof(*zone));
 	struct buf file = { 0 };
-	bool found = false;
+	bool is_local = slice_equal(name, SLICE("Local")), found = false;
 
 	if (!zone)
 		return ERR_MEMORY;
@@ -366,12 +366,16 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 	     i++) {
 		char path[300];
 
-		snprintf(path, sizeof(path), "%s/%.*s", roots[i], (int)name.length, name.data);
+		if (is_local) /* the machine's; UTC when it has none */
+			snprintf(path, sizeof(path), "/etc/localtime");
+		else
+			snprintf(path, sizeof(path), "%s/%.*s", roots[i], (int)name.length,
+				 name.data);
 		buf_reset(&file);
 		*zone = (struct zone){ 0 };
 		found = env_read_file(path, &file) >= 0 && read_zone(buf_slice(&file), arena, zone);
 	}
 	buf_release(&file);
-	*out = zone;
-	return found ? OK : ERR_NOT_FOUND;
+	*out = found ? zone : NULL;
+	return found || is_local ? OK : ERR_NOT_FOUND;
 }

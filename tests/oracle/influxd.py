@@ -93,12 +93,10 @@ class Influxd:
             return error.read()
 
     def query(self, text, db="", **options):
-        form = {"q": text, **options}
-        if db:
-            form["db"] = db
-        return self._open("/query", urllib.parse.urlencode(form).encode())
+        listed = urllib.parse.urlencode({**options, **({"db": db} if db else {})})
+        return self._open(f"/query?{listed}", urllib.parse.urlencode({"q": text}).encode())
 
-    def write(self, db, lines, precision="n"):
-        reply = self._open(f"/write?db={db}&precision={precision}", lines.encode())
+    def write(self, db, lines, precision="n", policy=""):
+        reply = self._open(f"/write?db={db}&rp={urllib.parse.quote(policy)}&precision={precision}", lines.encode())
         if reply:
             raise RuntimeError(reply.decode())

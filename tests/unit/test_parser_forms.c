@@ -403,13 +403,17 @@ TEST(params__a_wrong_value_fails_where_it_is_used)
 {
 	static const struct row rows[] = {
 		{ "{}", "missing parameter: x" },
-		{ "{\"x\":[1,{\"a\":[]}]}", "unable to bind parameter with type []interface {}" },
-		{ "{\"x\":null}", "unable to bind parameter with type <nil>" },
-		{ "{\"x\":{}}", "bound object parameter value must have exactly one entry" },
-		{ "{\"x\":{\"ident\":5}}", "identifier must be a string value" },
-		{ "{\"x\":{\"integer\":5.5}}", "integer literal must be an integer value" },
-		{ "{\"x\":{\"what\":5}}", "unknown bind object type: what" },
-		{ "{\"x\":1e5}", "strconv.ParseInt: parsing \"1e5\": invalid syntax" },
+		{ "{\"x\":[1,{\"a\":[]}]}",
+		  "missing parameter: unable to bind parameter with type []interface {}" },
+		{ "{\"x\":null}", "missing parameter: unable to bind parameter with type <nil>" },
+		{ "{\"x\":{}}",
+		  "missing parameter: bound object parameter value must have exactly one entry" },
+		{ "{\"x\":{\"ident\":5}}", "missing parameter: identifier must be a string value" },
+		{ "{\"x\":{\"integer\":5.5}}",
+		  "missing parameter: integer literal must be an integer value" },
+		{ "{\"x\":{\"what\":5}}", "missing parameter: unknown bind object type: what" },
+		{ "{\"x\":1e5}",
+		  "missing parameter: strconv.ParseInt: parsing \"1e5\": invalid syntax" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
