@@ -13,6 +13,7 @@
 #include "query/into.h"
 #include "query/manage.h"
 #include "query/parser.h"
+#include "query/print.h"
 #include "query/running.h"
 #include "query/select.h"
 #include "query/show.h"
@@ -92,15 +93,18 @@ static struct slice database_name(const struct query_env *env)
 /* Errors without words of their own get the table's. */
 static int run_listed(struct task *task)
 {
-	struct running running = { .text = task->statement->text,
-				   .database = database_name(task->env),
+	struct buf text = { 0 };
+	struct running running = { .database = database_name(task->env),
 				   .start_ns = clock_ns(CLOCK_MONOTONIC),
 				   .cancelled = task->env->cancelled };
 	int err;
 
+	statement_print(&text, task->statement);
+	running.text = buf_slice(&text);
 	running_begin(&running);
 	err = run_statement(task);
 	running_end(&running);
+	buf_release(&text);
 	if (err < 0)
 		diag_set(task->diag, err, "%s", err_text(err));
 	return err;

@@ -225,6 +225,8 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	struct comparison c = comparison_of(expr);
 	bool yes;
 
+	if (!is_tag_operator(c.op) && mode == TAG_FILTER_REMOVE)
+		return bind_other(arena, mode, out, diag);
 	if (!is_tag_operator(c.op))
 		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
 	if (!c.column)
