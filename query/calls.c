@@ -20,13 +20,6 @@ struct calls {
 
 /* --- looking back --------------------------------------------------------------------- */
 
-/* How many windows beside the range a call reads, so that the first one in it has a past. */
-static int64_t look_back(const struct plan_call *call)
-{
-	return call->inner && !slice_equal(call->name, SLICE("cumulative_sum")) &&
-	       !slice_starts_with(call->name, SLICE("holt_winters"));
-}
-
 static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call *leaf)
 {
 	for (size_t i = 0; i < plan->call_count; i++) {
@@ -36,25 +29,10 @@ static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call
 		for (; call; call = call->inner) {
 			if (call == leaf)
 				return windows;
-			windows += look_back(call);
+			windows += plan_looks_back(call->name, call->inner != NULL);
 		}
 	}
 	return 0;
-}
-
-/* Where time runs backwards, the past lies behind the range. */
-static struct window_spec widened(const struct plan *plan, int64_t windows)
-{
-	struct window_spec spec = plan->window;
-	__int128 length = (__int128)windows * window_length_ns(&spec);
-	__int128 first = (__int128)spec.time_first_ns - length;
-	__int128 last = (__int128)spec.time_last_ns + length;
-
-	if (plan->is_descending)
-		spec.time_last_ns = last > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)last;
-	else if (plan->has_first)
-		spec.time_first_ns = first < TIME_MIN_NS ? TIME_MIN_NS : (int64_t)first;
-	return spec;
 }
 
 /* --- leaves ------------------------------------------------------------------------------ */
@@ -65,7 +43,7 @@ static int run_pass(struct calls *calls, int64_t windows, struct plan_call **lea
 	struct plan *plan = calls->plan;
 	struct aggregate_spec spec = { .plan = plan,
 				       .group = calls->group,
-				       .window = widened(plan, windows),
+				       .window = plan_widened(plan, windows),
 				       .leaves = leaves,
 				       .run = calls->run,
 				       .arena = &calls->arena };
@@ -116,13 +94,31 @@ static int run_leaves(struct calls *calls)
 
 /* --- calls over them ------------------------------------------------------------------------ */
 
-static void turn(struct points *points)
+static void turn(struct point *points, size_t count)
 {
-	for (size_t i = 0, k = points->count; i + 1 < k; i++) {
-		struct point point = points->items[i];
+	for (size_t i = 0, k = count; i + 1 < k; i++) {
+		struct point point = points[i];
 
-		points->items[i] = points->items[--k];
-		points->items[k] = point;
+		points[i] = points[--k];
+		points[k] = point;
+	}
+}
+
+/* Windows are turned; several points of one window stay in the order of time. */
+static void turn_windows(const struct window_spec *window, struct points *points)
+{
+	size_t first = 0;
+
+	turn(points->items, points->count);
+	while (first < points->count) {
+		int64_t start_ns = window_of(window, points->items[first].time_ns).start_ns;
+		size_t end = first + 1;
+
+		while (end < points->count &&
+		       window_of(window, points->items[end].time_ns).start_ns == start_ns)
+			end++;
+		turn(points->items + first, end - first);
+		first = end;
 	}
 }
 
@@ -137,8 +133,10 @@ static int points_of_leaf(struct calls *calls, const struct plan_call *call, str
 
 	*out = calls->leaves[leaf];
 	calls->leaves[leaf] = (struct points){ 0 };
-	if (calls->plan->is_descending)
-		turn(out);
+	if (calls->plan->is_descending && call->function->keeps_times)
+		turn_windows(&calls->windows[leaf], out);
+	else if (calls->plan->is_descending)
+		turn(out->items, out->count);
 	return fill_points(calls->plan, &calls->windows[leaf], call, calls->run, out);
 }
 

@@ -70,7 +70,7 @@ static int add_member(struct listing *listing, struct group_series series, struc
 
 static int list_measurement(struct listing *listing, const struct plan_source *source)
 {
-	const struct window_spec *window = &listing->plan->window;
+	const struct window_spec *window = &listing->plan->reach;
 	uint32_t *ids = NULL;
 	size_t count = 0;
 	int err = snapshot_series(source->snapshot, source->policy_id, source->measurement_id,

@@ -107,7 +107,8 @@ struct plan {
 	struct slice time_name;
 	struct expr *condition; /* without its times; NULL = none */
 	struct window_spec window;
-	bool has_first; /* a lower bound was given */
+	struct window_spec reach; /* with the windows before it that calls look back at */
+	bool has_first;		  /* a lower bound was given */
 	bool is_descending;
 	bool inherits_window;
 	enum fill_option fill;
@@ -159,6 +160,8 @@ int plan_expand_wildcards(struct plan *plan);
 int plan_bind_sources(struct plan *plan);
 /* The type a field of that name has over all the sources, else DATA_TAG, else DATA_UNKNOWN. */
 int plan_type_of(struct plan *plan, struct slice name, enum data_type *out);
+/* Has any source's measurement such a field, at whatever time? In a WHERE it is no tag then. */
+bool plan_has_field(const struct plan *plan, struct slice name);
 /* Where each source has each slot. */
 int plan_bind_slots(struct plan *plan);
 
@@ -175,6 +178,14 @@ static inline int64_t plan_range_time(const struct plan *plan)
 {
 	return plan->has_first ? plan->window.time_first_ns : 0;
 }
+
+/*
+ * How many windows beside the range a call reads, so that the first one in it
+ * has a past: one, or none. And the range with so many: where time runs
+ * backwards, the past lies behind it.
+ */
+bool plan_looks_back(struct slice name, bool has_inner);
+struct window_spec plan_widened(const struct plan *plan, int64_t windows);
 
 static inline bool plan_is_raw(const struct plan *plan)
 {

@@ -56,6 +56,9 @@ static int bind_reference(struct binding *binding, struct expr *expr)
 		TRY(plan_type_of(plan, expr->varref.name, &type));
 		if (type == DATA_TAG && expr->varref.type == DATA_FIELD)
 			type = DATA_UNKNOWN;
+		else if (binding->is_filter && (type == DATA_TAG || type == DATA_UNKNOWN) &&
+			 plan_has_field(plan, expr->varref.name))
+			type = DATA_UNKNOWN;
 		else if (type == DATA_UNKNOWN && binding->is_filter)
 			type = DATA_TAG;
 		if (type == DATA_TAG && binding->is_in_call && has_subquery(plan))
@@ -487,8 +490,53 @@ static bool has_values(const struct plan *plan, bool takes_tags)
 	return false;
 }
 
+/* --- looking back --------------------------------------------------------------------- */
+
+bool plan_looks_back(struct slice name, bool has_inner)
+{
+	return has_inner && !slice_equal(name, SLICE("cumulative_sum")) &&
+	       !slice_starts_with(name, SLICE("holt_winters"));
+}
+
+/* Where time runs backwards, the past lies behind the range. */
+struct window_spec plan_widened(const struct plan *plan, int64_t windows)
+{
+	struct window_spec spec = plan->window;
+	__int128 length = (__int128)windows * window_length_ns(&spec);
+	__int128 first = (__int128)spec.time_first_ns - length;
+	__int128 last = (__int128)spec.time_last_ns + length;
+
+	if (plan->is_descending)
+		spec.time_last_ns = last > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)last;
+	else if (plan->has_first)
+		spec.time_first_ns = first < TIME_MIN_NS ? TIME_MIN_NS : (int64_t)first;
+	return spec;
+}
+
+static bool find_look_back(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	if (expr->kind == EXPR_CALL && !math_argument_count(expr->call.name) &&
+	    expr->call.arg_count && expr->call.args[0]->kind == EXPR_CALL &&
+	    !expr_is_call(expr, "count"))
+		*found |= plan_looks_back(expr->call.name, true);
+	return !*found;
+}
+
+/* What any call may read: sources are looked up over all of it. */
+static void set_reach(struct plan *plan)
+{
+	bool looks_back = false;
+
+	for (size_t i = 0; i < plan->field_count; i++)
+		expr_walk(plan->fields[i].expr, find_look_back, &looks_back);
+	plan->reach = plan_widened(plan, looks_back);
+}
+
 int plan_bind(struct plan *plan)
 {
+	set_reach(plan);
 	TRY(plan_bind_sources(plan));
 	TRY(plan_expand_wildcards(plan));
 	TRY(show_best_tags(plan));
@@ -503,7 +551,7 @@ int plan_bind(struct plan *plan)
 	TRY(plan_bind_slots(plan));
 	TRY(split_condition(plan));
 	plan->is_empty = plan->column_count == 0 || !has_values(plan, has_subquery(plan)) ||
-			 plan->window.time_first_ns > plan->window.time_last_ns;
+			 plan->reach.time_first_ns > plan->reach.time_last_ns;
 	return OK;
 }
 

@@ -115,9 +115,9 @@ static int has_series(struct plan *plan, const struct place *place, uint32_t mea
 {
 	uint32_t *ids = NULL;
 	size_t count = 0;
-	int err = snapshot_series(place->snapshot, place->policy_id, measurement_id,
-				  plan->window.time_first_ns, plan->window.time_last_ns, &ids,
-				  &count);
+	int err =
+		snapshot_series(place->snapshot, place->policy_id, measurement_id,
+				plan->reach.time_first_ns, plan->reach.time_last_ns, &ids, &count);
 
 	free(ids);
 	*has = count > 0;
@@ -276,7 +276,7 @@ static int measurement_type(struct plan *plan, const struct plan_source *source,
 
 	*out = DATA_UNKNOWN;
 	TRY(snapshot_field_types(source->snapshot, source->policy_id, source->measurement_id,
-				 field_id, plan->window.time_first_ns, plan->window.time_last_ns,
+				 field_id, plan->reach.time_first_ns, plan->reach.time_last_ns,
 				 &types));
 	for (unsigned type = 1; type < VALUE_TYPE_COUNT; type++)
 		if (types >> type & 1 && data_type_yields(*out, data_type_of_value(type)))
@@ -350,6 +350,14 @@ int plan_type_of(struct plan *plan, struct slice name, enum data_type *out)
 			*out = type;
 	}
 	return OK;
+}
+
+bool plan_has_field(const struct plan *plan, struct slice name)
+{
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (!plan->sources[i].subquery && field_find(&plan->sources[i], name) != ID_NONE)
+			return true;
+	return false;
 }
 
 /* The number of a field among those that cursors of the source read. */
@@ -446,7 +454,7 @@ static int list_tag_keys(struct plan *plan, const struct plan_source *source,
 	if (!seen)
 		return ERR_LIMIT;
 	TRY(snapshot_series(source->snapshot, source->policy_id, source->measurement_id,
-			    plan->window.time_first_ns, plan->window.time_last_ns, &ids,
+			    plan->reach.time_first_ns, plan->reach.time_last_ns, &ids,
 			    &series_count));
 	for (size_t i = 0; i < series_count && found < count; i++)
 		for (uint32_t key = 0; key < count; key++)

@@ -73,12 +73,12 @@ int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells,
 	bool is_raw = plan_is_raw(plan); /* the points of calls are counted already */
 	int64_t place = emitter->seen++ - (is_raw ? plan->stmt->offset : 0);
 
+	if (place < 0)
+		return OK;
 	if (plan->fill == FILL_NUMBER || plan->fill == FILL_PREVIOUS) {
 		fill_cells(emitter, cells, absent);
 		eval.slots = emitter->cells;
 	}
-	if (place < 0)
-		return OK;
 	for (size_t i = 0; i < plan->column_count; i++)
 		emitter->columns[i] = expr_eval(plan->columns[i].expr, &eval);
 	if (!emitter->has_begun)

@@ -2,7 +2,7 @@
 # Random queries over random points against InfluxDB's own answers, byte for byte.
 . "$(dirname "$0")/../lib/mount.sh"
 mount_start
-python3 tests/oracle/random_queries.py "$MNT" "$WORK" "${QUERIES:-1000}" ${SEED:+"$SEED"} >"$WORK/random.out" 2>&1
+python3 tests/oracle/random_queries.py "$MNT" "$WORK" "${QUERIES:-2000}" ${SEED:+"$SEED"} >"$WORK/random.out" 2>&1
 grep -v '^[0-9]* passed' "$WORK/random.out"
 line=$(tail -1 "$WORK/random.out")
 checks_passed=$(echo "$line" | sed -n 's/^\([0-9]*\) passed.*/\1/p')
