@@ -9,7 +9,8 @@
 #define TAGS_PER_SERIES_MAX	1024u
 #define FIELDS_PER_LINE_MAX	16384u
 #define SERIES_PER_DATABASE_MAX 10000000u    /* option series_max */
-#define MEMTABLE_BYTES_MAX	(256u << 20) /* option memtable_mb: a flush starts at half of it */
+#define MEMTABLE_BYTES_MAX	(512u << 20) /* option memtable_mb: a flush starts at half of it */
+#define MEMTABLE_BYTES_LIMIT	(UINT64_C(32) << 30) /* that option, at most */
 #define SHARDS_OPEN_MAX		32u /* option shards_open: LevelDB instances at once, some 8 fds each */
 #define COMMIT_SECONDS		1u	     /* option commit */
 #define SPACE_RESERVED		(32u << 20)  /* of the disk: points are refused before it is full */

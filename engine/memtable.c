@@ -12,33 +12,50 @@
 
 struct row_block {
 	struct row_block *next;
-	const struct layout *layout;
 	uint64_t sequence_first;
-	uint32_t row_count, capacity;
+	uint32_t layout; /* in memtable.layouts */
+	uint16_t row_count, capacity;
 	uint64_t words[]; /* (1 + field_count) a row; behind all of them the sequences */
+};
+_Static_assert(sizeof(struct row_block) == 24, "a million series have one each");
+_Static_assert(BLOCK_ROWS_MAX <= UINT16_MAX, "rows of a block are counted in 16 bits");
+
+/* What few series have. */
+struct series_extra {
+	struct masks masks;
+	int64_t ctime_ns; /* set with the mtime by hand; 0: equals it */
 };
 
 struct memtable_series {
-	uint32_t series_id;
-	bool ascending;
 	struct row_block *first, *last;
-	size_t row_count;
-	uint64_t sequence_last; /* of its rows */
 	int64_t time_first_ns, time_last_ns;
-	int64_t mtime_ns, ctime_ns;
-	struct masks *masks; /* NULL: none */
+	int64_t mtime_ns;
+	struct series_extra *extra; /* or NULL */
+	uint32_t series_id;
+	uint32_t row_count : 31; /* MEMTABLE_BYTES_LIMIT has no room for as many */
+	uint32_t ascending : 1;
 };
+_Static_assert(sizeof(struct memtable_series) == 56, "a million series have one each");
+
+struct series_slot {
+	uint32_t series_id;
+	uint32_t number; /* plus 1; 0 = empty */
+};
+
+#define PIECE_SERIES 16u /* series lie in pieces, so that they never move */
 
 struct memtable {
 	_Atomic unsigned references;
 	struct arena arena; /* blocks, layouts, strings, series */
-	struct idmap ids;   /* series id -> index in `series` */
-	struct memtable_series **series;
-	size_t series_count, series_capacity;
+	struct series_slot *slots;
+	uint32_t slot_count; /* 0 or a power of two */
+	uint32_t series_count;
+	struct memtable_series **pieces;
+	uint32_t piece_capacity;
 	struct map layout_ids;
 	const struct layout **layouts;
 	uint32_t layout_count, layout_capacity;
-	const struct layout **record_layouts; /* of the record being added: ours for its */
+	uint32_t *record_layouts; /* of the record being added: our numbers for its */
 	size_t record_layout_capacity;
 	size_t heap_bytes; /* masks */
 };
@@ -70,21 +87,27 @@ struct memtable *memtable_ref(struct memtable *memtable)
 	return memtable;
 }
 
+static struct memtable_series *series_at(const struct memtable *memtable, uint32_t number)
+{
+	return &memtable->pieces[number / PIECE_SERIES][number % PIECE_SERIES];
+}
+
 void memtable_release(struct memtable *memtable)
 {
 	if (!memtable || atomic_fetch_sub(&memtable->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < memtable->series_count; i++) {
-		if (!memtable->series[i]->masks)
-			continue;
-		masks_release(memtable->series[i]->masks);
-		free(memtable->series[i]->masks);
+	for (uint32_t i = 0; i < memtable->series_count; i++) {
+		struct series_extra *extra = series_at(memtable, i)->extra;
+
+		if (extra)
+			masks_release(&extra->masks);
+		free(extra);
 	}
-	free(memtable->series);
+	free(memtable->slots);
+	free(memtable->pieces);
 	free(memtable->layouts);
 	free(memtable->record_layouts);
 	map_release(&memtable->layout_ids);
-	idmap_release(&memtable->ids);
 	arena_release(&memtable->arena);
 	free(memtable);
 }
@@ -119,11 +142,69 @@ static void *room(struct memtable *memtable, size_t bytes)
 	return p;
 }
 
+/* The slot of a series, or the empty one where it would go. */
+static uint32_t slot_of(const struct memtable *memtable, uint32_t series_id)
+{
+	uint32_t mask = memtable->slot_count - 1, i = series_id * 0x9E3779B1u;
+
+	/* Ids count up: the high bits of the product are the spread ones. */
+	for (i = (i >> 16 ^ i) & mask; memtable->slots[i].number; i = (i + 1) & mask)
+		if (memtable->slots[i].series_id == series_id)
+			break;
+	return i;
+}
+
+static void prefetch_slot(const struct memtable *memtable, uint32_t series_id)
+{
+	uint32_t i = series_id * 0x9E3779B1u;
+
+	if (memtable->slot_count)
+		__builtin_prefetch(&memtable->slots[(i >> 16 ^ i) & (memtable->slot_count - 1)]);
+}
+
 static struct memtable_series *find(const struct memtable *memtable, uint32_t series_id)
 {
-	uint32_t index = idmap_find(&memtable->ids, series_id);
+	uint32_t number;
 
-	return index == MAP_NONE ? NULL : memtable->series[index];
+	if (memtable->slot_count == 0)
+		return NULL;
+	number = memtable->slots[slot_of(memtable, series_id)].number;
+	return number ? series_at(memtable, number - 1) : NULL;
+}
+
+/* Doubled at seven eighths. */
+static void slots_fit(struct memtable *memtable)
+{
+	struct series_slot *old = memtable->slots;
+	uint32_t old_count = memtable->slot_count;
+
+	if (memtable->series_count < old_count / 8 * 7)
+		return;
+	memtable->slot_count = old_count ? old_count * 2 : 16;
+	memtable->slots = calloc(memtable->slot_count, sizeof(*memtable->slots));
+	if (!memtable->slots)
+		log_out_of_memory(memtable->slot_count * sizeof(*memtable->slots));
+	for (uint32_t i = 0; i < old_count; i++)
+		if (old[i].number)
+			memtable->slots[slot_of(memtable, old[i].series_id)] = old[i];
+	free(old);
+}
+
+static void pieces_fit(struct memtable *memtable)
+{
+	uint32_t piece = memtable->series_count / PIECE_SERIES;
+
+	if (memtable->series_count % PIECE_SERIES)
+		return;
+	if (piece == memtable->piece_capacity) {
+		memtable->piece_capacity =
+			memtable->piece_capacity ? memtable->piece_capacity * 2 : 4;
+		memtable->pieces = reallocarray(memtable->pieces, memtable->piece_capacity,
+						sizeof(*memtable->pieces));
+		if (!memtable->pieces)
+			log_out_of_memory(memtable->piece_capacity * sizeof(*memtable->pieces));
+	}
+	memtable->pieces[piece] = room(memtable, PIECE_SERIES * sizeof(**memtable->pieces));
 }
 
 static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t series_id)
@@ -132,36 +213,40 @@ static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t s
 
 	if (series)
 		return series;
-	if (memtable->series_count == memtable->series_capacity) {
-		memtable->series_capacity =
-			memtable->series_capacity ? memtable->series_capacity * 2 : 64;
-		memtable->series = realloc(memtable->series,
-					   memtable->series_capacity * sizeof(*memtable->series));
-		if (!memtable->series)
-			log_out_of_memory(memtable->series_capacity * sizeof(*memtable->series));
-	}
-	series = room(memtable, sizeof(*series));
-	*series = (struct memtable_series){ .series_id = series_id, .ascending = true };
-	idmap_set(&memtable->ids, series_id, (uint32_t)memtable->series_count);
-	memtable->series[memtable->series_count++] = series;
+	slots_fit(memtable);
+	pieces_fit(memtable);
+	series = series_at(memtable, memtable->series_count);
+	*series = (struct memtable_series){ .series_id = series_id, .ascending = 1 };
+	memtable->slots[slot_of(memtable, series_id)] =
+		(struct series_slot){ series_id, ++memtable->series_count };
 	return series;
 }
 
-/* The memtable's own copy, one for all that are equal. */
-static const struct layout *layout_intern(struct memtable *memtable, const struct layout *layout)
+static struct series_extra *need_extra(struct memtable *memtable, struct memtable_series *series)
+{
+	if (series->extra)
+		return series->extra;
+	series->extra = calloc(1, sizeof(*series->extra));
+	if (!series->extra)
+		log_out_of_memory(sizeof(*series->extra));
+	memtable->heap_bytes += sizeof(*series->extra);
+	return series->extra;
+}
+
+/* The number of the memtable's own copy, one for all that are equal. */
+static uint32_t layout_intern(struct memtable *memtable, const struct layout *layout)
 {
 	struct slice bytes = layout_bytes(layout);
-	const struct layout *last =
-		memtable->layout_count ? memtable->layouts[memtable->layout_count - 1] : NULL;
+	uint32_t last = memtable->layout_count - 1, id;
+	struct layout *copy;
 	uint64_t hash;
-	uint32_t id;
 
-	if (last && slice_equal(layout_bytes(last), bytes))
+	if (memtable->layout_count && slice_equal(layout_bytes(memtable->layouts[last]), bytes))
 		return last;
 	hash = hash_bytes(bytes);
 	id = map_find(&memtable->layout_ids, bytes, hash);
 	if (id != MAP_NONE)
-		return memtable->layouts[id];
+		return id;
 	if (memtable->layout_count == memtable->layout_capacity) {
 		memtable->layout_capacity =
 			memtable->layout_capacity ? memtable->layout_capacity * 2 : 8;
@@ -170,48 +255,47 @@ static const struct layout *layout_intern(struct memtable *memtable, const struc
 		if (!memtable->layouts)
 			log_out_of_memory(memtable->layout_capacity * sizeof(*memtable->layouts));
 	}
-	struct layout *copy = room(memtable, bytes.length);
+	copy = room(memtable, bytes.length);
 	memcpy(copy, bytes.data, bytes.length);
 	memtable->layouts[memtable->layout_count] = copy;
-	map_add(&memtable->layout_ids, hash, memtable->layout_count++);
-	return copy;
+	map_add(&memtable->layout_ids, hash, memtable->layout_count);
+	return memtable->layout_count++;
 }
 
-static uint32_t *block_sequences(const struct row_block *block)
+static uint32_t *block_sequences(const struct row_block *block, const struct layout *layout)
 {
-	return (uint32_t *)&block
-		->words[block->capacity * (size_t)(1 + block->layout->field_count)];
+	return (uint32_t *)&block->words[block->capacity * (size_t)(1 + layout->field_count)];
 }
 
-static uint64_t row_sequence(const struct row_block *block, uint32_t row)
+static uint64_t row_sequence(const struct row_block *block, const struct layout *layout,
+			     uint32_t row)
 {
-	return block->sequence_first + block_sequences(block)[row];
+	return block->sequence_first + block_sequences(block, layout)[row];
 }
 
 /* Most series of many have few rows; larger when the last block was filled with such rows. */
-static uint32_t block_capacity(const struct row_block *last, const struct layout *layout)
+static uint32_t block_capacity(const struct row_block *last, uint32_t layout)
 {
 	uint32_t capacity;
 
 	if (!last || last->layout != layout)
 		return 1;
-	capacity = last->capacity < 3 ? 3 : last->capacity * 2;
+	capacity = last->capacity < 3 ? 3 : last->capacity * 2u;
 	return capacity < BLOCK_ROWS_MAX ? capacity : BLOCK_ROWS_MAX;
 }
 
 static struct row_block *block_add(struct memtable *memtable, struct memtable_series *series,
-				   const struct layout *layout, uint64_t sequence)
+				   uint32_t layout, uint64_t sequence)
 {
 	struct row_block *last = series->last;
 	uint32_t capacity = block_capacity(last, layout);
-	size_t row_bytes = (1 + layout->field_count) * sizeof(uint64_t) + sizeof(uint32_t);
+	size_t row_bytes =
+		(1 + memtable->layouts[layout]->field_count) * sizeof(uint64_t) + sizeof(uint32_t);
 	struct row_block *block = room(memtable, sizeof(*block) + capacity * row_bytes);
 
-	block->next = NULL;
-	block->layout = layout;
-	block->sequence_first = sequence;
-	block->row_count = 0;
-	block->capacity = capacity;
+	*block = (struct row_block){ .sequence_first = sequence,
+				     .layout = layout,
+				     .capacity = (uint16_t)capacity };
 	if (last)
 		last->next = block;
 	else
@@ -250,22 +334,23 @@ static void put_values(struct memtable *memtable, uint64_t *words, const struct 
 }
 
 static void add_row(struct memtable *memtable, struct memtable_series *series,
-		    const struct memtable_row *row, const struct layout *layout, uint64_t sequence)
+		    const struct memtable_row *row, uint32_t layout_number, uint64_t sequence)
 {
+	const struct layout *layout = memtable->layouts[layout_number];
 	struct row_block *block = series->last;
 
-	assert(series->sequence_last <= sequence);
-	if (!block || block->row_count == block->capacity || block->layout != layout ||
+	if (!block || block->row_count == block->capacity || block->layout != layout_number ||
 	    sequence - block->sequence_first > UINT32_MAX)
-		block = block_add(memtable, series, layout, sequence);
+		block = block_add(memtable, series, layout_number, sequence);
+	assert(block->sequence_first <= sequence && series->row_count < INT32_MAX);
 	uint64_t *words = &block->words[block->row_count * (size_t)(1 + layout->field_count)];
 	words[0] = (uint64_t)row->time_ns;
 	put_values(memtable, words + 1, layout, row->values);
-	block_sequences(block)[block->row_count] = (uint32_t)(sequence - block->sequence_first);
+	block_sequences(block, layout)[block->row_count] =
+		(uint32_t)(sequence - block->sequence_first);
 	block->row_count++;
 	note_time(series, row->time_ns);
 	series->row_count++;
-	series->sequence_last = sequence;
 }
 
 static void intern_layouts(struct memtable *memtable, const struct layout *const *layouts,
@@ -285,7 +370,7 @@ static void intern_layouts(struct memtable *memtable, const struct layout *const
 /*
  * Where series are many each row meets a cold slot, a cold series and a cold
  * block. Rows are taken in turns of TURN_ROWS, so that the misses of a turn are
- * under way together: 170 ns a row became 60 with 100,000 series.
+ * under way together: 100,000 series cost a row 60 ns, 170 one by one.
  */
 #define TURN_ROWS 16
 
@@ -295,7 +380,7 @@ static void add_turn(struct memtable *memtable, const struct memtable_row *rows,
 	struct memtable_series *series[TURN_ROWS];
 
 	for (size_t i = 0; i < count; i++)
-		idmap_prefetch(&memtable->ids, rows[i].series_id);
+		prefetch_slot(memtable, rows[i].series_id);
 	for (size_t i = 0; i < count; i++) {
 		series[i] = find_or_add(memtable, rows[i].series_id);
 		__builtin_prefetch(series[i]);
@@ -307,7 +392,9 @@ static void add_turn(struct memtable *memtable, const struct memtable_row *rows,
 	for (size_t i = 0; i < count; i++) {
 		add_row(memtable, series[i], &rows[i], memtable->record_layouts[rows[i].layout],
 			sequence);
-		series[i]->mtime_ns = series[i]->ctime_ns = arrival_ns;
+		series[i]->mtime_ns = arrival_ns;
+		if (series[i]->extra)
+			series[i]->extra->ctime_ns = 0;
 	}
 }
 
@@ -325,12 +412,7 @@ void memtable_add_mask(struct memtable *memtable, const struct mask *mask)
 {
 	struct memtable_series *series = find_or_add(memtable, mask->series_id);
 
-	if (!series->masks) {
-		series->masks = calloc(1, sizeof(*series->masks));
-		if (!series->masks)
-			log_out_of_memory(sizeof(*series->masks));
-	}
-	masks_add(series->masks, mask);
+	masks_add(&need_extra(memtable, series)->masks, mask);
 	memtable->heap_bytes += sizeof(*mask);
 }
 
@@ -341,7 +423,7 @@ void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t m
 
 	(void)sequence; /* the content is what it was: its version stays */
 	series->mtime_ns = mtime_ns;
-	series->ctime_ns = ctime_ns;
+	need_extra(memtable, series)->ctime_ns = ctime_ns;
 }
 
 /* --- looking -------------------------------------------------------------------- */
@@ -354,7 +436,8 @@ bool memtable_is_empty(const struct memtable *memtable)
 size_t memtable_bytes(const struct memtable *memtable)
 {
 	return memtable->arena.bytes + memtable->heap_bytes +
-	       memtable->series_capacity * sizeof(void *) + idmap_bytes(&memtable->ids) +
+	       memtable->piece_capacity * sizeof(*memtable->pieces) +
+	       memtable->slot_count * sizeof(*memtable->slots) +
 	       memtable->layout_capacity * sizeof(void *) + map_bytes(&memtable->layout_ids);
 }
 
@@ -371,22 +454,23 @@ void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *co
 
 	if (!list)
 		log_out_of_memory(memtable->series_count * sizeof(*list));
-	for (size_t i = 0; i < memtable->series_count; i++)
-		list[i] = memtable->series[i]->series_id;
+	for (uint32_t i = 0; i < memtable->series_count; i++)
+		list[i] = series_at(memtable, i)->series_id;
 	qsort(list, memtable->series_count, sizeof(*list), compare_ids);
 	*ids = list;
 	*count = memtable->series_count;
 }
 
 /* The rows of a block with a sequence at or before `sequence`. */
-static uint32_t block_rows_until(const struct row_block *block, uint64_t sequence)
+static uint32_t block_rows_until(const struct row_block *block, const struct layout *layout,
+				 uint64_t sequence)
 {
 	uint32_t low = 0, high = block->row_count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (row_sequence(block, middle) <= sequence)
+		if (row_sequence(block, layout, middle) <= sequence)
 			low = middle + 1;
 		else
 			high = middle;
@@ -395,19 +479,25 @@ static uint32_t block_rows_until(const struct row_block *block, uint64_t sequenc
 }
 
 /* The same of a series; `*last` is the sequence of the last of them, 0 when there is none. */
-static size_t rows_until(const struct memtable_series *series, uint64_t sequence, uint64_t *last)
+static size_t rows_until(const struct memtable *memtable, const struct memtable_series *series,
+			 uint64_t sequence, uint64_t *last)
 {
+	const struct row_block *block = series->last;
 	size_t rows = 0;
 
-	*last = series->sequence_last;
-	if (sequence >= series->sequence_last)
+	*last = 0;
+	if (!block)
+		return 0;
+	*last = row_sequence(block, memtable->layouts[block->layout], block->row_count - 1u);
+	if (sequence >= *last)
 		return series->row_count;
 	*last = 0;
-	for (const struct row_block *block = series->first; block; block = block->next) {
-		uint32_t here = block_rows_until(block, sequence);
+	for (block = series->first; block; block = block->next) {
+		const struct layout *layout = memtable->layouts[block->layout];
+		uint32_t here = block_rows_until(block, layout, sequence);
 
 		if (here)
-			*last = row_sequence(block, here - 1);
+			*last = row_sequence(block, layout, here - 1);
 		rows += here;
 		if (here < block->row_count)
 			break;
@@ -419,8 +509,8 @@ static uint64_t mask_sequence_until(const struct memtable_series *series, uint64
 {
 	uint64_t last = 0;
 
-	for (size_t i = 0; series->masks && i < series->masks->count; i++) {
-		uint64_t since = series->masks->items[i].since;
+	for (size_t i = 0; series->extra && i < series->extra->masks.count; i++) {
+		uint64_t since = series->extra->masks.items[i].since;
 
 		if (since <= sequence && since > last)
 			last = since;
@@ -432,14 +522,16 @@ bool memtable_info(const struct memtable *memtable, uint32_t series_id, uint64_t
 		   struct memtable_info *out)
 {
 	const struct memtable_series *series = find(memtable, series_id);
-
 	uint64_t rows_last, masks_last;
 
 	if (!series)
 		return false;
-	*out = (struct memtable_info){ .row_count = rows_until(series, sequence, &rows_last),
+	*out = (struct memtable_info){ .row_count =
+					       rows_until(memtable, series, sequence, &rows_last),
 				       .mtime_ns = series->mtime_ns,
-				       .ctime_ns = series->ctime_ns,
+				       .ctime_ns = series->extra && series->extra->ctime_ns
+							   ? series->extra->ctime_ns
+							   : series->mtime_ns,
 				       .time_first_ns = series->time_first_ns,
 				       .time_last_ns = series->time_last_ns };
 	masks_last = mask_sequence_until(series, sequence);
@@ -452,15 +544,17 @@ void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_
 {
 	const struct memtable_series *series = find(memtable, series_id);
 
-	for (size_t i = 0; series && series->masks && i < series->masks->count; i++)
-		if (series->masks->items[i].since <= sequence)
-			masks_add(out, &series->masks->items[i]);
+	const struct masks *masks = series && series->extra ? &series->extra->masks : NULL;
+
+	for (size_t i = 0; masks && i < masks->count; i++)
+		if (masks->items[i].since <= sequence)
+			masks_add(out, &masks->items[i]);
 }
 
 /* --- capturing --------------------------------------------------------------------- */
 
-static void capture_parts(const struct memtable_series *series, size_t first, size_t end,
-			  struct capture *out)
+static void capture_parts(const struct memtable *memtable, const struct memtable_series *series,
+			  size_t first, size_t end, struct capture *out)
 {
 	size_t at = 0, capacity = 0;
 
@@ -479,7 +573,8 @@ static void capture_parts(const struct memtable_series *series, size_t first, si
 				log_out_of_memory(capacity * sizeof(*out->parts));
 		}
 		out->parts[out->part_count++] =
-			(struct capture_part){ block, (uint32_t)from, (uint32_t)(until - from) };
+			(struct capture_part){ block, memtable->layouts[block->layout],
+					       (uint32_t)from, (uint32_t)(until - from) };
 	}
 }
 
@@ -492,8 +587,8 @@ void memtable_capture(const struct memtable *memtable, uint32_t series_id, uint6
 	if (!series)
 		return;
 	uint64_t unused;
-	size_t first = rows_until(series, after, &unused);
-	size_t end = rows_until(series, sequence, &unused);
+	size_t first = rows_until(memtable, series, after, &unused);
+	size_t end = rows_until(memtable, series, sequence, &unused);
 
 	if (first >= end)
 		return;
@@ -501,7 +596,7 @@ void memtable_capture(const struct memtable *memtable, uint32_t series_id, uint6
 	out->ascending = series->ascending;
 	out->time_first_ns = series->time_first_ns;
 	out->time_last_ns = series->time_last_ns;
-	capture_parts(series, first, end, out);
+	capture_parts(memtable, series, first, end, out);
 }
 
 void capture_release(struct capture *capture)
@@ -517,15 +612,16 @@ void capture_rows(const struct capture *capture, struct captured_row *rows)
 	for (size_t i = 0; i < capture->part_count; i++) {
 		const struct capture_part *part = &capture->parts[i];
 		const struct row_block *block = part->block;
-		size_t words = 1 + block->layout->field_count;
+		size_t words = 1 + part->layout->field_count;
 
 		for (uint32_t row = part->row_first; row < part->row_first + part->row_count;
 		     row++, at++) {
 			const uint64_t *p = &block->words[row * words];
 
-			rows[at] = (struct captured_row){ (int64_t)p[0], row_sequence(block, row),
-							  block->layout,
-							  (const union value *)(p + 1) };
+			rows[at] =
+				(struct captured_row){ (int64_t)p[0],
+						       row_sequence(block, part->layout, row),
+						       part->layout, (const union value *)(p + 1) };
 		}
 	}
 	assert(at == capture->row_count);

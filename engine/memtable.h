@@ -91,6 +91,7 @@ void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_
 struct row_block;
 struct capture_part {
 	const struct row_block *block;
+	const struct layout *layout;
 	uint32_t row_first, row_count;
 };
 struct capture {

@@ -188,12 +188,6 @@ uint32_t idmap_find(const struct idmap *map, uint64_t key)
 	return slot->key == key && key != IDMAP_EMPTY ? slot->value : MAP_NONE;
 }
 
-void idmap_prefetch(const struct idmap *map, uint64_t key)
-{
-	if (map->capacity)
-		__builtin_prefetch(&map->slots[idmap_start(key, map->capacity)]);
-}
-
 void idmap_set(struct idmap *map, uint64_t key, uint32_t value)
 {
 	struct idmap_slot *slot;

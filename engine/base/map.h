@@ -48,8 +48,6 @@ struct idmap {
 };
 void idmap_release(struct idmap *map);
 uint32_t idmap_find(const struct idmap *map, uint64_t key);
-/* Before idmap_find of the same: the slot is on its way meanwhile. */
-void idmap_prefetch(const struct idmap *map, uint64_t key);
 /* Adds or replaces. */
 void idmap_set(struct idmap *map, uint64_t key, uint32_t value);
 size_t idmap_bytes(const struct idmap *map);
