@@ -59,6 +59,7 @@ struct writer {
 	size_t list_count, list_capacity;
 	size_t layout_bytes; /* of all of them */
 	struct known_layout *met_last;
+	struct slice measurement_last; /* its name; the index's */
 
 	struct index_found own; /* WRITE_ONE_SERIES: the file's, when there is one */
 	struct ahead ahead[INDEX_FIND_MAX];
@@ -476,19 +477,56 @@ static uint32_t *field_ids(struct writer *writer, size_t count)
 	return ids;
 }
 
+/* Has the line the very fields, in name and type, that another of the measurement had? */
+static bool has_fields_of(const struct known_layout *known, const struct line *line)
+{
+	if (known->layout.field_count != line->field_count || !types_are(known, line))
+		return false;
+	for (size_t i = 0; i < line->field_count; i++)
+		if (!slice_equal(known->names[i], line->fields[i].key))
+			return false;
+	return true;
+}
+
+/* The measurement's number; lines that follow one another mostly have the same. */
+static uint32_t find_measurement(struct writer *writer, struct slice name)
+{
+	uint32_t last = writer->met_last ? writer->met_last->measurement_id : ID_NONE;
+
+	if (last != ID_NONE && slice_equal(writer->measurement_last, name))
+		return last;
+	return index_measurement_find(writer->index, name);
+}
+
+static struct known_layout *met_again(struct writer *writer, const struct line *line,
+				      uint32_t measurement_id)
+{
+	struct known_layout *known = last_layout(writer, measurement_id);
+
+	return known && writer->group && known->typed_group_id == writer->group->id &&
+			       has_fields_of(known, line)
+		       ? known
+		       : NULL;
+}
+
 /*
  * A line of a series or with fields that nobody had before. Everything that can
  * refuse it is asked first; then series and fields are made.
  */
 static int resolve_new(struct writer *writer, const struct line *line, struct index_found *found,
-		       uint32_t *ids, struct diag *diag)
+		       uint32_t *ids, struct known_layout **known, struct diag *diag)
 {
 	struct slice raw_key = line_key(writer, line), measurement;
 	struct tag tags[TAGS_PER_SERIES_MAX];
 	size_t tag_count;
 
 	TRY(line_parse_key(&writer->arena, raw_key, &measurement, tags, &tag_count, diag));
-	found->measurement_id = index_measurement_find(writer->index, measurement);
+	found->measurement_id = find_measurement(writer, measurement);
+	*known = found->measurement_id == ID_NONE ? NULL
+						  : met_again(writer, line, found->measurement_id);
+	if (*known)
+		return index_add_series(writer->index, raw_key, measurement, tags, tag_count,
+					&found->series_id, diag);
 	if (found->measurement_id != ID_NONE) {
 		TRY(index_fields(writer->index, found->measurement_id, line->fields,
 				 line->field_count, false, ids));
@@ -533,9 +571,12 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 	for (size_t i = 0; known && i < line->field_count; i++)
 		known = ids[i] != ID_NONE;
 	if (!known)
-		TRY(resolve_new(writer, line, found, ids, diag));
+		TRY(resolve_new(writer, line, found, ids, out, diag));
+	if (*out)
+		return OK;
 	*out = layout_of(writer, found->measurement_id, line, ids);
 	writer->met_last = *out;
+	writer->measurement_last = index_measurement_name(writer->index, found->measurement_id);
 	return OK;
 }
 

@@ -8,6 +8,7 @@
  * to the process that stays.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,6 +328,19 @@ static int check_and_start(struct mount *mount, struct fuse_args *args, struct b
 	return start(mount, args);
 }
 
+/*
+ * Buffers of some hundred kilobytes come and go. In the heaps of threads malloc
+ * gives them back to the kernel at once, and gets them zeroed again: a count
+ * over 1.5 million chunks took 6.9 s so and 2.5 s with one heap that is kept up
+ * to 64 MiB. What is larger, the memtable's blocks, goes back when it is free.
+ */
+static void set_malloc(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 512 << 10);
+}
+
 int main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
@@ -334,6 +348,7 @@ int main(int argc, char **argv)
 	struct buf why = { 0 };
 	int code;
 
+	set_malloc();
 	if (options_parse(&mount.options, &args, &why) < 0)
 		code = complain(buf_text(&why), EXIT_USAGE);
 	else if (mount.options.show_help)
