@@ -103,6 +103,7 @@ struct writer_options {
 	struct slice series_key; /* canonical key (line_print_key); copied */
 	int64_t time_unit_ns;	 /* of bare timestamps; 0 = 1 */
 	bool skip;		 /* bad lines are told to on_bad and passed over */
+	bool feeds_nothing;	 /* engine_set_feed's function does not see the points */
 	struct attrs attrs;	 /* for a policy or group that has to be made: mode, uid, gid */
 	/* Called for each line passed over with `skip`. */
 	void (*on_bad)(void *arg, int err, const struct diag *diag, struct slice line);

@@ -1,6 +1,8 @@
 /* A table of words. */
 #include "fs/control.h"
 
+#include "engine/base/when.h"
+
 #define ARGUMENTS_MAX 4
 
 #pragma weak engine_compact
@@ -94,6 +96,19 @@ static int run_drop(struct mount *mount, const struct arguments *args, struct di
 	return engine_drop(mount->engine, path[depth - 1].id);
 }
 
+/* Only where the mount was started to be tested. */
+static int run_clock(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	int64_t time_ns;
+
+	if (!mount->options.clock_ns)
+		return diag_set(diag, ERR_NOT_PERMITTED, "the clock moves only with -o clock=TIME");
+	if (when_parse_rfc3339(args->word[1], &time_ns) < 0)
+		return diag_set(diag, ERR_INVALID, "expected a time as 2026-11-22T10:00:00Z");
+	env_move_clock(time_ns);
+	return OK;
+}
+
 static const struct word {
 	const char *name;
 	size_t arguments_min, arguments_max;
@@ -104,6 +119,7 @@ static const struct word {
 	{ "compact", 0, 3, run_compact, "compact [db [policy [group]]]" },
 	{ "retention", 0, 0, run_retention, "retention" },
 	{ "drop", 3, 3, run_drop, "drop db policy group" },
+	{ "clock", 1, 1, run_clock, "clock TIME" },
 };
 
 int control_run(struct mount *mount, struct slice line, struct diag *diag)

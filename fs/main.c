@@ -65,6 +65,9 @@ static int print_help(void)
 	       "    -V, --version          the version\n"
 	       "    -o ro                  read only\n"
 	       "    -o sync                every write is on disk before it returns\n"
+	       "    -o clock=TIME          for tests: the wall clock starts at TIME, and `clock "
+	       "TIME`\n"
+	       "                           in .seriesfs/ctl moves it\n"
 	       "    -o allow_other         others than the mounting user may enter\n%s\n"
 	       "FUSE's own options (man fuse) are taken as well.\n",
 	       buf_text(&rows));
@@ -266,19 +269,13 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	return err < 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 static int run_child(struct mount *mount, struct fuse_args *args)
 {
 	mount->uid = getuid();
 	mount->gid = getgid();
-	mount->started_ns = now_ns();
+	if (mount->options.clock_ns)
+		env_move_clock(mount->options.clock_ns);
+	mount->started_ns = env_now_ns();
 	mount->query_limits = options_query_limits(&mount->options);
 	if (!mount->options.foreground) {
 		setsid();

@@ -17,6 +17,8 @@ struct options {
 	bool foreground, debug, show_help, show_version;
 	bool read_only, sync_writes;
 	bool allow_other_given;
+	int64_t clock_ns; /* where the wall clock starts, and that it may be moved; 0 = the system's
+			   */
 
 	/* Rows of the table; the unit is in the name. */
 	uint64_t commit_seconds;

@@ -220,6 +220,7 @@ enum backfill {
 	BACKFILL_UNSAID,
 	BACKFILL_TRUE,
 	BACKFILL_FALSE,
+	BACKFILL_FROM, /* true, from a time on */
 };
 
 struct select_stmt {
@@ -241,6 +242,7 @@ struct select_stmt {
 	bool is_raw;				/* no function call among the fields */
 	bool is_old; /* an 0.8 statement: trailing INTO, merge, join, alias, bare ORDER DESC */
 	enum backfill backfill;
+	struct slice backfill_from; /* BACKFILL_FROM: in one of InfluxQL's shapes of a time */
 };
 
 /* ---- statements ---- */

@@ -6,19 +6,56 @@
 
 #include "engine/base/log.h"
 #include "engine/base/number.h"
+#include "query/target.h"
 
 #define BATCH_BYTES (256u << 10)
+
+enum column_role {
+	COLUMN_FIELD,
+	COLUMN_TAG,  /* of top(v, tag…) */
+	COLUMN_NAME, /* stands in the target's name: a field only where none would be left */
+	COLUMN_NONE, /* a tag of the series already */
+};
+
+struct column {
+	struct slice name;
+	enum column_role role;
+};
+
+/* Where a [column] of the target's name is taken from. */
+struct part_source {
+	enum { PART_NOWHERE, PART_COLUMN, PART_TAG } kind;
+	size_t index;
+	struct slice value; /* PART_TAG */
+};
+
+/* The times that a target's series has already, where only gaps are to be filled. */
+struct known_times {
+	struct snapshot *snapshot; /* NULL: everything is written */
+	uint32_t policy_id;
+	struct buf key; /* of the series that they are of */
+	int64_t *times_ns;
+	size_t count, capacity;
+};
 
 struct into {
 	struct task *task;
 	const struct target *target;
+	struct into_spec spec;
+	bool is_old_raw; /* 0.8: a copy of points, tags as tags */
 	struct writer *writer;
-	struct arena arena;
-	struct buf lines, key;
-	struct slice *columns; /* of the open series */
+	struct arena arena; /* of the open series */
+	struct buf lines, key, tags, name;
+	struct slice series_name;
+	struct column *columns;
 	size_t column_count;
-	size_t tag_first, tag_end; /* the columns that are tags: of top(v, tag…) */
+	const struct cell *cells;	  /* of the open row */
+	struct part_source *part_sources; /* one for each part of the target */
+	size_t tag_first, tag_end;	  /* the columns that are tags: of top(v, tag…) */
+	struct known_times known;
 	uint64_t written;
+	int refused;
+	struct diag refusal;
 };
 
 /* --- lines --------------------------------------------------------------------------- */
@@ -78,7 +115,90 @@ static int write_lines(struct into *into)
 	return err;
 }
 
-/* --- rows ----------------------------------------------------------------------------- */
+/* A row that the target does not take. What is too old for it is no news where gaps are filled. */
+static void note_refused(void *arg, int err, const struct diag *diag, struct slice line)
+{
+	struct into *into = arg;
+
+	if (into->spec.gaps && err == ERR_RANGE)
+		return;
+	into->refused = err;
+	into->refusal = *diag;
+}
+
+/* --- gaps ----------------------------------------------------------------------------- */
+
+static void add_times(struct known_times *known, const struct batch *batch)
+{
+	if (known->count + batch->row_count > known->capacity) {
+		known->capacity = (known->count + batch->row_count) * 2;
+		known->times_ns =
+			reallocarray(known->times_ns, known->capacity, sizeof(*known->times_ns));
+		if (!known->times_ns)
+			log_out_of_memory(known->capacity * sizeof(*known->times_ns));
+	}
+	memcpy(known->times_ns + known->count, batch->times_ns,
+	       batch->row_count * sizeof(*known->times_ns));
+	known->count += batch->row_count;
+}
+
+static int load_times(struct into *into, struct slice key)
+{
+	struct known_times *known = &into->known;
+	struct cursor_spec spec = { .policy_id = known->policy_id,
+				    .time_first_ns = into->spec.time_first_ns,
+				    .time_last_ns = into->spec.time_last_ns,
+				    .cancelled = into->task->env->cancelled };
+	struct cursor *cursor;
+	struct batch batch;
+	int err;
+
+	known->count = 0;
+	buf_reset(&known->key);
+	buf_append_slice(&known->key, key);
+	err = index_series(snapshot_index(known->snapshot), key, false, &spec.series_id, NULL);
+	if (err < 0 || spec.series_id == ID_NONE)
+		return err;
+	TRY(cursor_open(known->snapshot, &spec, &cursor));
+	while ((err = cursor_next(cursor, &batch)) == OK)
+		add_times(known, &batch);
+	cursor_close(cursor);
+	return err < 0 ? err : OK;
+}
+
+/* Is there a point in the window of this row? */
+static bool has_time_in(const struct known_times *known, struct window window)
+{
+	size_t first = 0, end = known->count;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (known->times_ns[middle] < window.start_ns)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < known->count && known->times_ns[first] < window.end_ns;
+}
+
+static int is_taken(struct into *into, struct slice key, int64_t time_ns, bool *taken)
+{
+	struct known_times *known = &into->known;
+	struct window window = { time_ns, time_ns + 1 };
+
+	*taken = false;
+	if (!known->snapshot)
+		return OK;
+	if (!slice_equal(key, buf_slice(&known->key)))
+		TRY(load_times(into, key));
+	if (window_is_given(into->spec.gaps))
+		window = window_of(into->spec.gaps, time_ns);
+	*taken = has_time_in(known, window);
+	return OK;
+}
+
+/* --- a series ---------------------------------------------------------------------------- */
 
 static void print_tag(struct buf *out, struct slice key, struct slice value)
 {
@@ -90,38 +210,125 @@ static void print_tag(struct buf *out, struct slice key, struct slice value)
 	print_escaped(out, value, ", =");
 }
 
+static enum column_role role_of(const struct into *into, size_t column, struct slice name,
+				const struct result_series *series)
+{
+	if (column >= into->tag_first && column < into->tag_end)
+		return COLUMN_TAG;
+	if (target_has_column(into->target, name))
+		return COLUMN_NAME;
+	for (size_t i = 0; into->is_old_raw && i < series->tag_count; i++)
+		if (series->tags[i].value.length && slice_equal(series->tags[i].key, name))
+			return COLUMN_NONE;
+	return COLUMN_FIELD;
+}
+
+static void set_columns(struct into *into, const struct result_series *series)
+{
+	into->column_count = series->column_count;
+	into->columns = arena_alloc(&into->arena, series->column_count * sizeof(*into->columns));
+	for (size_t i = 0; i < series->column_count; i++) {
+		struct slice name = arena_copy(&into->arena, series->columns[i]);
+
+		into->columns[i] = (struct column){ name, role_of(into, i, name, series) };
+		for (size_t k = 0; k < series->tag_count; k++)
+			if (into->columns[i].role == COLUMN_TAG &&
+			    slice_equal(name, series->tags[k].key))
+				into->columns[i].role = COLUMN_NONE; /* it is in the key already */
+	}
+}
+
+static struct part_source source_of(struct into *into, struct slice name,
+				    const struct result_series *series)
+{
+	for (size_t i = 0; i < series->tag_count; i++)
+		if (series->tags[i].value.length && slice_equal(series->tags[i].key, name))
+			return (struct part_source){
+				PART_TAG, i, arena_copy(&into->arena, series->tags[i].value)
+			};
+	for (size_t i = 0; i < into->column_count; i++)
+		if (slice_equal(into->columns[i].name, name))
+			return (struct part_source){ .kind = PART_COLUMN, .index = i };
+	return (struct part_source){ .kind = PART_NOWHERE };
+}
+
+static void set_parts(struct into *into, const struct result_series *series)
+{
+	const struct target *target = into->target;
+
+	into->part_sources =
+		arena_alloc(&into->arena, (target->part_count + 1) * sizeof(*into->part_sources));
+	for (size_t i = 0; i < target->part_count; i++)
+		if (target->parts[i].kind == TARGET_COLUMN)
+			into->part_sources[i] = source_of(into, target->parts[i].text, series);
+}
+
 static int series_begin(void *arg, const struct result_series *series)
 {
 	struct into *into = arg;
-	struct slice name = into->target->is_source_name ? series->name : into->target->name;
 
 	arena_reset(&into->arena);
-	into->column_count = series->column_count;
-	into->columns = arena_alloc(&into->arena, series->column_count * sizeof(*into->columns));
-	for (size_t i = 0; i < series->column_count; i++)
-		into->columns[i] = arena_copy(&into->arena, series->columns[i]);
-	buf_reset(&into->key);
-	print_escaped(&into->key, name, ", ");
-	for (size_t i = 0; i < series->tag_count; i++) {
-		print_tag(&into->key, series->tags[i].key, series->tags[i].value);
-		for (size_t k = into->tag_first; k < into->tag_end && k < into->column_count; k++)
-			if (slice_equal(into->columns[k], series->tags[i].key))
-				into->columns[k] = SLICE(""); /* it is in the key already */
-	}
+	into->series_name =
+		arena_copy(&into->arena, into->target->is_source_name || into->target->part_count
+						 ? series->name
+						 : into->target->name);
+	set_columns(into, series);
+	set_parts(into, series);
+	buf_reset(&into->tags);
+	for (size_t i = 0; i < series->tag_count; i++)
+		if (!target_has_column(into->target, series->tags[i].key))
+			print_tag(&into->tags, series->tags[i].key, series->tags[i].value);
 	return OK;
 }
 
-static bool is_tag(const struct into *into, size_t column)
+/* --- a row --------------------------------------------------------------------------------- */
+
+static struct cell part_value(const void *arg, size_t part)
 {
-	return column >= into->tag_first && column < into->tag_end;
+	const struct into *into = arg;
+	const struct part_source *source = &into->part_sources[part];
+
+	switch (source->kind) {
+	case PART_COLUMN: return into->cells[source->index];
+	case PART_TAG: return cell_string(source->value);
+	default: return (struct cell){ .type = CELL_NULL };
+	}
 }
 
-static void print_key(struct into *into, const struct cell *cells)
+/* The key of the row's series; false: it has none, and is left out. */
+static bool make_key(struct into *into, const struct cell *cells)
 {
-	buf_append_slice(&into->lines, buf_slice(&into->key));
+	struct target_row row = { into->series_name, part_value, into };
+
+	into->cells = cells;
+	buf_reset(&into->key);
+	buf_reset(&into->name);
+	if (into->target->part_count == 0)
+		buf_append_slice(&into->name, into->series_name);
+	else if (!target_print_name(&into->name, into->target, &row))
+		return false;
+	print_escaped(&into->key, buf_slice(&into->name), ", ");
+	buf_append_slice(&into->key, buf_slice(&into->tags));
 	for (size_t i = into->tag_first; i < into->tag_end && i < into->column_count; i++)
-		if (cells[i].type == CELL_STRING)
-			print_tag(&into->lines, into->columns[i], cells[i].s);
+		if (cells[i].type == CELL_STRING && into->columns[i].role == COLUMN_TAG)
+			print_tag(&into->key, into->columns[i].name, cells[i].s);
+	return true;
+}
+
+static size_t print_fields(struct into *into, const struct cell *cells, enum column_role role)
+{
+	struct buf *out = &into->lines;
+	size_t count = 0;
+
+	for (size_t i = 1; i < into->column_count; i++) {
+		if (!has_value(&cells[i]) || into->columns[i].role != role)
+			continue;
+		buf_append_byte(out, count++ ? ',' : ' ');
+		print_escaped(out, into->columns[i].name, ", =");
+		buf_append_byte(out, '=');
+		print_value(out, &cells[i]);
+	}
+	return count;
 }
 
 static int row(void *arg, const struct cell *cells)
@@ -129,20 +336,16 @@ static int row(void *arg, const struct cell *cells)
 	struct into *into = arg;
 	struct buf *out = &into->lines;
 	size_t start = out->length;
-	char separator = ' ';
+	bool taken;
 	char *room;
 
-	print_key(into, cells);
-	for (size_t i = 1; i < into->column_count; i++) {
-		if (!has_value(&cells[i]) || is_tag(into, i))
-			continue;
-		buf_append_byte(out, separator);
-		separator = ',';
-		print_escaped(out, into->columns[i], ", =");
-		buf_append_byte(out, '=');
-		print_value(out, &cells[i]);
-	}
-	if (separator == ' ') {
+	if (!make_key(into, cells))
+		return OK;
+	TRY(is_taken(into, buf_slice(&into->key), cells[0].i, &taken));
+	if (taken)
+		return OK;
+	buf_append_slice(out, buf_slice(&into->key));
+	if (!print_fields(into, cells, COLUMN_FIELD) && !print_fields(into, cells, COLUMN_NAME)) {
 		out->length = start;
 		return OK;
 	}
@@ -161,10 +364,26 @@ static int nothing(void *arg)
 
 /* --- the face ---------------------------------------------------------------------------- */
 
+/* What the target has before anything is written. */
+static int open_known(struct into *into, uint32_t database_id, uint32_t policy_id)
+{
+	struct engine *engine = into->task->env->engine;
+	struct object policy;
+
+	if (!policy_id && catalog_default_policy(engine_catalog(engine), database_id, &policy) < 0)
+		return OK;
+	into->known.policy_id = policy_id ? policy_id : policy.id;
+	return snapshot_open(engine, database_id, &into->known.snapshot);
+}
+
 static int open_writer(struct into *into)
 {
 	struct task *task = into->task;
-	struct writer_options options = { .attrs = task->env->access.attrs };
+	struct writer_options options = { .attrs = task->env->access.attrs,
+					  .skip = into->spec.skip,
+					  .on_bad = note_refused,
+					  .on_bad_arg = into,
+					  .feeds_nothing = into->spec.feeds_nothing };
 	struct object database, policy;
 	int err;
 
@@ -175,6 +394,8 @@ static int open_writer(struct into *into)
 		options.policy_id = policy.id;
 	}
 	err = writer_open(task->env->engine, &options, &into->writer);
+	if (err >= 0 && into->spec.gaps)
+		err = open_known(into, database.id, options.policy_id);
 	return err < 0 ? diag_set(task->diag, err, "cannot write to the target: %s", err_text(err))
 		       : OK;
 }
@@ -191,8 +412,61 @@ static void find_tags(struct into *into, const struct select_stmt *select)
 	into->tag_end = into->tag_first + first->call.arg_count - 2;
 }
 
-int into_open(struct task *task, const struct select_stmt *select, struct into **out,
-	      struct result *result)
+static bool has_column(const struct select_stmt *select, struct slice name)
+{
+	for (size_t i = 0; i < select->field_count; i++) {
+		const struct expr *expr = select->fields[i].expr;
+
+		if (expr->kind == EXPR_WILDCARD || expr->kind == EXPR_REGEX ||
+		    slice_equal(select->fields[i].alias, name) ||
+		    (expr->kind == EXPR_VARREF && slice_equal(expr->varref.name, name)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * 0.8 copies whole points: what is a tag stays one, and a [column] that is not
+ * asked for is read along. `select` is changed to say so.
+ */
+static int complete_select(struct task *task, struct select_stmt *select)
+{
+	const struct target *target = select->target;
+	struct position position = select->position;
+	struct field *fields;
+
+	select->dimensions = arena_alloc(task->arena, sizeof(*select->dimensions));
+	fields = arena_alloc(task->arena,
+			     (select->field_count + target->part_count) * sizeof(*fields));
+	if (!select->dimensions || !fields)
+		return ERR_LIMIT;
+	select->dimensions[0] = expr_new(task->arena, EXPR_WILDCARD, position);
+	if (!select->dimensions[0])
+		return ERR_LIMIT;
+	select->dimension_count = 1;
+	memcpy(fields, select->fields, select->field_count * sizeof(*fields));
+	select->fields = fields;
+	for (size_t i = 0; i < target->part_count; i++) {
+		const struct target_part *part = &target->parts[i];
+
+		if (part->kind != TARGET_COLUMN || has_column(select, part->text))
+			continue;
+		fields[select->field_count].expr =
+			expr_new_varref(task->arena, part->text, DATA_UNKNOWN);
+		if (!fields[select->field_count++].expr)
+			return ERR_LIMIT;
+	}
+	return OK;
+}
+
+bool into_copies_points(const struct select_stmt *select)
+{
+	return select->is_raw && select->dimension_count == 0 && select->target &&
+	       (select->target->is_trailing || select->target->part_count);
+}
+
+int into_open(struct task *task, struct select_stmt *select, const struct into_spec *spec,
+	      struct into **out, struct result *result)
 {
 	static const struct result_ops ops = { .series_begin = series_begin,
 					       .row = row,
@@ -203,13 +477,31 @@ int into_open(struct task *task, const struct select_stmt *select, struct into *
 	if (!into)
 		log_out_of_memory(sizeof(*into));
 	into->task = task;
+	into->spec = *spec;
 	into->target = select->target;
+	into->is_old_raw = into_copies_points(select);
 	find_tags(into, select);
 	*result = (struct result){ &ops, into };
-	if (select->target->part_count)
-		return diag_set(task->diag, ERR_INVALID,
-				"a target made of [columns] and :series_name is not there yet");
+	if (into->is_old_raw)
+		TRY(complete_select(task, select));
 	return open_writer(into);
+}
+
+int into_flush(struct into *into)
+{
+	return write_lines(into);
+}
+
+uint64_t into_written(const struct into *into)
+{
+	return into->written;
+}
+
+int into_refused(const struct into *into, struct diag *diag)
+{
+	if (into->refused < 0)
+		*diag = into->refusal;
+	return into->refused;
 }
 
 int into_finish(struct into *into)
@@ -233,5 +525,11 @@ void into_close(struct into *into)
 	arena_release(&into->arena);
 	buf_release(&into->lines);
 	buf_release(&into->key);
+	buf_release(&into->tags);
+	buf_release(&into->name);
+	buf_release(&into->known.key);
+	free(into->known.times_ns);
+	if (into->known.snapshot)
+		snapshot_close(into->known.snapshot);
 	free(into);
 }

@@ -3,18 +3,41 @@
  *
  *	series, rows ─► line protocol ─► writer
  *
- * GROUP BY tags stay tags, columns become fields, nulls are left out.
+ * GROUP BY tags stay tags, columns become fields, nulls are left out. A name made
+ * of [columns] is made for each row (target.h); those columns are no fields then,
+ * unless no field would be left.
  */
 #ifndef QUERY_INTO_H
 #define QUERY_INTO_H
 
 #include "query/task.h"
+#include "query/window.h"
 
 struct into;
 
-/* The result that takes the rows. ERR_INVALID, ERR_NOT_FOUND in InfluxDB's words; ERR_ACCESS. */
-int into_open(struct task *task, const struct select_stmt *select, struct into **out,
-	      struct result *result);
+/* A zeroed one is INTO by hand. */
+struct into_spec {
+	bool skip;	    /* rows that the target refuses are left out, see into_refused() */
+	bool feeds_nothing; /* the points wake no ungrouped continuous query */
+	/* Not NULL: only into windows (points, when it says none) that the target's series has not.
+	 */
+	const struct window_spec *gaps;
+	int64_t time_first_ns, time_last_ns; /* with `gaps`: all rows are in this closed range */
+};
+
+/*
+ * The result that takes the rows. `select` is completed where 0.8 reads more than
+ * its text says. ERR_INVALID, ERR_NOT_FOUND in InfluxDB's words; ERR_ACCESS.
+ */
+int into_open(struct task *task, struct select_stmt *select, const struct into_spec *spec,
+	      struct into **out, struct result *result);
+/* 0.8: does it copy points as they are, tags as tags? */
+bool into_copies_points(const struct select_stmt *select);
+/* What was given so far is stored. */
+int into_flush(struct into *into);
+uint64_t into_written(const struct into *into);
+/* The last error of a row that was left out, with its words; OK when there was none. */
+int into_refused(const struct into *into, struct diag *diag);
 /* Writes what is left and answers `result`, `written`. */
 int into_finish(struct into *into);
 void into_close(struct into *into);

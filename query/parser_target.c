@@ -3,6 +3,7 @@
  * at the end an 0.8 name made from each row; where the text itself leaves no
  * doubt (a digit, a bracket, :series_name) it is an 0.8 name in both.
  */
+#include "query/fold.h"
 #include "query/parser_state.h"
 
 #include <string.h>
@@ -171,13 +172,18 @@ int parse_target(struct parser *p, struct target **out)
 	return parser_accept(p, TOKEN_INTO) ? parse_target_name(p, false, out) : OK;
 }
 
-/* "(" TRUE | FALSE ")" */
+/* "(" TRUE | FALSE | string ")" */
 static int parse_backfill(struct parser *p, struct select_stmt *select)
 {
 	struct lexeme value;
 
 	TRY(parser_expect(p, TOKEN_LPAREN));
 	value = parser_next(p);
+	if (value.token == TOKEN_STRING && time_text_is(value.text)) {
+		select->backfill_from = value.text;
+		select->backfill = BACKFILL_FROM;
+		return parser_expect(p, TOKEN_RPAREN);
+	}
 	if (value.token != TOKEN_TRUE && value.token != TOKEN_FALSE)
 		return parser_unexpected(p, &value, "TRUE, FALSE");
 	select->backfill = value.token == TOKEN_TRUE ? BACKFILL_TRUE : BACKFILL_FALSE;

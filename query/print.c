@@ -405,6 +405,18 @@ static void print_fields(struct buf *out, const struct field *fields, size_t cou
 	}
 }
 
+static void print_backfill(struct buf *out, const struct select_stmt *select)
+{
+	if (select->backfill == BACKFILL_UNSAID)
+		return;
+	buf_append_text(out, " backfill(");
+	if (select->backfill == BACKFILL_FROM)
+		print_string(out, select->backfill_from);
+	else
+		buf_append_text(out, select->backfill == BACKFILL_TRUE ? "true" : "false");
+	buf_append_byte(out, ')');
+}
+
 static void print_select_tail(struct buf *out, const struct select_stmt *select)
 {
 	print_word_integer(out, " LIMIT ", select->limit);
@@ -418,9 +430,7 @@ static void print_select_tail(struct buf *out, const struct select_stmt *select)
 	}
 	if (select->target && select->target->is_trailing)
 		print_target(out, select->target);
-	if (select->backfill != BACKFILL_UNSAID)
-		buf_append_text(out, select->backfill == BACKFILL_TRUE ? " backfill(true)"
-								       : " backfill(false)");
+	print_backfill(out, select);
 }
 
 void select_print(struct buf *out, const struct select_stmt *select)

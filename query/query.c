@@ -4,8 +4,6 @@
  */
 #include "query/query.h"
 
-#include <time.h>
-
 #include "engine/base/when.h"
 #include "query/continuous.h"
 #include "query/fold.h"
@@ -25,27 +23,20 @@ const struct query_limits query_limits_default = {
 	.text_bytes_max = 1 << 20,
 };
 
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 /* --- one statement ---------------------------------------------------------------------- */
 
 static int run_select(struct task *task)
 {
 	struct select_stmt *select = task->statement->select;
 	struct select_scope scope = { .options = task->options };
+	struct into_spec spec = { 0 };
 	struct result result;
 	struct into *into;
 	int err;
 
 	if (!select->target)
 		return select_run(task->env, &scope, task->arena, select, task->result, task->diag);
-	err = into_open(task, select, &into, &result);
+	err = into_open(task, select, &spec, &into, &result);
 	if (err >= 0)
 		err = select_run(task->env, &scope, task->arena, select, &result, task->diag);
 	if (err >= 0)
@@ -95,7 +86,7 @@ static int run_listed(struct task *task)
 {
 	struct buf text = { 0 };
 	struct running running = { .database = database_name(task->env),
-				   .start_ns = clock_ns(CLOCK_MONOTONIC),
+				   .start_ns = env_monotonic_ns(),
 				   .cancelled = task->env->cancelled };
 	int err;
 
@@ -137,8 +128,7 @@ static int answer_statement(struct run_request *run, unsigned id, int *failed)
 			     .statement = &run->request.statements[id],
 			     .result = &run->result,
 			     .diag = &diag,
-			     .now_ns = run->env->now_ns ? run->env->now_ns
-							: clock_ns(CLOCK_REALTIME) };
+			     .now_ns = run->env->now_ns ? run->env->now_ns : env_now_ns() };
 
 	TRY(run->result.ops->statement_begin(run->result.arg, id));
 	*failed = run_listed(&task);

@@ -3,7 +3,6 @@
 #include "query/select.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "query/rows.h"
 
@@ -51,19 +50,11 @@ static int end_series(void *arg)
 	return answer->result->ops->series_end(answer->result->arg);
 }
 
-static int64_t wall_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 static void begin_run(struct run *run, const struct query_env *env, struct diag *diag)
 {
 	*run = (struct run){ .env = env, .diag = diag };
 	if (env->limits->time_max_ns)
-		run->deadline_ns = wall_ns(CLOCK_MONOTONIC) + env->limits->time_max_ns;
+		run->deadline_ns = env_monotonic_ns() + env->limits->time_max_ns;
 }
 
 static int give_rows(struct plan *plan, struct run *run, const struct result *result)
@@ -97,8 +88,7 @@ static struct plan_context context_of(const struct query_env *env, const struct 
 				      .scope = scope,
 				      .arena = arena,
 				      .diag = diag,
-				      .now_ns =
-					      env->now_ns ? env->now_ns : wall_ns(CLOCK_REALTIME) };
+				      .now_ns = env->now_ns ? env->now_ns : env_now_ns() };
 }
 
 int select_run(const struct query_env *env, const struct select_scope *scope, struct arena *arena,
@@ -248,7 +238,7 @@ static int count_nothing(void *arg)
 static int analyze_plan(struct explanation *explanation, struct plan *plan)
 {
 	struct row_sink sink = { count_series, count_row, count_nothing, explanation };
-	int64_t start_ns = wall_ns(CLOCK_MONOTONIC);
+	int64_t start_ns = env_monotonic_ns();
 	struct run run;
 
 	begin_run(&run, plan->context->env, plan->context->diag);
@@ -257,7 +247,7 @@ static int analyze_plan(struct explanation *explanation, struct plan *plan)
 		   "RAN: %llu rows read, %llu rows in %llu series given, %.3f ms",
 		   (unsigned long long)run.points, (unsigned long long)explanation->rows,
 		   (unsigned long long)explanation->series,
-		   (double)(wall_ns(CLOCK_MONOTONIC) - start_ns) / 1e6);
+		   (double)(env_monotonic_ns() - start_ns) / 1e6);
 	return give_line(explanation);
 }
 

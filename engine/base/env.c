@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -384,9 +385,17 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static _Atomic int64_t clock_moved_ns;
+
 int64_t env_now_ns(void)
 {
-	return clock_ns(CLOCK_REALTIME);
+	return clock_ns(CLOCK_REALTIME) +
+	       atomic_load_explicit(&clock_moved_ns, memory_order_relaxed);
+}
+
+void env_move_clock(int64_t now_ns)
+{
+	atomic_store(&clock_moved_ns, now_ns - clock_ns(CLOCK_REALTIME));
 }
 
 int64_t env_monotonic_ns(void)

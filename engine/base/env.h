@@ -50,7 +50,10 @@ struct env_disk {
 };
 int env_disk(const char *path, struct env_disk *out);
 
-int64_t env_now_ns(void);	/* wall clock */
+/* The wall clock: the one place where the program learns what time it is. */
+int64_t env_now_ns(void);
+/* From here on it goes on from `now_ns`: for tests, which do not wait for days. */
+void env_move_clock(int64_t now_ns);
 int64_t env_monotonic_ns(void); /* never steps back */
 uint64_t env_random(void);
 
