@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "engine/limits.h"
+#include "engine/series_text.h"
 #include "engine/state.h"
 
 #define FORMAT_TEXT "seriesfs 1\n"
@@ -555,9 +556,14 @@ void engine_gauges(struct engine *engine, struct engine_gauges *out)
 	struct shard_env_counts counts;
 
 	shard_env_count(engine->shard_env, &counts);
-	*out = (struct engine_gauges){ .memtable_bytes = atomic_load(&engine->memtable_bytes),
-				       .wal_bytes = wal_bytes(engine->wal),
-				       .shards_open = counts.open };
+	*out = (struct engine_gauges){
+		.memtable_bytes = atomic_load(&engine->memtable_bytes),
+		.memtable_peak_bytes = atomic_load(&engine->memtable_peak_bytes),
+		.directory_bytes = shard_directory_bytes(),
+		.series_text_bytes = text_infos_bytes(),
+		.wal_bytes = wal_bytes(engine->wal),
+		.shards_open = counts.open,
+	};
 	pthread_mutex_lock(&engine->lock);
 	out->groups = engine->group_count;
 	for (size_t i = 0; i < engine->database_count; i++) {

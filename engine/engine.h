@@ -254,7 +254,11 @@ const char *stat_help(enum stat stat);
 
 /* Gauges of the moment. */
 struct engine_gauges {
-	uint64_t memtable_bytes, index_bytes, wal_bytes, series, groups, shards_open;
+	uint64_t memtable_bytes, memtable_peak_bytes; /* now, and the most so far */
+	uint64_t index_bytes;	    /* names, series, postings, of all databases */
+	uint64_t directory_bytes;   /* where the chunks of the shards are */
+	uint64_t series_text_bytes; /* what is known of series as text */
+	uint64_t wal_bytes, series, groups, shards_open;
 };
 void engine_gauges(struct engine *engine, struct engine_gauges *out);
 

@@ -538,6 +538,8 @@ int engine_wait_for_room(struct engine *engine)
 		return OK;
 	pthread_mutex_lock(&engine->wake_lock);
 	pthread_cond_signal(&engine->wake);
+	stat_add(STAT_WRITER_WAITS,
+		 atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max);
 	while (engine->started && !engine->stopping &&
 	       atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max) {
 		if (atomic_load(&engine->flush_failing)) {

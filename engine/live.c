@@ -328,6 +328,16 @@ void live_group_set_type(struct live_group *group, uint64_t field_key, enum valu
 
 /* --- writing --------------------------------------------------------------------------- */
 
+static void note_bytes(struct engine *engine, size_t added)
+{
+	uint64_t now = atomic_fetch_add(&engine->memtable_bytes, added) + added;
+	uint64_t peak = atomic_load(&engine->memtable_peak_bytes);
+
+	while (now > peak &&
+	       !atomic_compare_exchange_weak(&engine->memtable_peak_bytes, &peak, now))
+		;
+}
+
 void live_group_replay(struct live_group *group, const struct wal_record *record, uint64_t sequence)
 {
 	size_t before = memtable_bytes(group->active);
@@ -346,7 +356,7 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 		memtable_set_mtime(group->active, record->mtimes[i].series_id,
 				   record->mtimes[i].mtime_ns, record->mtimes[i].ctime_ns,
 				   sequence);
-	atomic_fetch_add(&group->engine->memtable_bytes, memtable_bytes(group->active) - before);
+	note_bytes(group->engine, memtable_bytes(group->active) - before);
 	group->sequence_last = sequence;
 	atomic_fetch_add(&group->version, 1);
 	engine_touch(group->engine, group->database_id);

@@ -45,6 +45,13 @@ struct text_info {
 	size_t checkpoint_count, checkpoint_capacity;
 };
 
+static _Atomic size_t infos_bytes;
+
+size_t text_infos_bytes(void)
+{
+	return atomic_load(&infos_bytes);
+}
+
 static struct text_info *info_new(uint64_t version)
 {
 	struct text_info *info = calloc(1, sizeof(*info));
@@ -54,6 +61,7 @@ static struct text_info *info_new(uint64_t version)
 	info->references = 1;
 	info->version = version;
 	info->has_hash = true;
+	atomic_fetch_add(&infos_bytes, sizeof(*info));
 	return info;
 }
 
@@ -67,6 +75,8 @@ void text_info_release(struct text_info *info)
 {
 	if (!info || atomic_fetch_sub(&info->references, 1) != 1)
 		return;
+	atomic_fetch_sub(&infos_bytes,
+			 sizeof(*info) + info->checkpoint_capacity * sizeof(*info->checkpoints));
 	free(info->checkpoints);
 	free(info);
 }
@@ -85,6 +95,7 @@ static struct text_info *info_copy(const struct text_info *from, uint64_t versio
 	info->checkpoints = malloc((from->checkpoint_count + 1) * sizeof(*info->checkpoints));
 	if (!info->checkpoints)
 		log_out_of_memory(from->checkpoint_count * sizeof(*info->checkpoints));
+	atomic_fetch_add(&infos_bytes, from->checkpoint_count * sizeof(*info->checkpoints));
 	if (from->checkpoint_count)
 		memcpy(info->checkpoints, from->checkpoints,
 		       from->checkpoint_count * sizeof(*info->checkpoints));
@@ -94,8 +105,11 @@ static struct text_info *info_copy(const struct text_info *from, uint64_t versio
 static void add_checkpoint(struct text_info *info, int64_t time_ns)
 {
 	if (info->checkpoint_count == info->checkpoint_capacity) {
-		info->checkpoint_capacity =
-			info->checkpoint_capacity ? info->checkpoint_capacity * 2 : 4;
+		size_t before = info->checkpoint_capacity;
+
+		info->checkpoint_capacity = before ? before * 2 : 4;
+		atomic_fetch_add(&infos_bytes,
+				 (info->checkpoint_capacity - before) * sizeof(*info->checkpoints));
 		info->checkpoints = realloc(info->checkpoints,
 					    info->checkpoint_capacity * sizeof(*info->checkpoints));
 		if (!info->checkpoints)
@@ -799,6 +813,7 @@ static int read_part(struct series_text *text, size_t part, uint64_t offset, siz
 
 int series_text_read(struct series_text *text, uint64_t offset, size_t length, struct buf *out)
 {
+	size_t before = out->length;
 	int err = OK;
 
 	pthread_mutex_lock(&text->lock);
@@ -816,5 +831,6 @@ int series_text_read(struct series_text *text, uint64_t offset, size_t length, s
 		length -= here;
 	}
 	pthread_mutex_unlock(&text->lock);
+	stat_add(STAT_TEXT_BYTES_GIVEN, out->length - before);
 	return err;
 }

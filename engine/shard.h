@@ -42,6 +42,8 @@ struct shard_env_counts {
 	uint64_t opened, closed; /* since the start */
 };
 void shard_env_count(struct shard_env *env, struct shard_env_counts *counts);
+/* What the process holds in memory to find chunks, of every shard that was asked. */
+size_t shard_directory_bytes(void);
 
 /* --- life ----------------------------------------------------------------- */
 

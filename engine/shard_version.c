@@ -13,6 +13,7 @@ struct run {
 	size_t ref_count, stamp_count;
 	struct run_ref *refs;
 	struct series_stamp *stamps; /* one a series */
+	size_t bytes;
 };
 
 struct mask_table {
@@ -50,10 +51,20 @@ void generation_release(struct generation *generation)
 
 /* --- runs ------------------------------------------------------------------ */
 
+static _Atomic size_t run_bytes; /* of all shards */
+
+size_t shard_directory_bytes(void)
+{
+	return atomic_load(&run_bytes);
+}
+
 static struct run *run_new(size_t ref_count, size_t stamp_count)
 {
 	struct run *run = allocate(sizeof(*run));
 
+	run->bytes =
+		sizeof(*run) + ref_count * sizeof(*run->refs) + stamp_count * sizeof(*run->stamps);
+	atomic_fetch_add(&run_bytes, run->bytes);
 	run->references = 1;
 	run->refs = allocate(ref_count * sizeof(*run->refs));
 	run->stamps = allocate(stamp_count * sizeof(*run->stamps));
@@ -64,6 +75,7 @@ static void run_unref(struct run *run)
 {
 	if (--run->references > 0)
 		return;
+	atomic_fetch_sub(&run_bytes, run->bytes);
 	free(run->refs);
 	free(run->stamps);
 	free(run);

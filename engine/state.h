@@ -86,6 +86,7 @@ struct engine {
 	pthread_mutex_t create_lock;
 	_Atomic int64_t arrival_ns;
 	_Atomic uint64_t memtable_bytes; /* active and sealed, as of each group's last write */
+	_Atomic uint64_t memtable_peak_bytes;
 
 	pthread_mutex_t flush_lock;
 	pthread_mutex_t wake_lock;

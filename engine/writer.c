@@ -867,6 +867,7 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 	writer->group = NULL;
 	*consumed = progress.stored;
 	*lines = progress.lines_stored;
+	stat_add(STAT_TEXT_BYTES_TAKEN, progress.stored);
 	if (err == OK || err == END)
 		return writer->engine->options.sync_writes ? engine_sync(writer->engine) : OK;
 	if (diag && !diag->text[0]) {

@@ -162,6 +162,8 @@ static int start_parts(struct mount *mount)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t threads = cpus > 2 ? (size_t)cpus : 2;
+	size_t write_threads = mount->options.write_threads;
+	size_t query_threads = mount->options.query_threads;
 
 	mount->nodes = node_table_new(&place_root);
 	mount->errors = errors_log_new();
@@ -169,8 +171,8 @@ static int start_parts(struct mount *mount)
 	mount->answers = answer_table_new(mount->options.answers_mb << 20);
 	mount->snapshots = frozen_table_new();
 	TRY(engine_start(mount->engine));
-	mount->workers = pool_start("worker", threads);
-	mount->queries = pool_start("query", threads + 2);
+	mount->workers = pool_start("worker", write_threads ? write_threads : threads);
+	mount->queries = pool_start("query", query_threads ? query_threads : threads + 2);
 	mount->notifier = pool_start("notifier", 1);
 	if (!mount->workers || !mount->queries || !mount->notifier)
 		return ERR_MEMORY;

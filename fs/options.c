@@ -26,6 +26,8 @@ static const struct number_option numbers[] = {
 	ROW(commit_seconds, COMMIT_SECONDS, 0, 3600, "power loss costs at most this (as commit=)"),
 	ROW(memtable_mb, MEMTABLE_BYTES_MAX >> 20, 8, MEMTABLE_BYTES_LIMIT >> 20,
 	    "points held in memory"),
+	ROW(write_threads, 0, 0, 16, "threads that take writes (0 = one a core, 2 at least)"),
+	ROW(query_threads, 0, 0, 16, "queries that run at once (0 = cores and two)"),
 	ROW(shards_open, SHARDS_OPEN_MAX, 2, 4096, "shards open at once"),
 	ROW(series_max, SERIES_PER_DATABASE_MAX, 1, 4000000000, "series of a database"),
 	ROW(line_bytes, LINE_BYTES_MAX, 64, LINE_BYTES_MAX, "one line of line protocol"),

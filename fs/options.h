@@ -23,6 +23,8 @@ struct options {
 	/* Rows of the table; the unit is in the name. */
 	uint64_t commit_seconds;
 	uint64_t memtable_mb;
+	uint64_t write_threads;
+	uint64_t query_threads;
 	uint64_t shards_open;
 	uint64_t series_max;
 	uint64_t line_bytes;

@@ -99,6 +99,41 @@ static void print_gauge(struct buf *out, const char *name, const char *help, uin
 		   help, name, name, (unsigned long long)value);
 }
 
+/* Memory by owner. */
+static void print_memory(struct mount *mount, const struct engine_gauges *gauges, struct buf *out)
+{
+	print_gauge(out, "memtable_bytes", "memory of points that no shard has yet",
+		    gauges->memtable_bytes);
+	print_gauge(out, "memtable_peak_bytes", "the most that was", gauges->memtable_peak_bytes);
+	print_gauge(out, "index_bytes", "memory of names, series and postings",
+		    gauges->index_bytes);
+	print_gauge(out, "directory_bytes", "memory of where the chunks of shards are",
+		    gauges->directory_bytes);
+	print_gauge(out, "series_text_bytes", "memory of what is known of series as text",
+		    gauges->series_text_bytes);
+	print_gauge(out, "answer_bytes", "memory of answers kept",
+		    answer_table_bytes(mount->answers));
+	print_gauge(out, "scratch_bytes", "memory of scratch files",
+		    scratch_table_bytes(mount->scratches));
+}
+
+static void print_process(struct buf *out)
+{
+	uint64_t taken = stat_get(STAT_TEXT_BYTES_TAKEN);
+	struct env_process process;
+
+	env_process(&process);
+	print_gauge(out, "resident_bytes", "memory of the process", process.resident_bytes);
+	print_gauge(out, "resident_peak_bytes", "the most that was", process.resident_peak_bytes);
+	print_gauge(out, "disk_bytes_written", "bytes written to disk: log, shards and names",
+		    process.disk_bytes_written);
+	buf_append_text(out, "# HELP seriesfs_write_amplification bytes written to disk for each "
+			     "byte of line protocol accepted\n"
+			     "# TYPE seriesfs_write_amplification gauge\n");
+	buf_printf(out, "seriesfs_write_amplification %.4f\n",
+		   taken ? (double)process.disk_bytes_written / (double)taken : 0.0);
+}
+
 static void print_metrics(struct mount *mount, struct buf *out)
 {
 	struct engine_gauges gauges;
@@ -113,11 +148,9 @@ static void print_metrics(struct mount *mount, struct buf *out)
 	print_gauge(out, "series", "series over all databases", gauges.series);
 	print_gauge(out, "groups", "shard groups", gauges.groups);
 	print_gauge(out, "shards_open", "shards open", gauges.shards_open);
-	print_gauge(out, "memtable_bytes", "points in memory", gauges.memtable_bytes);
-	print_gauge(out, "index_bytes", "the index in memory", gauges.index_bytes);
 	print_gauge(out, "wal_bytes", "the write-ahead log", gauges.wal_bytes);
-	print_gauge(out, "answer_bytes", "answers kept", answer_table_bytes(mount->answers));
-	print_gauge(out, "scratch_bytes", "scratch files", scratch_table_bytes(mount->scratches));
+	print_memory(mount, &gauges, out);
+	print_process(out);
 	print_gauge(out, "nodes", "names the kernel knows", node_count(mount->nodes));
 }
 

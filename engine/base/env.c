@@ -377,6 +377,31 @@ int env_disk(const char *path, struct env_disk *out)
 	return OK;
 }
 
+/* The number behind a word at the start of a line of a file of /proc, times `unit`. */
+static uint64_t proc_number(const char *path, const char *word, uint64_t unit)
+{
+	struct buf text = { 0 };
+	unsigned long long number = 0;
+	const char *line;
+
+	if (env_read_file(path, &text) == OK) {
+		line = strstr(buf_text(&text), word);
+		if (line)
+			sscanf(line + strlen(word), " %llu", &number);
+	}
+	buf_release(&text);
+	return number * unit;
+}
+
+void env_process(struct env_process *out)
+{
+	*out = (struct env_process){
+		.resident_bytes = proc_number("/proc/self/status", "VmRSS:", 1024),
+		.resident_peak_bytes = proc_number("/proc/self/status", "VmHWM:", 1024),
+		.disk_bytes_written = proc_number("/proc/self/io", "\nwrite_bytes:", 1),
+	};
+}
+
 static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;

@@ -49,6 +49,12 @@ struct env_disk {
 	uint64_t files, files_free;
 };
 int env_disk(const char *path, struct env_disk *out);
+/* Of this process; 0 where the kernel does not tell. */
+struct env_process {
+	uint64_t resident_bytes, resident_peak_bytes;
+	uint64_t disk_bytes_written; /* also what is still in the page cache */
+};
+void env_process(struct env_process *out);
 
 /* The wall clock: the one place where the program learns what time it is. */
 int64_t env_now_ns(void);
