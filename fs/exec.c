@@ -22,6 +22,7 @@ struct exec_handle {
 	/* protected by lock */
 	struct buf request; /* unfinished */
 	struct buf answer;  /* of the last one */
+	bool is_too_large;  /* more than query_memory_mb */
 	uint64_t answer_at; /* the file offset where it begins */
 	struct buf owed;    /* a request that failed behind others of its write(2) */
 	int owed_err;
@@ -94,8 +95,10 @@ static int sink_write(void *arg, struct slice bytes)
 	struct exec_handle *handle = arg;
 
 	if (handle->answer.length + bytes.length > handle->base.mount->options.query_memory_mb
-							   << 20)
+							   << 20) {
+		handle->is_too_large = true;
 		return ERR_LIMIT;
+	}
 	buf_append_slice(&handle->answer, bytes);
 	return OK;
 }
@@ -115,7 +118,18 @@ static int run_statements(struct exec_handle *handle, struct slice text, struct 
 		.read_only = mount->options.read_only,
 	};
 
-	return query_run(&env, text, &handle->options, &sink, diag);
+	int err;
+
+	handle->is_too_large = false;
+	err = query_run(&env, text, &handle->options, &sink, diag);
+	if (!handle->is_too_large)
+		return err;
+	buf_reset(&handle->answer);
+	*diag = (struct diag){ 0 };
+	return diag_set(diag, ERR_LIMIT,
+			"an answer of more than %llu MiB (query_memory_mb): read it from a name "
+			"below query/, where it streams",
+			(unsigned long long)mount->options.query_memory_mb);
 }
 
 static bool is_blank(struct slice text)

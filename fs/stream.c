@@ -268,9 +268,16 @@ int stream_open(struct mount *mount, struct node *node, struct fuse_file_info *i
 {
 	struct stream_handle *handle;
 	struct stream *stream;
+	struct diag diag = { 0 };
 
 	if (atomic_fetch_add(&streams.count, 1) >= mount->options.streams_max) {
 		atomic_fetch_sub(&streams.count, 1);
+		diag_set(&diag, ERR_LIMIT,
+			 "more than %llu answers over query_memory_mb are read at once "
+			 "(streams_max)",
+			 (unsigned long long)mount->options.streams_max);
+		place_tell(mount, &node->place, node_text(node), ERR_LIMIT, &diag, 0,
+			   node_text(node));
 		return ERR_LIMIT;
 	}
 	stream = new_stream(mount, node);

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# What a query may cost, and that a large answer streams.
+. "$(dirname "$0")/../lib/mount.sh"
+
+# asks WHAT ERRNO WORDS QUERY: through a path and through exec, and `errors` tells why
+asks() {
+	check_fails "$1: a path" "$2" cat "$MNT/db/query/$4;.csv?fresh=1"
+	check "$1: errors of the path" grep -qF -- "$3" "$MNT/db/errors"
+	: >"$MNT/db/errors"
+	check_equal "$1: exec" "$2" "$(ask "$4")"
+	check "$1: errors of exec" grep -qF -- "$3" "$MNT/db/errors"
+	: >"$MNT/db/errors"
+}
+
+# The error of a write to exec, "" = none.
+ask() {
+	python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+try:
+    os.write(fd, sys.argv[2].encode() + b"\n")
+except OSError as error:
+    print(error.strerror)' "$MNT/db/exec" "$1"
+}
+
+mount_start -o query_buckets=1000,query_series=5,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
+mkdir "$MNT/db"
+for host in 1 2 3 4 5 6; do
+	seq 0 3999 | sed "s/.*/m,h=$host v=&,s=\"a string of the row &\" &000000000/"
+done >"$WORK/points"
+cat "$WORK/points" >"$MNT/db/write"
+
+quota="Disk quota exceeded" long="Message too long"
+asks buckets "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
+	"select mean(v) from m where h = '1' and time >= 0 and time < 4000s group by time(1s)"
+asks "empty buckets" "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
+	"select mean(v) from m where h = '1' and time >= 0 and time < 400000s group by time(10s)"
+asks series "$quota" "max-select-series limit exceeded: (6/5)" "select mean(v) from m where h != '7'"
+asks "series of SHOW" "$quota" "more series than one statement may touch" "show tag values with key = h"
+asks points "$quota" "max-select-point limit exceeed: (" \
+	"select count(v) from m where h != '6'"
+asks memory "$quota" "the query needs more than its 1048576 bytes of memory" \
+	"select mode(s), count(distinct(s)) from m where h != '5' and h != '6'"
+asks "a subquery's memory" "$quota" "the query needs more than its 1048576 bytes of memory" \
+	"select max(v) from (select v, s, s as s2 from m where h != '5' and h != '6')"
+asks depth "$quota" "more than 100 brackets within brackets" \
+	"select v from m where $(printf '(%.0s' $(seq 120))v > 1$(printf ')%.0s' $(seq 120))"
+check_equal "just under the buckets" 1001 \
+	"$(wc -l <"$MNT/db/query/select mean(v) from m where h = '1' and time >= 0 and time < 1000s group by time(1s)")"
+check_equal "just under the series" 2 "$(wc -l <"$MNT/db/query/select mean(v) from m where h != '6' and time < 3000s")"
+
+text="select v from m where h = '1' $(printf "or h = '1' %.0s" $(seq 400))"
+check_equal "length of a request" "$long" "$(ask "$text")"
+check_equal "length of a request in pieces" "$long" \
+	"$(for i in $(seq 3); do printf '%s ' "$text"; done | dd bs=1000 status=none 2>"$WORK/dd" of="$MNT/db/exec" conv=notrunc
+	grep -o "$long" "$WORK/dd")"
+check_equal "a request of the length allowed" "" "$(ask "select v from m where h = '1' $(printf "or h = '1' %.0s" $(seq 300)) limit 1")"
+
+# An answer over query_memory_mb: exec refuses it, a path streams it, streams_max at once.
+large="select v, s as a, s as b, s as c, s as d, s as e, s as f, s as g from m where h != '5' and h != '6'"
+check_equal "an answer too large for exec" "$quota" "$(ask "$large")"
+check "its words" grep -qF "an answer of more than 1 MiB" "$MNT/db/errors"
+check_equal "a stream is whole" 16001 "$(cat "$MNT/db/query/$large" | wc -l)"
+check_equal "its size is not known" 0 "$(stat -c %s "$MNT/db/query/$large;.json")"
+check_equal "it begins at once, one at a time, and no reader may sleep for longer than a query may run" \
+	"time,v,a / Disk quota exceeded / Disk quota exceeded" "$(python3 - "$MNT/db/query/" "$large" <<'END'
+import os, sys, time
+def problem(path):
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+    except OSError as error:
+        return error.strerror
+fd = os.open(sys.argv[1] + sys.argv[2], os.O_RDONLY)
+words = [os.read(fd, 64).decode().split("\n")[0][5:13], problem(sys.argv[1] + sys.argv[2] + " and h != '7'")]
+time.sleep(2.1)
+try:
+    while os.read(fd, 1 << 20):
+        pass
+except OSError as error:
+    words.append(error.strerror)
+print(" / ".join(words))
+END
+)"
+check "the words of streams" grep -qF "more than 1 answers over query_memory_mb are read at once" "$MNT/db/errors"
+check "the words of time" grep -qF "query-timeout limit exceeded" "$MNT/db/errors"
+check "the mount answers" test -d "$MNT/db/autogen"
+mount_stop
