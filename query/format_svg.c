@@ -23,6 +23,7 @@
 #define HEIGHT	     420
 #define LEFT	     70
 #define RIGHT	     20
+#define VALUE_MAX    1e300 /* of an axis; what is beyond is drawn outside */
 #define TOP	     34
 #define AXIS	     30 /* below the lines, for times */
 #define LEGEND_ROW   18
@@ -167,6 +168,29 @@ static double y_of(const struct chart *chart, double value)
 	       (value - chart->low) / (chart->high - chart->low) * (chart->bottom - TOP);
 }
 
+static __int128 time_range(const struct chart *chart)
+{
+	return (__int128)chart->last_ns - chart->first_ns;
+}
+
+/* Ranges that can be cut into ticks: not infinite, and not too narrow for the digits of a double.
+ */
+static void settle_values(struct chart *chart)
+{
+	double width;
+
+	chart->low = fmax(chart->low, -VALUE_MAX);
+	chart->high = fmin(chart->high, VALUE_MAX);
+	width = fmax(fabs(chart->low), fabs(chart->high)) * 1e-9;
+	if (chart->low == chart->high) {
+		chart->low -= chart->low ? fabs(chart->low) / 10 : 1;
+		chart->high += chart->high ? fabs(chart->high) / 10 : 1;
+	} else if (chart->high - chart->low < width) {
+		chart->low -= width;
+		chart->high += width;
+	}
+}
+
 static void find_ranges(struct chart *chart)
 {
 	bool has_any = false;
@@ -190,13 +214,11 @@ static void find_ranges(struct chart *chart)
 		}
 	}
 	if (chart->first_ns == chart->last_ns) {
-		chart->first_ns -= NS_PER_SECOND;
-		chart->last_ns += NS_PER_SECOND;
+		chart->first_ns -=
+			chart->first_ns > TIME_MIN_NS + NS_PER_SECOND ? NS_PER_SECOND : 0;
+		chart->last_ns += chart->last_ns < TIME_MAX_NS - NS_PER_SECOND ? NS_PER_SECOND : 0;
 	}
-	if (chart->low == chart->high) {
-		chart->low -= chart->low ? fabs(chart->low) / 10 : 1;
-		chart->high += chart->high ? fabs(chart->high) / 10 : 1;
-	}
+	settle_values(chart);
 }
 
 /* 1, 2 or 5 times a power of ten, so that about `count` of them fill the range. */
@@ -208,14 +230,14 @@ static double value_step(double range, int count)
 	return power * (digits <= 1 ? 1 : digits <= 2 ? 2 : digits <= 5 ? 5 : 10);
 }
 
-static int64_t time_step(int64_t range_ns, int count)
+static int64_t time_step(__int128 range_ns, int count)
 {
 	static const int64_t seconds[] = {
 		1,	2,	5,	 10,	  15,	   30,	     60,       120,	  300,
 		600,	900,	1800,	 3600,	  7200,	   10800,    21600,    43200,	  86400,
 		172800, 604800, 1209600, 2592000, 7776000, 15552000, 31536000, 157680000, 315360000,
 	};
-	int64_t rough = range_ns / count, small = 1;
+	int64_t rough = (int64_t)(range_ns / (count < 2 ? 2 : count)), small = 1;
 
 	for (; small < NS_PER_SECOND; small *= 10)
 		for (int k = 1; k <= 5; k += k == 1 ? 1 : 3)
@@ -224,7 +246,7 @@ static int64_t time_step(int64_t range_ns, int count)
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
 		if (seconds[i] * NS_PER_SECOND >= rough)
 			return seconds[i] * NS_PER_SECOND;
-	return range_ns / count + 1;
+	return rough + 1;
 }
 
 /* --- drawing -------------------------------------------------------------------------------- */
@@ -259,9 +281,9 @@ static void draw_values(struct chart *chart)
 
 	chart->low = floor(chart->low / step) * step;
 	chart->high = ceil(chart->high / step) * step;
-	for (double value = chart->low; value <= chart->high + step / 2; value += step) {
+	for (int i = 0; chart->low + i * step <= chart->high + step / 2; i++) {
+		double value = chart->low + i * step, y = y_of(chart, value);
 		char text[64];
-		double y = y_of(chart, value);
 
 		if (fabs(value) >= 1e9 || decimals > 9)
 			snprintf(text, sizeof(text), "%.6g", value);
@@ -279,7 +301,7 @@ static void print_tick(char *text, size_t size, const struct chart *chart, int64
 {
 	struct civil c = civil_of_seconds(floor_div(local_ns, NS_PER_SECOND));
 	int64_t rest = floor_mod(local_ns, NS_PER_SECOND);
-	bool spans_days = chart->last_ns - chart->first_ns > NS_PER_DAY;
+	bool spans_days = time_range(chart) > NS_PER_DAY;
 
 	if (step_ns >= NS_PER_DAY)
 		snprintf(text, size, "%04lld-%02d-%02d", (long long)c.year, c.month, c.day);
@@ -297,9 +319,11 @@ static void print_tick(char *text, size_t size, const struct chart *chart, int64
 static void draw_times(struct chart *chart)
 {
 	int64_t offset_ns = chart->state->offset_s * NS_PER_SECOND;
-	int64_t step = time_step(chart->last_ns - chart->first_ns,
-				 (int)(chart->width - LEFT - RIGHT) / 100 + 1);
-	__int128 local = (__int128)floor_div(chart->first_ns + offset_ns + step - 1, step) * step;
+	int64_t step = time_step(time_range(chart), (int)(chart->width - LEFT - RIGHT) / 100 + 1);
+	__int128 first = (__int128)chart->first_ns + offset_ns, local = first / step * step;
+
+	if (local < first)
+		local += step;
 
 	for (; local - offset_ns <= chart->last_ns; local += step) {
 		char text[64];

@@ -109,6 +109,13 @@ static int list_subquery(struct listing *listing, const struct plan_source *sour
 	return err;
 }
 
+static struct slice text_of(const struct listing *listing, const struct member *member)
+{
+	if (member->text_length == 0)
+		return SLICE("");
+	return slice_of(listing->texts.data + member->text_start, member->text_length);
+}
+
 static int compare_members(const void *a, const void *b, void *arg)
 {
 	const struct member *x = a, *y = b;
@@ -116,9 +123,7 @@ static int compare_members(const void *a, const void *b, void *arg)
 	int order = key_compare(x->key, y->key);
 
 	if (order == 0)
-		order = slice_compare(
-			slice_of(listing->texts.data + x->text_start, x->text_length),
-			slice_of(listing->texts.data + y->text_start, y->text_length));
+		order = slice_compare(text_of(listing, x), text_of(listing, y));
 	return order;
 }
 

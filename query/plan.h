@@ -12,6 +12,7 @@
 #ifndef QUERY_PLAN_H
 #define QUERY_PLAN_H
 
+#include "engine/base/map.h"
 #include "query/fold.h"
 #include "query/function.h"
 #include "query/key.h"
@@ -125,6 +126,7 @@ struct plan {
 	const struct dimensions *own_dimensions; /* what these see as its tags */
 	struct plan_slot *slots;
 	size_t slot_count, slot_capacity;
+	struct map slot_map;	 /* by what tells them apart: a statement may have 100,000 */
 	struct expr **conjuncts; /* of the condition: all must be true */
 	size_t conjunct_count;
 	struct plan_call **calls; /* those that columns show */

@@ -19,15 +19,26 @@ struct binding {
 	int err;
 };
 
+/* Slots of one name and another type are other keys. */
+#define SLOT_HASH_STEP UINT64_C(0x9e3779b97f4a7c15)
+
+static struct slice slot_name(const void *owner, uint32_t number)
+{
+	const struct plan *plan = owner;
+
+	return plan->slots[number].name;
+}
+
 static int add_slot(struct plan *plan, struct slice name, enum data_type type, bool is_filter,
 		    int32_t *number)
 {
-	for (size_t i = 0; i < plan->slot_count; i++)
-		if (plan->slots[i].type == type && plan->slots[i].is_filter == is_filter &&
-		    slice_equal(plan->slots[i].name, name)) {
-			*number = (int32_t)i;
-			return OK;
-		}
+	uint64_t hash = hash_bytes(name) + ((uint64_t)type * 2 + is_filter) * SLOT_HASH_STEP;
+	uint32_t found = map_find(&plan->slot_map, name, hash);
+
+	*number = (int32_t)found;
+	if (found != MAP_NONE && plan->slots[found].type == type &&
+	    plan->slots[found].is_filter == is_filter)
+		return OK;
 	plan->slots = plan_grow(plan->context->arena, plan->slots, plan->slot_count,
 				&plan->slot_capacity, sizeof(*plan->slots));
 	if (!plan->slots)
@@ -35,6 +46,7 @@ static int add_slot(struct plan *plan, struct slice name, enum data_type type, b
 	*number = (int32_t)plan->slot_count;
 	plan->slots[plan->slot_count++] =
 		(struct plan_slot){ .name = name, .type = type, .is_filter = is_filter };
+	map_add(&plan->slot_map, hash, (uint32_t)*number);
 	return OK;
 }
 
@@ -113,6 +125,7 @@ static int bind_references(struct plan *plan)
 {
 	struct binding binding = { .plan = plan };
 
+	map_init(&plan->slot_map, slot_name, plan);
 	for (size_t i = 0; i < plan->field_count; i++)
 		expr_walk(plan->fields[i].expr, bind_node, &binding);
 	binding.is_filter = true;
@@ -560,6 +573,7 @@ static void close_plan(struct plan *plan)
 	if (plan->condition)
 		tag_filter_release(plan->condition);
 	key_ring_release(&plan->ring);
+	map_release(&plan->slot_map);
 	for (size_t i = 0; i < plan->source_count; i++)
 		if (plan->sources[i].subquery)
 			close_plan(plan->sources[i].subquery);

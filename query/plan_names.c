@@ -2,6 +2,7 @@
  * Why: a column without an alias is called after what it reads, and two of one
  * name are told apart by numbers (`mean`, `mean_1`), aliases first.
  */
+#include "engine/base/map.h"
 #include "query/plan.h"
 
 /* `v + w` is v_w, `mean(v) + max(v)` is mean_max. */
@@ -46,19 +47,27 @@ struct name_use {
 struct names {
 	struct name_use *items;
 	size_t count;
+	struct map by_name; /* a statement may have 100,000 columns */
 };
+
+static struct slice name_at(const void *owner, uint32_t number)
+{
+	const struct names *names = owner;
+
+	return names->items[number].name;
+}
 
 static struct name_use *find(struct names *names, struct slice name)
 {
-	for (size_t i = 0; i < names->count; i++)
-		if (slice_equal(names->items[i].name, name))
-			return &names->items[i];
-	return NULL;
+	uint32_t number = map_find(&names->by_name, name, hash_bytes(name));
+
+	return number == MAP_NONE ? NULL : &names->items[number];
 }
 
 static void add(struct names *names, struct slice name, size_t next)
 {
-	names->items[names->count++] = (struct name_use){ name, next };
+	names->items[names->count] = (struct name_use){ name, next };
+	map_add(&names->by_name, hash_bytes(name), (uint32_t)names->count++);
 }
 
 /* Gives a name that nobody has, and marks it. */
@@ -84,19 +93,15 @@ static struct slice unused_name(struct arena *arena, struct names *names, struct
 	return made;
 }
 
-int plan_name_columns(struct plan *plan)
+static int name_columns(struct plan *plan, struct names *names)
 {
 	struct arena *arena = plan->context->arena;
-	struct names names = { 0 };
 
-	names.items = arena_alloc(arena, (plan->field_count * 2 + 2) * sizeof(*names.items));
-	if (!names.items)
-		return ERR_LIMIT;
 	if (slice_equal(plan->time_name, SLICE("time")))
-		add(&names, plan->time_name, 1);
+		add(names, plan->time_name, 1);
 	for (size_t i = 0; i < plan->field_count; i++)
-		if (plan->fields[i].alias.length && !find(&names, plan->fields[i].alias))
-			add(&names, plan->fields[i].alias, 1);
+		if (plan->fields[i].alias.length && !find(names, plan->fields[i].alias))
+			add(names, plan->fields[i].alias, 1);
 	for (size_t i = 0; i < plan->field_count; i++) {
 		struct plan_column *column = &plan->columns[i];
 
@@ -105,9 +110,23 @@ int plan_name_columns(struct plan *plan)
 			continue;
 		column->name = name_of(arena, plan->fields[i].expr);
 		if (column->name.data)
-			column->name = unused_name(arena, &names, column->name);
+			column->name = unused_name(arena, names, column->name);
 		if (!column->name.data)
 			return ERR_LIMIT;
 	}
 	return OK;
+}
+
+int plan_name_columns(struct plan *plan)
+{
+	struct names names = { 0 };
+	int err = ERR_LIMIT;
+
+	names.items = arena_alloc(plan->context->arena,
+				  (plan->field_count * 2 + 2) * sizeof(*names.items));
+	map_init(&names.by_name, name_at, &names);
+	if (names.items)
+		err = name_columns(plan, &names);
+	map_release(&names.by_name);
+	return err;
 }

@@ -22,7 +22,7 @@ except OSError as error:
     print(error.strerror)' "$MNT/db/exec" "$1"
 }
 
-mount_start -o query_buckets=1000,query_series=5,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
+mount_start -o query_buckets=1000,query_series=5,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=400000,streams_max=1
 mkdir "$MNT/db"
 for host in 1 2 3 4 5 6; do
 	seq 0 3999 | sed "s/.*/m,h=$host v=&,s=\"a string of the row &\" &000000000/"
@@ -48,6 +48,36 @@ check_equal "just under the buckets" 1001 \
 	"$(wc -l <"$MNT/db/query/select mean(v) from m where h = '1' and time >= 0 and time < 1000s group by time(1s)")"
 check_equal "just under the series" 2 "$(wc -l <"$MNT/db/query/select mean(v) from m where h != '6' and time < 3000s")"
 
+# Deep and long statements end: at a limit, or with their answer.
+check_equal "statements of 100,000 parts" "$(printf '%s\n' fields names calls sources groups keys conditions brackets)" \
+	"$(python3 - "$MNT/huge/exec" "$MNT/huge" <<'END'
+import os, sys
+os.mkdir(sys.argv[2])
+with open(sys.argv[2] + "/write", "w") as file:
+    file.write("m,h=a v=1 0\n")
+many = 100000
+for name, text in (
+        ("fields", "select v" + ",v" * many + " from m"),
+        ("names", "select v," + ",".join(f"x{i}" for i in range(many // 8)) + " from m"),
+        ("calls", "select " + ",".join(f"percentile(v,{i})" for i in range(many // 8)) + " from m"),
+        ("sources", "select v from m" + ",m" * many),
+        ("groups", "select max(v) from m group by h" + ",h" * many),
+        ("keys", "show tag values with key in (h" + ",h" * many + ")"),
+        ("conditions", "select v from m where h = 'a'" + " or h = 'a'" * (many // 8)),
+        ("brackets", "select " + "(" * 10000 + "v" + ")" * 10000 + " from m")):
+    fd = os.open(sys.argv[1], os.O_RDWR)
+    try:
+        os.write(fd, text.encode() + b"\n")
+    except OSError as error:
+        if error.strerror != "Disk quota exceeded":
+            name += ": " + error.strerror
+    os.close(fd)
+    print(name)
+END
+)"
+
+mount_stop
+mount_start -o query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
 text="select v from m where h = '1' $(printf "or h = '1' %.0s" $(seq 400))"
 check_equal "length of a request" "$long" "$(ask "$text")"
 check_equal "length of a request in pieces" "$long" \

@@ -375,6 +375,39 @@ TEST(parser__brackets_are_bounded)
 	CHECK_INT(parse(repeated("select a from m where (a)", " or ((b))", 1000, "")), OK);
 }
 
+/* What is deep ends at the bound, what is long is read to its end: neither takes long. */
+TEST(parser__deep_and_long_texts_end)
+{
+	static const struct {
+		const char *before, *unit, *behind;
+		size_t count;
+		int err;
+	} rows[] = {
+		{ "select ", "(", "", 10000, ERR_LIMIT },
+		{ "select a from m where ", "(", "", 10000, ERR_LIMIT },
+		{ "select ", "abs(", "", 10000, ERR_LIMIT },
+		{ "select a from ", "(select a from ", "", 10000, ERR_LIMIT },
+		{ "select ", "-", "a from m", 10000, ERR_INVALID },
+		{ "select a", " + a", " from m", 100000, ERR_LIMIT },
+		{ "select a", ", a", " from m", 100000, OK },
+		{ "select a", ", max(a, 1)", " from m", 100000, OK },
+		{ "select a from m", ", m", "", 100000, OK },
+		{ "select max(a) from m group by h", ", h", "", 100000, OK },
+		{ "select a from m where b = 1", " or b = 1", "", 100000, ERR_LIMIT },
+		{ "show tag values with key in (h", ", h", ")", 100000, OK },
+		{ "select a from m", ";select a from m", "", 100000, OK },
+		{ "select a from m where s = '", "x", "'", 1000000, OK },
+		{ "select a from m where s =~ /", "(x*)*", "/", 100000, OK },
+		{ "", ";", "", 100000, OK },
+		{ "", "/* */", "", 100000, OK },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CHECK_INT(parse(repeated(rows[i].before, rows[i].unit, rows[i].count,
+					 rows[i].behind)),
+			  rows[i].err);
+}
+
 TEST(parser__heights_are_bounded)
 {
 	CHECK_INT(parse(repeated("select a from m where a", " or b", 3999, "")), OK);
