@@ -211,6 +211,22 @@ int engine_write_clock(struct engine *engine)
 	return env_write_file(path, slice_of_text(text));
 }
 
+int engine_keep(struct engine *engine, const char *name, struct slice text)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, name, path);
+	return engine->options.read_only ? ERR_READ_ONLY : env_write_file(path, text);
+}
+
+int engine_kept(struct engine *engine, const char *name, struct buf *out)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, name, path);
+	return env_read_file(path, out);
+}
+
 /* --- recovery ------------------------------------------------------------------------------ */
 
 struct recovery {

@@ -11,6 +11,7 @@
  *	  db/ID/index        series index journal of a database (index.h)
  *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h)
  *	  trash/             dropped, being deleted
+ *	  continuous         what continuous queries have done (fs/continuous.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
  * cursor, series_text) says that it belongs to one at a time.
@@ -62,6 +63,9 @@ struct catalog *engine_catalog(struct engine *engine);
 /* The index of a database, alive as long as the engine. NULL: no such database. */
 struct index *engine_index(struct engine *engine, uint32_t database_id);
 int engine_disk(struct engine *engine, struct env_disk *out);
+/* A small text that is kept beside the data under a name: whole, or as it was. ERR_NOT_FOUND. */
+int engine_keep(struct engine *engine, const char *name, struct slice text);
+int engine_kept(struct engine *engine, const char *name, struct buf *out);
 /* A time of arrival: now, but later than any given out before, over restarts too. */
 int64_t engine_arrival_ns(struct engine *engine);
 
@@ -127,6 +131,27 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 		 uint64_t *lines, struct diag *diag);
 /* Points of the last writer_write() call that were stored. */
 uint64_t writer_points(const struct writer *writer);
+
+/*
+ * Rows that a writer has just stored, and that are visible: for those who make
+ * other points of them. Alive during the call.
+ */
+struct memtable_row; /* memtable.h */
+struct layout;
+struct stored {
+	uint32_t database_id, policy_id;
+	struct index *index;
+	const struct memtable_row *rows;
+	size_t row_count;
+	const struct layout *const *layouts; /* each of one measurement */
+	size_t layout_count;
+};
+/*
+ * Called in the writer's thread, without a lock, before its writer_write() returns;
+ * may write to the engine itself, with `feeds_nothing`. Set while nobody writes.
+ */
+typedef void engine_feed(void *arg, const struct stored *stored);
+void engine_set_feed(struct engine *engine, engine_feed *feed, void *arg);
 
 /*
  * Replace what a series had in a group up to sequence `cut` (engine_cut) with

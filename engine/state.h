@@ -83,6 +83,9 @@ struct engine {
 	struct live_database **databases; /* protected by lock; entries live until close */
 	size_t database_count;
 
+	engine_feed *feed; /* NULL = none */
+	void *feed_arg;
+
 	pthread_mutex_t create_lock;
 	_Atomic int64_t arrival_ns;
 	_Atomic uint64_t memtable_bytes; /* active and sealed, as of each group's last write */

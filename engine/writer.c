@@ -636,6 +636,26 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 	writer->field_count += line->field_count;
 }
 
+void engine_set_feed(struct engine *engine, engine_feed *feed, void *arg)
+{
+	engine->feed_arg = arg;
+	engine->feed = feed;
+}
+
+static void feed(const struct writer *writer)
+{
+	struct stored stored = { .database_id = writer->group->database_id,
+				 .policy_id = writer->group->policy_id,
+				 .index = writer->index,
+				 .rows = writer->rows,
+				 .row_count = writer->row_count,
+				 .layouts = writer->layouts,
+				 .layout_count = writer->layout_count };
+
+	if (writer->engine->feed && !writer->options.feeds_nothing)
+		writer->engine->feed(writer->engine->feed_arg, &stored);
+}
+
 /* Store the batch: all of it or nothing. */
 static int batch_store(struct writer *writer)
 {
@@ -659,6 +679,7 @@ static int batch_store(struct writer *writer)
 		stat_add(STAT_POINTS_WRITTEN, writer->row_count);
 		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
 		writer->stored_count++;
+		feed(writer);
 	}
 	writer->lost |= err < 0;
 	batch_reset(writer);

@@ -2,6 +2,7 @@
 #include "fs/control.h"
 
 #include "engine/base/when.h"
+#include "fs/continuous.h"
 
 #define ARGUMENTS_MAX 4
 
@@ -109,6 +110,12 @@ static int run_clock(struct mount *mount, const struct arguments *args, struct d
 	return OK;
 }
 
+static int run_continuous(struct mount *mount, const struct arguments *args, struct diag *diag)
+{
+	continuous_run_now(mount->continuous);
+	return OK;
+}
+
 static const struct word {
 	const char *name;
 	size_t arguments_min, arguments_max;
@@ -119,6 +126,7 @@ static const struct word {
 	{ "compact", 0, 3, run_compact, "compact [db [policy [group]]]" },
 	{ "retention", 0, 0, run_retention, "retention" },
 	{ "drop", 3, 3, run_drop, "drop db policy group" },
+	{ "continuous", 0, 0, run_continuous, "continuous" },
 	{ "clock", 1, 1, run_clock, "clock TIME" },
 };
 
@@ -141,5 +149,5 @@ int control_run(struct mount *mount, struct slice line, struct diag *diag)
 		return word->run(mount, &args, diag);
 	}
 	return diag_set_at(diag, ERR_INVALID, 1, 1,
-			   "unknown word (expected flush, compact, retention or drop)");
+			   "unknown word (expected flush, compact, retention, continuous or drop)");
 }

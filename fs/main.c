@@ -22,6 +22,7 @@
 #include "engine/base/when.h"
 #include "fs/answer.h"
 #include "fs/clock.h"
+#include "fs/continuous.h"
 #include "fs/exec.h"
 #include "fs/frozen.h"
 #include "fs/handle.h"
@@ -176,6 +177,11 @@ static int start_parts(struct mount *mount)
 	mount->notifier = pool_start("notifier", 1);
 	if (!mount->workers || !mount->queries || !mount->notifier)
 		return ERR_MEMORY;
+	if (!mount->options.read_only) {
+		mount->continuous = continuous_start(mount);
+		if (!mount->continuous)
+			return ERR_MEMORY;
+	}
 	mount->clock = clock_start(mount);
 	return mount->clock ? OK : ERR_MEMORY;
 }
@@ -185,6 +191,7 @@ static void stop_parts(struct mount *mount)
 {
 	if (mount->clock)
 		clock_stop(mount->clock);
+	continuous_cancel(mount->continuous);
 	if (mount->queries) {
 		exec_cancel_all(mount);
 		answer_cancel_all(mount);
@@ -194,6 +201,8 @@ static void stop_parts(struct mount *mount)
 	if (mount->workers)
 		pool_stop(mount->workers);
 	handle_release_all();
+	continuous_stop(mount->continuous);
+	mount->continuous = NULL;
 	if (mount->notifier)
 		pool_stop(mount->notifier);
 }

@@ -34,6 +34,7 @@ struct mount {
 	struct pool *queries;  /* evaluations, exec, ctl */
 	struct pool *notifier; /* one thread, which alone tells the kernel to drop pages */
 	struct clock *clock;
+	struct continuous *continuous; /* NULL: read-only */
 
 	/* Writers are about to wait for memory: none of them in the loop's own thread. */
 	atomic_bool memory_is_tight;

@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
+#include "fs/continuous.h"
 #include "fs/scratch.h"
 
 static const char help_text[] =
@@ -39,7 +40,10 @@ static const char help_text[] =
 	"thaws\n"
 	"  .seriesfs/{help,version,status,metrics,errors,exec}\n"
 	"  .seriesfs/ctl             flush | compact [db [policy [group]]] | retention |\n"
-	"                            drop db policy group\n"
+	"                            continuous | drop db policy group\n"
+	"\n"
+	"  echo 'select mean(v) from cpu group by time(5m) into 5m.cpu' > mydb/continuous/cpu_5m\n"
+	"                            runs every 5 minutes; without group by, every write feeds it\n"
 	"\n"
 	"A `/` in a query is fine; end with `;` where the text could go on, write %2F for //, /./\n"
 	"and /../. What changes data goes through exec. A refused write says EINVAL (not\n"
@@ -91,6 +95,7 @@ static void print_status(struct mount *mount, struct buf *out)
 	buf_printf(out, "read_only %s\n", mount->options.read_only ? "true" : "false");
 	buf_printf(out, "sync %s\n", mount->options.sync_writes ? "true" : "false");
 	options_print(&mount->options, out);
+	continuous_print_status(mount->continuous, out);
 }
 
 static void print_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -152,6 +157,7 @@ static void print_metrics(struct mount *mount, struct buf *out)
 	print_memory(mount, &gauges, out);
 	print_process(out);
 	print_gauge(out, "nodes", "names the kernel knows", node_count(mount->nodes));
+	continuous_print_metrics(mount->continuous, out);
 }
 
 static const struct {

@@ -459,7 +459,8 @@ static int complete_select(struct task *task, struct select_stmt *select)
 	return OK;
 }
 
-bool into_copies_points(const struct select_stmt *select)
+/* 0.8: does it copy points as they are, tags as tags? */
+static bool copies_points(const struct select_stmt *select)
 {
 	return select->is_raw && select->dimension_count == 0 && select->target &&
 	       (select->target->is_trailing || select->target->part_count);
@@ -479,10 +480,10 @@ int into_open(struct task *task, struct select_stmt *select, const struct into_s
 	into->task = task;
 	into->spec = *spec;
 	into->target = select->target;
-	into->is_old_raw = into_copies_points(select);
+	into->is_old_raw = spec->copies_points || copies_points(select);
 	find_tags(into, select);
 	*result = (struct result){ &ops, into };
-	if (into->is_old_raw)
+	if (into->is_old_raw && select->dimension_count == 0)
 		TRY(complete_select(task, select));
 	return open_writer(into);
 }
@@ -497,11 +498,14 @@ uint64_t into_written(const struct into *into)
 	return into->written;
 }
 
-int into_refused(const struct into *into, struct diag *diag)
+int into_refused(struct into *into, struct diag *diag)
 {
-	if (into->refused < 0)
+	int refused = into->refused;
+
+	if (refused < 0)
 		*diag = into->refusal;
-	return into->refused;
+	into->refused = OK;
+	return refused;
 }
 
 int into_finish(struct into *into)

@@ -18,6 +18,7 @@ struct into;
 /* A zeroed one is INTO by hand. */
 struct into_spec {
 	bool skip;	    /* rows that the target refuses are left out, see into_refused() */
+	bool copies_points; /* 0.8's way with tags, whatever the text is */
 	bool feeds_nothing; /* the points wake no ungrouped continuous query */
 	/* Not NULL: only into windows (points, when it says none) that the target's series has not.
 	 */
@@ -31,13 +32,12 @@ struct into_spec {
  */
 int into_open(struct task *task, struct select_stmt *select, const struct into_spec *spec,
 	      struct into **out, struct result *result);
-/* 0.8: does it copy points as they are, tags as tags? */
-bool into_copies_points(const struct select_stmt *select);
 /* What was given so far is stored. */
 int into_flush(struct into *into);
 uint64_t into_written(const struct into *into);
-/* The last error of a row that was left out, with its words; OK when there was none. */
-int into_refused(const struct into *into, struct diag *diag);
+/* The last error of a row that was left out, with its words; OK when there was none since
+ * the last call. */
+int into_refused(struct into *into, struct diag *diag);
 /* Writes what is left and answers `result`, `written`. */
 int into_finish(struct into *into);
 void into_close(struct into *into);

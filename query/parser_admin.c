@@ -306,6 +306,29 @@ static int check_resample(struct parser *p, const struct continuous_stmt *out)
 			   (int)least_length, least, (int)got_length, got);
 }
 
+/* A regex that could match what `:series_name` makes of a match would feed itself. */
+static bool feeds_itself(const struct select_stmt *select)
+{
+	const struct target *target = select->target;
+	const struct target_part *parts = target->parts;
+	bool has_name = false;
+
+	for (size_t i = 0; i < target->part_count; i++)
+		has_name |= parts[i].kind == TARGET_SERIES_NAME;
+	for (size_t i = 0; has_name && i < select->source_count; i++) {
+		const struct expr *regex = select->sources[i].regex;
+		struct slice text = regex ? regex->regex.pattern : SLICE("^");
+		bool differs_first =
+			text.length && text.data[0] == '^' && parts[0].kind != TARGET_SERIES_NAME;
+		bool differs_last = text.length && text.data[text.length - 1] == '$' &&
+				    parts[target->part_count - 1].kind != TARGET_SERIES_NAME;
+
+		if (regex && !differs_first && !differs_last)
+			return true;
+	}
+	return false;
+}
+
 /* CREATE CONTINUOUS QUERY name ON database [ resample ] BEGIN select END */
 int parse_continuous(struct parser *p, struct statement *out)
 {
@@ -320,6 +343,10 @@ int parse_continuous(struct parser *p, struct statement *out)
 	TRY(parse_continuous_select(p, continuous));
 	TRY(check_interval(p, continuous));
 	TRY(parser_expect(p, TOKEN_END));
+	if (feeds_itself(continuous->select))
+		return parser_fail(p,
+				   "Continuous queries with :series_name interpolation must use a "
+				   "regular expression in the from clause that prevents recursion");
 	return check_resample(p, continuous);
 }
 

@@ -5,13 +5,13 @@
 #include "query/query.h"
 
 #include "engine/base/when.h"
-#include "query/continuous.h"
 #include "query/fold.h"
 #include "query/format.h"
 #include "query/into.h"
 #include "query/manage.h"
 #include "query/parser.h"
 #include "query/print.h"
+#include "query/rollup.h"
 #include "query/running.h"
 #include "query/select.h"
 #include "query/show.h"
@@ -261,16 +261,9 @@ bool query_uses_now(struct slice text)
 int query_check_continuous(const struct query_env *env, struct slice text, struct diag *diag)
 {
 	struct arena arena = { 0 };
-	struct buf create = { 0 };
-	struct request request;
-	int err;
+	struct statement create;
+	int err = rollup_parse(text, &arena, &create, diag);
 
-	continuous_print_create(&create, SLICE("q"), SLICE("d"), text);
-	err = parse_request(buf_slice(&create), NULL, &arena, &request, NULL, diag);
-	if (err >= 0 &&
-	    (request.count != 1 || request.statements[0].kind != STATEMENT_CREATE_CONTINUOUS_QUERY))
-		err = diag_set(diag, ERR_INVALID, "expected one SELECT … INTO …");
-	buf_release(&create);
 	arena_release(&arena);
 	return err;
 }
