@@ -23,7 +23,7 @@
 #include "engine/base/err.h"
 #include "engine/catalog.h"
 #include "engine/index.h"
-#include "engine/value.h"
+#include "engine/row.h"
 
 struct engine;
 
@@ -136,8 +136,6 @@ uint64_t writer_points(const struct writer *writer);
  * Rows that a writer has just stored, and that are visible: for those who make
  * other points of them. Alive during the call.
  */
-struct memtable_row; /* memtable.h */
-struct layout;
 struct stored {
 	uint32_t database_id, policy_id;
 	struct index *index;

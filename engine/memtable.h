@@ -18,16 +18,7 @@
 #define ENGINE_MEMTABLE_H
 
 #include "engine/base/err.h"
-#include "engine/value.h"
-
-struct layout_field {
-	uint32_t field_id;
-	uint32_t type; /* enum value_type */
-};
-struct layout {
-	uint32_t field_count;
-	struct layout_field fields[];
-};
+#include "engine/row.h"
 
 struct mask {
 	uint32_t series_id;
@@ -45,12 +36,6 @@ void memtable_release(struct memtable *memtable);
 
 /* --- under the group's lock ------------------------------------------------ */
 
-struct memtable_row {
-	uint32_t series_id;
-	uint32_t layout; /* index in `layouts` */
-	int64_t time_ns;
-	const union value *values; /* as many as the layout has fields */
-};
 /* Rows of one record; copies all of it. Memory failure ends the process, as buf does. */
 void memtable_add(struct memtable *memtable, const struct memtable_row *rows, size_t row_count,
 		  const struct layout *const *layouts, size_t layout_count, uint64_t sequence,

@@ -8,7 +8,6 @@
 #include "engine/base/log.h"
 #include "engine/base/map.h"
 #include "engine/limits.h"
-#include "engine/memtable.h"
 #include "query/expr.h"
 #include "query/fold.h"
 #include "query/into.h"

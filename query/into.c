@@ -120,6 +120,7 @@ static void note_refused(void *arg, int err, const struct diag *diag, struct sli
 {
 	struct into *into = arg;
 
+	into->written--;
 	if (into->spec.gaps && err == ERR_RANGE)
 		return;
 	into->refused = err;

@@ -1,0 +1,23 @@
+/* Rows as they are accepted: which fields they have, in one order, and their values. */
+#ifndef ENGINE_ROW_H
+#define ENGINE_ROW_H
+
+#include "engine/value.h"
+
+struct layout_field {
+	uint32_t field_id;
+	uint32_t type; /* enum value_type */
+};
+struct layout {
+	uint32_t field_count;
+	struct layout_field fields[];
+};
+
+struct memtable_row {
+	uint32_t series_id;
+	uint32_t layout; /* index in `layouts` */
+	int64_t time_ns;
+	const union value *values; /* as many as the layout has fields */
+};
+
+#endif
