@@ -84,6 +84,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/lib/test.o $(
 $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/tools/bare_fuse: LIBS_QUERY := $(LIBS_FS)
 
 # For clangd and clang-tidy: one entry a source, from the very flags above.
 compile_commands.json: Makefile $(wildcard engine/*.c engine/base/*.c engine/codec/*.c query/*.c fs/*.c tests/unit/*.c)

@@ -78,6 +78,7 @@ void row_text_release(struct row_text *text)
 	free(text->fields);
 	free(text->by_id);
 	free(text->field_ids);
+	free(text->columns);
 	*text = (struct row_text){ 0 };
 }
 
@@ -147,6 +148,20 @@ void row_text_print(const struct row_text *text, int64_t time_ns,
 	p += integer_print(p, time_ns);
 	*p++ = '\n';
 	out->length = (size_t)(p - out->data);
+}
+
+void row_text_print_accepted(struct row_text *text, int64_t time_ns, const struct layout *layout,
+			     const union value *values, struct buf *out)
+{
+	text->columns = array_of(text->columns, text->field_count, sizeof(*text->columns));
+	memset(text->columns, 0, text->field_count * sizeof(*text->columns));
+	for (uint32_t i = 0; i < layout->field_count; i++) {
+		const struct layout_field *field = &layout->fields[i];
+
+		text->columns[text->by_id[field->field_id]] =
+			(struct batch_column){ .type = field->type, .values = &values[i] };
+	}
+	row_text_print(text, time_ns, text->columns, 0, out);
 }
 
 /* --- measuring ------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "engine/base/buf.h"
 #include "engine/chunk.h"
 #include "engine/index.h"
+#include "engine/memtable.h"
 
 /* Zeroed it is for no series yet. Names are those that the measurement had when it was set. */
 struct row_text {
@@ -23,7 +24,8 @@ struct row_text {
 	} * fields;		     /* in name order */
 	uint32_t *by_id;	     /* field id -> index in `fields` */
 	uint32_t field_count, measurement_id;
-	uint32_t *field_ids; /* in name order, for a scan */
+	uint32_t *field_ids;	      /* in name order, for a scan */
+	struct batch_column *columns; /* one a field: of an accepted row */
 };
 
 /* For another series, or the same with the fields of now; cheap within a measurement. */
@@ -33,6 +35,9 @@ void row_text_release(struct row_text *text);
 /* Append the line of a row; a column for each of text->field_ids. */
 void row_text_print(const struct row_text *text, int64_t time_ns,
 		    const struct batch_column *columns, size_t row, struct buf *out);
+/* The same of a row as it was accepted. Uses `text` for its work. */
+void row_text_print_accepted(struct row_text *text, int64_t time_ns, const struct layout *layout,
+			     const union value *values, struct buf *out);
 /*
  * The length of all lines of some rows (times ascend, every row has a value);
  * the columns in any order.

@@ -267,33 +267,76 @@ static bool flushed_since(struct view *view, uint32_t series_id, uint64_t seen)
 	return yes;
 }
 
-/* Were all rows after `older` accepted with later times, and are they still in memory? */
-static bool only_appended(struct view *view, uint32_t series_id, const struct text_info *older)
-{
-	struct capture captures[2] = { 0 };
-	uint64_t seen = older->version;
-	bool yes = older->points > 0 && !flushed_since(view, series_id, seen);
-	size_t rows = 0;
+/* Rows that came after a text_info was made, in the order of acceptance. */
+struct news {
+	struct capture captures[2];
+	struct captured_row *rows;
+	size_t row_count;
+	bool ascending; /* strictly */
+};
 
+static void news_release(struct news *news)
+{
+	capture_release(&news->captures[0]);
+	capture_release(&news->captures[1]);
+	free(news->rows);
+}
+
+static void news_gather(struct view *view, uint32_t series_id, uint64_t after, struct news *news)
+{
+	size_t count;
+
+	*news = (struct news){ .ascending = true };
 	pthread_mutex_lock(&view->group->lock);
 	if (view->sealed)
-		memtable_capture(view->sealed, series_id, seen, view->sequence, &captures[0]);
-	memtable_capture(view->active, series_id, seen, view->sequence, &captures[1]);
+		memtable_capture(view->sealed, series_id, after, view->sequence,
+				 &news->captures[0]);
+	memtable_capture(view->active, series_id, after, view->sequence, &news->captures[1]);
 	pthread_mutex_unlock(&view->group->lock);
-	for (int i = 0; i < 2 && yes; i++) {
-		struct captured_row *list = malloc((captures[i].row_count + 1) * sizeof(*list));
+	count = news->captures[0].row_count + news->captures[1].row_count;
+	news->rows = malloc((count + 1) * sizeof(*news->rows));
+	if (!news->rows)
+		log_out_of_memory(count * sizeof(*news->rows));
+	capture_rows(&news->captures[0], news->rows);
+	capture_rows(&news->captures[1], news->rows + news->captures[0].row_count);
+	news->row_count = count;
+	for (size_t i = 1; i < count; i++)
+		news->ascending &= news->rows[i].time_ns > news->rows[i - 1].time_ns;
+}
 
-		if (!list)
-			log_out_of_memory(captures[i].row_count * sizeof(*list));
-		capture_rows(&captures[i], list);
-		for (size_t k = 0; k < captures[i].row_count; k++)
-			yes &= list[k].time_ns > older->time_last_ns;
-		rows += captures[i].row_count;
-		free(list);
+/* Were all rows after `older` accepted with later times, and are they still in memory? */
+static bool only_appended(struct view *view, uint32_t series_id, const struct text_info *older,
+			  const struct news *news)
+{
+	bool yes = older->points > 0 && news->row_count > 0 &&
+		   !flushed_since(view, series_id, older->version);
+
+	for (size_t i = 0; i < news->row_count && yes; i++)
+		yes = news->rows[i].time_ns > older->time_last_ns;
+	return yes;
+}
+
+/* Count rows in that come behind all others. Without a scan: it would look at all in memory. */
+static int info_append(struct text_info *info, struct view *view, uint32_t series_id,
+		       const struct news *news)
+{
+	struct row_text text = { 0 };
+	struct buf line = { 0 };
+	bool unused;
+
+	if (!news->ascending)
+		return info_extend(info, view, series_id, info->time_last_ns + 1, NULL, &unused);
+	row_text_set(&text, view->group->index, series_id);
+	for (size_t i = 0; i < news->row_count; i++) {
+		const struct captured_row *row = &news->rows[i];
+
+		buf_reset(&line);
+		row_text_print_accepted(&text, row->time_ns, row->layout, row->values, &line);
+		info_add_row(info, row->time_ns, buf_slice(&line));
 	}
-	capture_release(&captures[0]);
-	capture_release(&captures[1]);
-	return yes && rows > 0;
+	buf_release(&line);
+	row_text_release(&text);
+	return OK;
 }
 
 /* The one kept with the group, referenced, or NULL. */
@@ -370,21 +413,23 @@ static int view_text_info(struct view *view, uint32_t series_id, const struct vi
 {
 	struct text_info *base = older ? info_ref(older->info) : kept_info(view->group, series_id);
 	bool keep = seen->exists;
+	struct news news = { 0 };
 	int err = OK;
 
 	*out = base;
 	*grown = true;
 	if (base && info_is_of(base, seen))
 		return OK;
-	*out = info_new(seen->version);
-	if (base && base->version < seen->version && base->mask_count == seen->mask_count &&
-	    only_appended(view, series_id, base)) {
-		text_info_release(*out);
+	if (base && base->version < seen->version && base->mask_count == seen->mask_count)
+		news_gather(view, series_id, base->version, &news);
+	if (news.row_count && only_appended(view, series_id, base, &news)) {
 		*out = info_copy(base, seen->version);
-		err = info_extend(*out, view, series_id, base->time_last_ns + 1, NULL, grown);
+		err = info_append(*out, view, series_id, &news);
 	} else if (!seen->exists) {
+		*out = info_new(seen->version);
 		*grown = older && older->info->points == 0;
 	} else {
+		*out = info_new(seen->version);
 		err = older || seen->mask_count ? END : info_count(*out, view, series_id);
 		/* As cheap to count again: a listing of a million series keeps nothing. */
 		keep = err == END;
@@ -392,6 +437,7 @@ static int view_text_info(struct view *view, uint32_t series_id, const struct vi
 			err = info_format(*out, view, series_id, older, grown);
 	}
 	(*out)->mask_count = seen->mask_count;
+	news_release(&news);
 	text_info_release(base);
 	if (err < 0)
 		text_info_release(*out);
