@@ -322,7 +322,7 @@ static int info_append(struct text_info *info, struct view *view, uint32_t serie
 {
 	struct row_text text = { 0 };
 	struct buf line = { 0 };
-	bool unused;
+	bool unused = false;
 
 	if (!news->ascending)
 		return info_extend(info, view, series_id, info->time_last_ns + 1, NULL, &unused);
@@ -389,7 +389,7 @@ static int info_format(struct text_info *info, struct view *view, uint32_t serie
 		       struct part *older, bool *grown)
 {
 	struct text_info *before = older ? info_ref(older->info) : NULL;
-	bool unused;
+	bool unused = false;
 	int err = OK;
 
 	if (before && !before->has_hash) {

@@ -409,8 +409,11 @@ static struct known_layout *layout_new(struct writer *writer, uint32_t measureme
 				       const struct line *line, const uint32_t *ids)
 {
 	size_t count = line->field_count;
-	size_t bytes = sizeof(struct known_layout) +
-		       count * (sizeof(struct layout_field) + sizeof(struct slice));
+	size_t names_at = sizeof(struct known_layout) + count * sizeof(struct layout_field);
+	size_t bytes;
+
+	names_at = (names_at + _Alignof(struct slice) - 1) & -_Alignof(struct slice);
+	bytes = names_at + count * sizeof(struct slice);
 	struct known_layout *known = calloc(1, bytes);
 
 	if (!known)
@@ -418,7 +421,7 @@ static struct known_layout *layout_new(struct writer *writer, uint32_t measureme
 	known->measurement_id = measurement_id;
 	known->is_plain = true;
 	known->layout.field_count = (uint32_t)count;
-	known->names = (struct slice *)(void *)(known->layout.fields + count);
+	known->names = (struct slice *)(void *)((char *)known + names_at);
 	for (size_t i = 0; i < count; i++) {
 		known->layout.fields[i] = (struct layout_field){ ids[i], line->fields[i].type };
 		known->names[i] = index_field_name(writer->index, measurement_id, ids[i]);
