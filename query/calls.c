@@ -154,6 +154,13 @@ static void cut_to_range(const struct plan *plan, struct points *points)
 	points->count = kept;
 }
 
+/* Without windows InfluxDB dates an area of floats 0, and one of integers as any aggregate. */
+static void date_areas(const struct plan *plan, const struct plan_call *call, struct points *points)
+{
+	for (size_t i = 0; i < points->count; i++)
+		points->items[i].time_ns = call->type == DATA_FLOAT ? 0 : plan_range_time(plan);
+}
+
 static int points_of(struct calls *calls, const struct plan_call *call, struct points *out)
 {
 	struct transform_context context = { .call = call,
@@ -173,8 +180,7 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
 		cut_to_range(calls->plan, out);
 	if (slice_equal(call->name, SLICE("integral")) && !window_is_given(&calls->plan->window))
-		for (size_t i = 0; i < out->count; i++)
-			out->items[i].time_ns = plan_range_time(calls->plan);
+		date_areas(calls->plan, call, out);
 	points_release(&in);
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/base/log.h"
 #include "query/function_rows.h"
+#include "query/order.h"
 
 static void add_value(const struct plan_call *call, struct points *out, const struct sample *sample)
 {
@@ -22,44 +23,18 @@ static void add_cell(struct points *out, int64_t time_ns, struct cell cell)
 
 /* --- ordered by value ---------------------------------------------------------- */
 
-static int compare_floats(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
-	int order = (x->value.f > y->value.f) - (x->value.f < y->value.f);
-
-	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
-}
-static int compare_integers(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
-	int order = (x->value.i > y->value.i) - (x->value.i < y->value.i);
-
-	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
-}
-static int compare_unsigned(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
-	int order = (x->value.u > y->value.u) - (x->value.u < y->value.u);
-
-	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
-}
-static int compare_strings(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
-	int order = slice_compare(text_slice(x->value.s), text_slice(y->value.s));
-
-	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
-}
-
+/* Where time runs backwards the samples come that way, too. */
 static void sort_by_value(const struct plan_call *call, struct samples *samples)
 {
-	static int (*const compares[DATA_TYPE_COUNT])(const void *, const void *) = {
-		[DATA_FLOAT] = compare_floats,	    [DATA_INTEGER] = compare_integers,
-		[DATA_UNSIGNED] = compare_unsigned, [DATA_BOOLEAN] = compare_unsigned,
-		[DATA_STRING] = compare_strings,    [DATA_TAG] = compare_strings,
-	};
+	struct sample *items = samples->items;
 
-	qsort(samples->items, samples->count, sizeof(*samples->items), compares[call->type]);
+	for (size_t a = 0, b = samples->count; call->is_descending && a + 1 < b; a++) {
+		struct sample sample = items[a];
+
+		items[a] = items[--b];
+		items[b] = sample;
+	}
+	order_by_value(call->type, items, samples->count);
 }
 
 static bool is_same(const struct plan_call *call, const struct sample *a, const struct sample *b)
@@ -180,33 +155,21 @@ int reduce_median(const struct plan_call *call, struct samples *samples, int64_t
 	return OK;
 }
 
-/* Of the samples with that value, the one that has its rank when they are sorted by time. */
-static const struct sample *sample_of(const struct plan_call *call, const struct samples *samples,
-				      union value value, size_t rank)
-{
-	for (size_t i = 0; i < samples->count; i++)
-		rank -= value_compare(call->type, samples->items[i].value, value) < 0;
-	for (size_t i = 0;; i++)
-		if (value_compare(call->type, samples->items[i].value, value) == 0 && rank-- == 0)
-			return &samples->items[i];
-}
-
 int reduce_percentile(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		      int64_t end_ns, struct points *out)
 {
 	double place = floor((double)samples->count * call->number / 100.0 + 0.5) - 1;
-	uint64_t *made, *keys;
-	union value value;
+	uint64_t key;
 
 	if (!(place >= 0 && place < (double)samples->count))
 		return OK;
-	keys = keys_of(call, samples, &made);
-	value = value_of_key(call->type, select_key(keys, samples->count, (size_t)place));
-	if (made)
-		add_value(call, out, sample_of(call, samples, value, (size_t)place));
-	else
-		add_cell(out, start_ns, cell_of_typed(call->type, value));
-	free(made);
+	if (samples->keys) {
+		key = select_key(samples->keys, samples->count, (size_t)place);
+		add_cell(out, start_ns, cell_of_typed(call->type, value_of_key(call->type, key)));
+		return OK;
+	}
+	sort_by_value(call, samples);
+	add_value(call, out, &samples->items[(size_t)place]);
 	return OK;
 }
 
@@ -238,12 +201,22 @@ int reduce_mode(const struct plan_call *call, struct samples *samples, int64_t s
 	return OK;
 }
 
+static int compare_samples(const void *a, const void *b, void *arg)
+{
+	const struct sample *x = a, *y = b;
+	const struct plan_call *call = arg;
+	int order = value_compare(call->type, x->value, y->value);
+
+	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
 /* One sample a value: the first, or where time runs backwards the last. */
 static void keep_distinct(const struct plan_call *call, struct samples *samples)
 {
 	size_t kept = 0;
 
-	sort_by_value(call, samples);
+	qsort_r(samples->items, samples->count, sizeof(*samples->items), compare_samples,
+		(void *)call);
 	for (size_t i = 0; i < samples->count; i++) {
 		bool is_new =
 			i == 0 || !is_same(call, &samples->items[kept - 1], &samples->items[i]);

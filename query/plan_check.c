@@ -628,8 +628,10 @@ static void set_fill(struct plan *plan)
 	if (!value)
 		return;
 	plan->fill_is_integer = value->kind == EXPR_INTEGER;
-	plan->fill_integer = plan->fill_is_integer ? value->integer : (int64_t)value->number;
 	plan->fill_value = plan->fill_is_integer ? (double)value->integer : value->number;
+	plan->fill_integer = plan->fill_is_integer
+				     ? value->integer
+				     : cell_cast(cell_of_float(plan->fill_value), DATA_INTEGER).i;
 }
 
 static void set_range(struct plan *plan, const struct bounds *bounds)

@@ -14,6 +14,10 @@ SETS = {"irregular": ["j", "ages"], "sparse": ["s", "single", "words", "ints"],
 NUMBER_FUNCTIONS = ["sum", "mean", "median", "spread"]
 
 ORDER_FUNCTIONS = ["min", "max"]
+INDICATORS = ["exponential_moving_average", "double_exponential_moving_average",
+              "triple_exponential_moving_average", "triple_exponential_derivative",
+              "relative_strength_index", "kaufmans_efficiency_ratio",
+              "kaufmans_adaptive_moving_average", "chande_momentum_oscillator"]
 TRANSFORMATIONS = ["derivative", "non_negative_derivative", "difference", "non_negative_difference",
                    "moving_average", "cumulative_sum", "elapsed"]
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kolkata"]
@@ -84,6 +88,7 @@ class Maker:
         m = self.measurement
         self.numbers = [f for f, kinds in m.fields.items() if kinds <= {"i", "f"}]
         self.fields, self.tags = list(m.fields), list(m.tags)
+        self.in_condition = False
         # More than one row may have one time when there are tags: what is first then is chance.
         self.has_ties = len(set(m.times)) < len(m.times) or bool(m.tags)
 
@@ -143,7 +148,7 @@ class Maker:
         """An expression over number fields."""
         kind = self.rng.randrange(8 if depth < 2 else 3)
         field = quote(self.rng.choice(self.numbers))
-        if kind <= 2:
+        if kind <= 2 or (kind == 3 and self.in_condition):
             return field
         if kind == 3:
             return f"{field}::{self.pick('float', 'integer')}"
@@ -156,6 +161,13 @@ class Maker:
         return f"{self.number(depth + 1)} {self.pick('+', '-', '*', '/', '%')} {self.number(depth + 1)}"
 
     def condition(self, depth=0):
+        """A field that is cast in one place and not in another is not asked."""
+        self.in_condition = True
+        text = self.make_condition(depth)
+        self.in_condition = False
+        return text
+
+    def make_condition(self, depth):
         rng = self.rng
         kind = rng.randrange(7 if depth < 2 else 5)
         if kind in (0, 1) and self.tags:
@@ -175,9 +187,9 @@ class Maker:
                 return f"{quote(field)} {self.pick('=', '!=')} {self.pick('true', 'false')}"
             return f"{quote(field)} {self.pick('>', '<=')} {self.literal()}"
         if kind == 5:
-            return f"({self.condition(depth + 1)} {self.pick('and', 'or')} {self.condition(depth + 1)})"
+            return f"({self.make_condition(depth + 1)} {self.pick('and', 'or')} {self.make_condition(depth + 1)})"
         return self.pick("nope = ''", "nope = 'x'", "true", "1 = 1") if self.chance(0.3) else \
-            f"{self.condition(depth + 1)} {self.pick('and', 'or')} {self.condition(depth + 1)}"
+            f"{self.make_condition(depth + 1)} {self.pick('and', 'or')} {self.make_condition(depth + 1)}"
 
     def where(self, must, extra=True):
         terms = self.bounds(must)
@@ -219,15 +231,19 @@ class Maker:
 
     def call(self, windows, is_alone):
         rng = self.rng
-        names = ["count", "count(distinct"]
+        names = ["count", "count(distinct", "mode"]
         if self.numbers:
-            names += NUMBER_FUNCTIONS + ORDER_FUNCTIONS
+            if self.measurement.name == "ages":
+                names.remove("count(distinct")
+            names += NUMBER_FUNCTIONS + ORDER_FUNCTIONS + ["percentile"]
         if not self.has_ties:
             names = names + ["first", "last", "stddev"]
         if not self.has_ties and not self.numbers:
             names.remove("stddev")
         name = rng.choice(names)
-        argument = self.argument(name not in ("count", "first", "last", "count(distinct"))
+        argument = self.argument(name not in ("count", "first", "last", "mode", "count(distinct"))
+        if name == "percentile":
+            return f"percentile({argument}, {self.pick('50', '75', '90', '99.5', '100')})"
         if name == "count(distinct":
             return f"count(distinct({argument}))"
         if is_alone and windows is False and self.chance(0.05):
@@ -303,6 +319,25 @@ class Maker:
         text += " group by " + ", ".join(groups) if groups else ""
         return text + (self.fill() if windows else "") + self.pick("", "", " order by time desc")
 
+    def of_indicators(self):
+        if not self.numbers:
+            return self.of_fields()
+        windows = self.chance(0.4)
+        where, argument = self.where(windows, extra=False), self.argument(True)
+        groups = ["*"] if self.has_ties else []
+        if self.chance(0.2) and not self.has_ties:
+            call = f"integral({argument}{self.pick('', ', 1m', ', 1h')})"
+        elif self.chance(0.1) and windows and self.set_name == "zones":
+            call = f"holt_winters{self.pick('', '_with_fit')}(max({argument}), {self.rng.randrange(1, 4)}, {self.pick(0, 0, 2)})"
+        else:
+            if windows:
+                argument = f"{self.pick('mean', 'max', 'count')}({argument})"
+            call = f"{self.rng.choice(INDICATORS)}({argument}, {self.rng.randrange(2, 6)}" + \
+                self.pick("", "", ", 1", ", 4") + ")"
+        groups = ([self.interval()] if windows else []) + groups
+        text = f"select {call} from {path_of(self.measurement)}{where}"
+        return text + (" group by " + ", ".join(groups) if groups else "")
+
     def nested(self, depth):
         """(text, column, tags): a subquery that gives `column`, grouped by all tags or by none."""
         where = self.where(True)
@@ -339,4 +374,4 @@ class Maker:
 
     def query(self):
         return self.rng.choice([self.of_calls, self.of_calls, self.of_fields, self.of_transformations,
-                                self.of_subqueries])()
+                                self.of_subqueries, self.of_indicators])()
