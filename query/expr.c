@@ -376,7 +376,9 @@ bool expr_is_true(const struct expr *expr, struct eval *eval)
 /* What an operator makes of the types is what it makes of their zeros. */
 static struct cell zero_of(enum data_type type)
 {
-	return (struct cell){ .type = cell_type_of(type), .s = { "", 0 } };
+	if (cell_type_of(type) == CELL_STRING)
+		return cell_of_string(SLICE(""));
+	return (struct cell){ .type = cell_type_of(type) };
 }
 
 static enum data_type data_type_of(enum cell_type type)

@@ -10,6 +10,7 @@
 #include "query/into.h"
 #include "query/manage.h"
 #include "query/parser.h"
+#include "query/paths.h"
 #include "query/print.h"
 #include "query/rollup.h"
 #include "query/running.h"
@@ -160,7 +161,8 @@ static int parse(struct run_request *run, struct slice text)
 	if (run->options->params[0])
 		TRY(params_parse(slice_of_text(run->options->params), &run->arena, &params,
 				 run->diag));
-	return parse_request(text, &params, &run->arena, &run->request, NULL, run->diag);
+	TRY(parse_request(text, &params, &run->arena, &run->request, NULL, run->diag));
+	return paths_check(run->env, &run->request, run->diag);
 }
 
 /* "error parsing query: …", in front of what the parser said. */

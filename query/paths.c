@@ -1,0 +1,64 @@
+/*
+ * Why: `a.b.c.d` is a parse error of 1.x, unless it is the name of a measurement
+ * here; only whoever knows the measurements can tell, and must tell it as the
+ * parser would have.
+ */
+#include "query/paths.h"
+
+struct path_check {
+	struct index *index; /* NULL: there is no default database */
+	struct diag *diag;
+};
+
+static int check_select(const struct path_check *check, const struct select_stmt *select);
+
+static int check_sources(const struct path_check *check, const struct source *sources, size_t count,
+			 bool is_old)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct source *source = &sources[i];
+
+		if (source->kind == SOURCE_SUBQUERY)
+			TRY(check_select(check, source->subquery));
+		else if (source->kind != SOURCE_MEASUREMENT)
+			TRY(check_sources(check, source->parts, source->part_count, is_old));
+		else if (source->path_error && !is_old &&
+			 (!check->index ||
+			  index_measurement_find(check->index, source->whole_name) == ID_NONE))
+			return diag_set(check->diag, ERR_INVALID, "%s", source->path_error);
+	}
+	return OK;
+}
+
+static int check_select(const struct path_check *check, const struct select_stmt *select)
+{
+	return check_sources(check, select->sources, select->source_count, select->is_old);
+}
+
+static int check_statement(const struct path_check *check, const struct statement *statement)
+{
+	const struct show_stmt *show = &statement->show;
+
+	switch (statement_kinds[statement->kind].family) {
+	case FAMILY_SELECT: return check_select(check, statement->select);
+	case FAMILY_EXPLAIN: return check_select(check, statement->explain.select);
+	case FAMILY_REMOVE:
+		return check_sources(check, statement->remove.sources,
+				     statement->remove.source_count, false);
+	case FAMILY_SHOW:
+		TRY(check_sources(check, show->sources, show->source_count, false));
+		return check_sources(check, show->measurement, show->measurement != NULL, false);
+	default: return OK;
+	}
+}
+
+int paths_check(const struct query_env *env, const struct request *request, struct diag *diag)
+{
+	struct path_check check = { .diag = diag };
+
+	if (env->database_id)
+		check.index = engine_index(env->engine, env->database_id);
+	for (size_t i = 0; i < request->count; i++)
+		TRY(check_statement(&check, &request->statements[i]));
+	return OK;
+}
