@@ -54,6 +54,7 @@ struct chunk_rows {
 	const int64_t *times_ns;		  /* strictly ascending */
 	const struct chunk_write_column *columns; /* every field_id once */
 	size_t column_count;
+	bool cold; /* written once, read often: take more effort to encode */
 };
 
 /* Append the chunk to `out`. Columns without a value are left out. */

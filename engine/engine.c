@@ -398,6 +398,8 @@ static void set_defaults(struct engine_options *options)
 		options->commit_seconds = COMMIT_SECONDS;
 	if (!options->memtable_bytes_max)
 		options->memtable_bytes_max = MEMTABLE_BYTES_MAX;
+	if (!options->cold_period_seconds)
+		options->cold_period_seconds = COLD_PERIOD_SECONDS;
 	if (!options->series_max)
 		options->series_max = SERIES_PER_DATABASE_MAX;
 }
@@ -409,6 +411,7 @@ static void init_locks(struct engine *engine)
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->create_lock, NULL);
 	pthread_mutex_init(&engine->flush_lock, NULL);
+	pthread_mutex_init(&engine->cold_lock, NULL);
 	pthread_mutex_init(&engine->wake_lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -432,6 +435,7 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	path_of(engine, "catalog", path);
 	TRY(catalog_open(path, engine->options.read_only, &engine->catalog, diag));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
+	TRY(cold_recover(engine));
 	TRY(databases_open(engine, diag));
 	TRY(clock_read(engine, &sequence));
 	return recover(engine, sequence);
@@ -523,15 +527,6 @@ int engine_flush(struct engine *engine)
 	return flush_all(engine);
 }
 
-int engine_compact(struct engine *engine, uint32_t object_id)
-{
-	struct object object;
-
-	if (object_id)
-		TRY(catalog_get(engine->catalog, object_id, &object));
-	return engine_flush(engine);
-}
-
 struct catalog *engine_catalog(struct engine *engine)
 {
 	return engine->catalog;
@@ -546,6 +541,13 @@ int engine_disk(struct engine *engine, struct env_disk *out)
 static uint64_t space_reserved(const struct env_disk *disk)
 {
 	return disk->bytes / 8 < SPACE_RESERVED ? disk->bytes / 8 : SPACE_RESERVED;
+}
+
+bool engine_has_room(struct engine *engine, uint64_t bytes)
+{
+	struct env_disk disk;
+
+	return engine_disk(engine, &disk) < 0 || disk.bytes_usable > space_reserved(&disk) + bytes;
 }
 
 int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag)

@@ -9,7 +9,7 @@
  *	  catalog            journal (catalog.h)
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
  *	  db/ID/index        series index journal of a database (index.h)
- *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h)
+ *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h); also .tmp, .new (rewrite.c)
  *	  trash/             dropped, being deleted
  *	  continuous         what continuous queries have done (fs/continuous.c)
  *
@@ -35,6 +35,9 @@ struct engine_options {
 	uint64_t memtable_bytes_max; /* 0 = default; writers wait beyond it */
 	uint32_t shards_open_max;    /* 0 = default */
 	uint32_t series_max;	     /* per database; 0 = default */
+	/* Groups past their window are rewritten after this long without a point; 0 = never. */
+	uint32_t cold_seconds;
+	uint32_t cold_period_seconds; /* between looks for such groups; 0 = default */
 };
 
 /*
@@ -55,7 +58,9 @@ int engine_sync(struct engine *engine);
 int engine_flush(struct engine *engine);
 /*
  * Rewrite the shards below an object (a database, policy or group; 0 = all of them) into full
- * chunks now, whatever their age; returns when it is done. ERR_NOT_FOUND: no such object.
+ * chunks now, whatever their age; returns when it is done. What is settled already, or has
+ * a scratch file open, stays as it is. ERR_NOT_FOUND: no such object. ERR_SPACE, ERR_IO,
+ * ERR_CORRUPT: of the first group that failed; others are done all the same.
  */
 int engine_compact(struct engine *engine, uint32_t object_id);
 

@@ -511,7 +511,8 @@ int engine_start_threads(struct engine *engine)
 		return OK;
 	if (pthread_create(&engine->flusher, NULL, flusher, engine) ||
 	    pthread_create(&engine->committer, NULL, committer, engine) ||
-	    pthread_create(&engine->cleaner, NULL, cleaner, engine))
+	    pthread_create(&engine->cleaner, NULL, cleaner, engine) ||
+	    pthread_create(&engine->freezer, NULL, cold_thread, engine))
 		return ERR_MEMORY;
 	engine->started = true;
 	return OK;
@@ -526,6 +527,8 @@ void engine_stop_threads(struct engine *engine)
 	pthread_cond_broadcast(&engine->wake);
 	pthread_cond_broadcast(&engine->trash_wake);
 	pthread_mutex_unlock(&engine->wake_lock);
+	atomic_store(&engine->is_stopping, true);
+	pthread_join(engine->freezer, NULL);
 	pthread_join(engine->flusher, NULL);
 	pthread_join(engine->committer, NULL);
 	pthread_join(engine->cleaner, NULL);

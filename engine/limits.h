@@ -12,7 +12,9 @@
 #define MEMTABLE_BYTES_MAX	(512u << 20) /* option memtable_mb: a flush starts at half of it */
 #define MEMTABLE_BYTES_LIMIT	(UINT64_C(32) << 30) /* that option, at most */
 #define SHARDS_OPEN_MAX		32u /* option shards_open: LevelDB instances at once, some 8 fds each */
-#define COMMIT_SECONDS		1u	     /* option commit */
+#define COMMIT_SECONDS		1u   /* option commit */
+#define COLD_SECONDS		600u /* option cold_seconds: quiet for so long after its window */
+#define COLD_PERIOD_SECONDS	60u  /* option cold_period_seconds: between looks for such groups */
 #define SPACE_RESERVED		(32u << 20)  /* of the disk: points are refused before it is full */
 #define SPACE_CHECK_BYTES	(256u << 10) /* the disk is looked at after so many */
 #define CHUNK_ROWS_MAX		8192u

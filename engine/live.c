@@ -15,9 +15,25 @@ static void shard_path(const struct engine *engine, uint32_t group_id, uint32_t 
 	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/shard/%u.%u", engine->path, group_id, number);
 }
 
+void live_group_shard_path(const struct live_group *group, uint32_t number, char *path)
+{
+	shard_path(group->engine, group->id, number, path);
+}
+
 static void trash_path(const struct engine *engine, uint32_t group_id, uint32_t number, char *path)
 {
 	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/trash/%u.%u", engine->path, group_id, number);
+}
+
+/* Where nothing may be renamed, a rewrite that a crash interrupted is read where it lies. */
+static void stored_path(const struct engine *engine, uint32_t group_id, uint32_t number, char *path)
+{
+	char new[ENGINE_PATH_BYTES_MAX];
+
+	shard_path(engine, group_id, number, path);
+	snprintf(new, sizeof(new), "%.4000s.new", path);
+	if (engine->options.read_only && !env_exists(path) && env_exists(new))
+		snprintf(path, ENGINE_PATH_BYTES_MAX, "%s", new);
 }
 
 static struct live_group *group_new(struct engine *engine, const struct object *object,
@@ -40,11 +56,12 @@ static struct live_group *group_new(struct engine *engine, const struct object *
 	if (!group->shards)
 		log_out_of_memory(group->shard_count * sizeof(*group->shards));
 	for (uint32_t i = 0; i < group->shard_count; i++) {
-		shard_path(engine, group->id, i, path);
+		stored_path(engine, group->id, i, path);
 		group->shards[i] = shard_open(engine->shard_env, path);
 	}
 	pthread_mutex_init(&group->lock, NULL);
 	pthread_mutex_init(&group->text_lock, NULL);
+	pthread_mutex_init(&group->shards_lock, NULL);
 	group->active = memtable_new();
 	group->version = 1;
 	return group;
@@ -66,6 +83,7 @@ static void group_free(struct live_group *group)
 	free(group->cuts);
 	pthread_mutex_destroy(&group->lock);
 	pthread_mutex_destroy(&group->text_lock);
+	pthread_mutex_destroy(&group->shards_lock);
 	free(group);
 }
 
@@ -237,20 +255,24 @@ static void delete_directory(void *arg)
 	free(gone);
 }
 
-static int move_shard(struct live_group *group, uint32_t number)
+void engine_trash_with(struct engine *engine, struct shard *shard, const char *path)
 {
 	struct gone *gone = malloc(sizeof(*gone));
 
 	if (!gone)
 		log_out_of_memory(sizeof(*gone));
-	gone->engine = group->engine;
-	trash_path(group->engine, group->id, number, gone->path);
-	int err = shard_move(group->shards[number], gone->path);
-	if (err < 0) {
-		free(gone);
-		return err;
-	}
-	shard_on_gone(group->shards[number], delete_directory, gone);
+	gone->engine = engine;
+	snprintf(gone->path, sizeof(gone->path), "%s", path);
+	shard_on_gone(shard, delete_directory, gone);
+}
+
+static int move_shard(struct live_group *group, uint32_t number)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	trash_path(group->engine, group->id, number, path);
+	TRY(shard_move(group->shards[number], path));
+	engine_trash_with(group->engine, group->shards[number], path);
 	return OK;
 }
 
@@ -297,6 +319,43 @@ uint32_t live_group_shard_number(const struct live_group *group, uint32_t series
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id)
 {
 	return group->shards[live_group_shard_number(group, series_id)];
+}
+
+struct shard *live_group_shard_reference(struct live_group *group, uint32_t number)
+{
+	pthread_mutex_lock(&group->shards_lock);
+	struct shard *shard = group->shards[number];
+	shard_reference(shard);
+	pthread_mutex_unlock(&group->shards_lock);
+	return shard;
+}
+
+/* A view that is older than the rewrite would take its chunks for a later flush's. */
+static int pin_older_views(struct live_group *group, uint32_t number, uint64_t generation)
+{
+	for (struct view *view = group->views; view; view = view->next)
+		if (view->sequence < generation)
+			TRY(view_pin(view, number));
+	return OK;
+}
+
+int live_group_replace_shard(struct live_group *group, uint32_t number, struct shard *to,
+			     uint64_t generation)
+{
+	struct shard *before = NULL;
+
+	pthread_mutex_lock(&group->lock);
+	int err = group->dropped ? ERR_STALE : pin_older_views(group, number, generation);
+	if (err == OK) {
+		pthread_mutex_lock(&group->shards_lock);
+		before = group->shards[number];
+		group->shards[number] = to;
+		pthread_mutex_unlock(&group->shards_lock);
+	}
+	pthread_mutex_unlock(&group->lock);
+	if (before)
+		shard_close(before);
+	return err;
 }
 
 bool live_group_holds(const struct live_group *group, int64_t time_ns)
@@ -358,6 +417,7 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 				   sequence);
 	note_bytes(group->engine, memtable_bytes(group->active) - before);
 	group->sequence_last = sequence;
+	atomic_store(&group->written_ns, env_monotonic_ns());
 	atomic_fetch_add(&group->version, 1);
 	engine_touch(group->engine, group->database_id);
 }

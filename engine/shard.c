@@ -22,6 +22,7 @@
 #include "engine/store.h"
 
 #define CHUNK_BYTES_MAX ((size_t)1 << 30)
+#define AHEAD_BYTES	((size_t)16 << 20) /* of a rewrite in memory */
 
 /* No struct of its own: what shards share is the pool of their stores. */
 struct shard_env;
@@ -32,6 +33,7 @@ struct shard {
 	void (*gone)(void *arg);
 	void *gone_arg;
 	atomic_bool moved;
+	struct idmap masks_settled; /* series -> number; set before others see the shard */
 	pthread_mutex_t lock;
 	/* protected by lock */
 	struct shard_version *version; /* NULL: not loaded */
@@ -173,6 +175,7 @@ static int load_head(struct loading *loading, struct slice value)
 {
 	TRY(record_head_decode(value, &loading->head));
 	loading->generation.sequence_flushed = loading->head.sequence_flushed;
+	loading->generation.settled = loading->head.settled;
 	loading->has_head = true;
 	return OK;
 }
@@ -284,6 +287,7 @@ static void shard_free(struct shard *shard)
 	if (shard->version)
 		version_unref(shard->version);
 	idmap_release(&shard->types);
+	idmap_release(&shard->masks_settled);
 	pthread_mutex_destroy(&shard->lock);
 	if (shard->gone)
 		shard->gone(shard->gone_arg);
@@ -301,9 +305,19 @@ void shard_close(struct shard *shard)
 	shard_unref(shard);
 }
 
+void shard_reference(struct shard *shard)
+{
+	shard->references++;
+}
+
+int shard_rename(struct shard *shard, const char *path)
+{
+	return store_move(shard->store, path);
+}
+
 int shard_move(struct shard *shard, const char *path)
 {
-	TRY(store_move(shard->store, path));
+	TRY(shard_rename(shard, path));
 	shard->moved = true;
 	return OK;
 }
@@ -373,12 +387,14 @@ void shard_version_release(struct shard_version *version)
 struct shard_batch {
 	struct shard *shard;
 	struct store_batch *store;
+	struct store_batch *directory; /* of a settled shard: all but its packs */
 	struct generation generation;
 	struct record_head head;
+	int err;				       /* of packs that were written ahead */
 	struct buf pack, chunks, stamps, masks, types; /* records being made */
 	struct chunk_entry previous;		       /* of `chunks` */
 	struct idmap new_types;
-	size_t bytes;
+	size_t bytes, bytes_written;
 };
 
 /* Open anew what failed, and look again at what is there. */
@@ -425,8 +441,22 @@ static void batch_put(struct shard_batch *batch, enum record_kind kind, uint32_t
 	struct record_key key = { batch->generation.number, ordinal, kind };
 	char bytes[RECORD_KEY_BYTES];
 
-	store_batch_put(batch->store, record_key_encode(&key, bytes), buf_slice(value));
+	store_batch_put(batch->directory && kind != RECORD_PACK ? batch->directory : batch->store,
+			record_key_encode(&key, bytes), buf_slice(value));
 	batch->bytes += RECORD_KEY_BYTES + value->length;
+}
+
+/*
+ * Packs of a settled shard go ahead. They have the last keys of all, and each write becomes a
+ * table of its own (store.h), so the tables follow one another and LevelDB merges none.
+ */
+static void write_ahead(struct shard_batch *batch)
+{
+	if (batch->err == OK)
+		batch->err = store_write(batch->shard->store, batch->store);
+	store_batch_free(batch->store);
+	batch->store = store_batch_new();
+	batch->bytes_written = batch->bytes;
 }
 
 static void pack_close(struct shard_batch *batch)
@@ -446,14 +476,16 @@ static void pack_close(struct shard_batch *batch)
 	buf_reset(&batch->chunks);
 	batch->previous = (struct chunk_entry){ 0 };
 	batch->head.packs++;
+	if (batch->directory && batch->bytes - batch->bytes_written >= AHEAD_BYTES)
+		write_ahead(batch);
 }
 
 _Static_assert(PACK_BYTES <= UINT16_MAX + 1, "a chunk begins where run_ref.offset can tell");
 
 int shard_batch_add(struct shard_batch *batch, uint32_t series_id, const struct shard_rows *rows)
 {
-	struct chunk_rows chunk = { series_id, rows->row_count, rows->times_ns, rows->columns,
-				    rows->column_count };
+	struct chunk_rows chunk = { series_id,	   rows->row_count,    rows->times_ns,
+				    rows->columns, rows->column_count, batch->directory != NULL };
 	size_t offset = batch->pack.length;
 	struct chunk_entry entry = {
 		.series_id = series_id,
@@ -477,7 +509,27 @@ int shard_batch_add(struct shard_batch *batch, uint32_t series_id, const struct 
 	generation_add(&batch->generation, &entry, batch->head.packs, offset);
 	if (batch->pack.length >= PACK_BYTES)
 		pack_close(batch);
-	return OK;
+	return batch->err;
+}
+
+void shard_batch_settle(struct shard_batch *batch)
+{
+	assert(batch->bytes == 0 && shard_version_generation(batch->shard->version) == 0);
+	batch->directory = store_batch_new();
+	batch->head.settled = batch->generation.settled = true;
+}
+
+int shard_batch_copy_types(struct shard_batch *batch, struct shard *from)
+{
+	uint64_t key;
+	uint32_t type;
+
+	pthread_mutex_lock(&from->lock);
+	int err = load_once_locked(from);
+	for (size_t i = 0; err == OK && idmap_next(&from->types, &i, &key, &type);)
+		shard_batch_set_type(batch, key, (enum value_type)type);
+	pthread_mutex_unlock(&from->lock);
+	return err;
 }
 
 void shard_batch_mask(struct shard_batch *batch, const struct shard_mask *mask)
@@ -576,7 +628,14 @@ int shard_batch_commit(struct shard_batch *batch, uint64_t sequence_flushed)
 
 	assert(sequence_flushed <= batch->generation.number);
 	batch_close(batch, sequence_flushed);
-	err = batch->shard->moved ? ERR_STALE : store_write(batch->shard->store, batch->store);
+	if (batch->directory)
+		write_ahead(batch);
+	err = batch->err;
+	if (err == OK)
+		err = batch->shard->moved
+			      ? ERR_STALE
+			      : store_write(batch->shard->store,
+					    batch->directory ? batch->directory : batch->store);
 	if (err == OK)
 		batch_publish(batch);
 	shard_batch_abandon(batch);
@@ -586,6 +645,8 @@ int shard_batch_commit(struct shard_batch *batch, uint64_t sequence_flushed)
 void shard_batch_abandon(struct shard_batch *batch)
 {
 	store_batch_free(batch->store);
+	if (batch->directory)
+		store_batch_free(batch->directory);
 	generation_release(&batch->generation);
 	buf_release(&batch->pack);
 	buf_release(&batch->chunks);
@@ -594,6 +655,129 @@ void shard_batch_abandon(struct shard_batch *batch)
 	buf_release(&batch->types);
 	idmap_release(&batch->new_types);
 	free(batch);
+}
+
+/* --- masks that ended --------------------------------------------------------------- */
+
+uint32_t shard_version_masks_settled(const struct shard_version *version, uint32_t series_id)
+{
+	uint32_t count = idmap_find(&version_shard(version)->masks_settled, series_id);
+
+	return count == MAP_NONE ? 0 : count;
+}
+
+static bool mask_is_among(const struct shard_mask *mask, const struct shard_mask *masks,
+			  size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (masks[i].time_first_ns == mask->time_first_ns &&
+		    masks[i].time_last_ns == mask->time_last_ns &&
+		    masks[i].sequence == mask->sequence)
+			return true;
+	return false;
+}
+
+void shard_settle_masks(struct shard *to, const struct shard_version *from)
+{
+	const struct idmap *before = &version_shard(from)->masks_settled;
+	uint32_t series_id = 0, settled;
+	const struct shard_mask *masks;
+	uint64_t key;
+	size_t count;
+
+	for (size_t i = 0; idmap_next(before, &i, &key, &settled);)
+		idmap_set(&to->masks_settled, key, settled);
+	while (version_next_masked(from, &series_id)) {
+		shard_version_masks(from, series_id, &masks, &count);
+		settled = shard_version_masks_settled(from, series_id);
+		for (size_t i = 0; i < count; i++)
+			settled += !mask_is_among(&masks[i], masks, i);
+		idmap_set(&to->masks_settled, series_id, settled);
+		if (series_id++ == UINT32_MAX)
+			return;
+	}
+}
+
+/* --- without loading ------------------------------------------------------------- */
+
+/* Seeks from head to head. */
+struct heads {
+	uint64_t generation, generations;
+	struct record_head first;
+};
+
+static void seek_to(const struct store_pair *pair, uint64_t generation, enum record_kind kind)
+{
+	struct record_key next = { generation, 0, kind };
+
+	*pair->seek_bytes = record_key_encode(&next, pair->seek).length;
+}
+
+static int look_at_head(void *arg, const struct store_pair *pair)
+{
+	struct heads *heads = arg;
+	struct record_key key;
+
+	TRY(record_key_decode(pair->key, &key));
+	if (key.generation != heads->generation) {
+		if (heads->generations++)
+			return END;
+		heads->generation = key.generation;
+	}
+	if (key.kind < RECORD_HEAD)
+		seek_to(pair, key.generation, RECORD_HEAD);
+	else if (key.kind == RECORD_HEAD)
+		return record_head_decode(pair->value, &heads->first);
+	else
+		seek_to(pair, key.generation + 1, RECORD_TYPES);
+	return OK;
+}
+
+int shard_is_settled(struct shard *shard, bool *settled)
+{
+	struct heads heads = { 0 };
+	int err = store_scan(shard->store, look_at_head, &heads);
+
+	if (err < 0)
+		return err;
+	*settled = heads.generations == 0 || (heads.generations == 1 && heads.first.settled);
+	return OK;
+}
+
+/* --- copying ------------------------------------------------------------------------- */
+
+struct copying {
+	struct store_batch *batch;
+	uint64_t generation;
+	size_t count;
+};
+
+static int copy_pair(void *arg, const struct store_pair *pair)
+{
+	struct copying *copying = arg;
+	struct record_key key;
+
+	TRY(record_key_decode(pair->key, &key));
+	if (key.generation <= copying->generation) {
+		seek_to(pair, copying->generation + 1, RECORD_TYPES);
+		return OK;
+	}
+	store_batch_put(copying->batch, pair->key, pair->value);
+	copying->count++;
+	return OK;
+}
+
+int shard_copy_after(struct shard *from, struct shard *to, uint64_t generation)
+{
+	struct copying copying = { store_batch_new(), generation, 0 };
+	int err = settle(from);
+
+	if (err == OK)
+		err = store_scan(from->store, copy_pair, &copying);
+	if (err >= 0 && copying.count)
+		err = store_write(to->store, copying.batch);
+	store_batch_free(copying.batch);
+	return err < 0 ? err : OK;
 }
 
 /* --- reading --------------------------------------------------------------------- */

@@ -58,12 +58,16 @@ struct shard *shard_open(struct shard_env *env, const char *path);
  * released: versions may outlive shard_close and go on reading.
  */
 void shard_close(struct shard *shard);
+/* One more owner: each ends with shard_close(). */
+void shard_reference(struct shard *shard);
 /*
  * For dropping: rename the directory to `path` without opening LevelDB (waits
  * for reads under way). Versions go on reading from there; batches on it are
  * ERR_STALE from now on. A shard without a directory is moved by remembering.
  */
 int shard_move(struct shard *shard, const char *path);
+/* The same, and batches go on: a move that shall be taken back. */
+int shard_rename(struct shard *shard, const char *path);
 /* Called once when the struct is freed (handle closed): the directory may be deleted. */
 void shard_on_gone(struct shard *shard, void (*gone)(void *arg), void *arg);
 
@@ -126,6 +130,15 @@ void shard_batch_set_type(struct shard_batch *batch, uint64_t field_key, enum va
 /* Bytes it will write, for the counters. */
 size_t shard_batch_bytes(const struct shard_batch *batch);
 /*
+ * Before the first rows, of a batch that begins a shard which nobody else sees yet: its rows are
+ * settled (of a series in order of time, no time twice, nothing masked), are encoded with the
+ * effort for what is read often, and go to the disk as they come, so that memory stays bounded.
+ * The shard is whole with the commit, and broken without it.
+ */
+void shard_batch_settle(struct shard_batch *batch);
+/* The types that another shard has. */
+int shard_batch_copy_types(struct shard_batch *batch, struct shard *from);
+/*
  * Write all of it together with `sequence_flushed` (<= generation) in one synced
  * LevelDB batch, and free the batch whatever comes of it. OK: durable, and in
  * every version acquired from now on. Below 0 (ERR_SPACE, ERR_IO, ERR_CORRUPT,
@@ -134,6 +147,8 @@ size_t shard_batch_bytes(const struct shard_batch *batch);
  */
 int shard_batch_commit(struct shard_batch *batch, uint64_t sequence_flushed);
 void shard_batch_abandon(struct shard_batch *batch);
+/* What was committed to `from` after a generation, as it lies, behind all that `to` has. */
+int shard_copy_after(struct shard *from, struct shard *to, uint64_t generation);
 
 /* --- reading -------------------------------------------------------------- */
 
@@ -146,6 +161,16 @@ void shard_version_release(struct shard_version *version);
 
 /* Newest generation in it, 0 = empty: equal for two versions with the same content. */
 uint64_t shard_version_generation(const struct shard_version *version);
+
+/* How many distinct masks of a series ended with rewrites of this run. */
+uint32_t shard_version_masks_settled(const struct shard_version *version, uint32_t series_id);
+/* `to`, just opened, takes the place of the shard of `from`, whose masks end with that. */
+void shard_settle_masks(struct shard *to, const struct shard_version *from);
+
+/* Is all of it what one rewrite left? An empty one is not. */
+bool shard_version_is_settled(const struct shard_version *version);
+/* The same of what is stored, or that there is nothing, without loading the directory. */
+int shard_is_settled(struct shard *shard, bool *settled);
 
 struct chunk_ref {
 	uint64_t generation;
@@ -187,6 +212,7 @@ bool shard_version_mtime(const struct shard_version *version, uint32_t series_id
 /* Sums over all chunks, masked ones too. */
 struct shard_totals {
 	uint64_t chunks, rows, bytes;
+	uint64_t settled_rows, masks;	     /* rows that a rewrite settled; masks */
 	int64_t time_first_ns, time_last_ns; /* meaningless without chunks */
 };
 void shard_version_totals(const struct shard_version *version, struct shard_totals *out);

@@ -42,6 +42,7 @@ void record_head_encode(struct buf *out, const struct record_head *head)
 	buf_append_varint(out, head->masks);
 	buf_append_varint(out, head->stamps);
 	buf_append_varint(out, head->packs);
+	buf_append_varint(out, head->settled);
 	length = out->length - from;
 	memset(buf_reserve(out, RECORD_BYTES_MIN - length), 0, RECORD_BYTES_MIN - length);
 	out->length += RECORD_BYTES_MIN - length;
@@ -57,6 +58,7 @@ int record_head_decode(struct slice bytes, struct record_head *head)
 	head->masks = (uint32_t)reader_varint(&in);
 	head->stamps = (uint32_t)reader_varint(&in);
 	head->packs = (uint32_t)reader_varint(&in);
+	head->settled = reader_varint(&in) == 1;
 	return in.failed || version != FORMAT_VERSION ? ERR_CORRUPT : OK;
 }
 

@@ -8,7 +8,7 @@
  *	stamps   { series: v | mtime: z | ctime: z } ...
  *	chunks   { each number less that of the chunk before: z } ...	(struct chunk_entry)
  *	head     version: v | sequence_flushed: v | records of kinds a, b, c: v v v | packs: v |
- *zeros
+ *               settled: v | zeros
  *
  * `v` is a varint, `z` one of a zigzag number. A head is at least as long as a
  * block of the store, which ends the block: damage in the packs behind it does not reach
@@ -45,6 +45,7 @@ int record_key_decode(struct slice bytes, struct record_key *key);
 struct record_head {
 	uint64_t sequence_flushed;
 	uint32_t types, masks, stamps, packs; /* records */
+	bool settled;			      /* the whole of what a rewrite left */
 };
 void record_head_encode(struct buf *out, const struct record_head *head);
 int record_head_decode(struct slice bytes, struct record_head *head);

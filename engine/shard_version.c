@@ -26,7 +26,9 @@ struct shard_version {
 	atomic_uint references;
 	struct shard *shard;
 	uint64_t sequence_flushed;
-	struct run **runs; /* oldest first */
+	uint64_t settled_rows; /* of the first generation, when a rewrite made it */
+	bool is_settled;       /* that is all there is */
+	struct run **runs;     /* oldest first */
 	size_t run_count;
 	struct mask_table *masks; /* NULL: none */
 	uint64_t *generations;	  /* ascending */
@@ -331,6 +333,16 @@ static void merge_last_runs(struct shard_version *version)
 	}
 }
 
+static uint64_t count_rows(const struct generation *generation)
+{
+	const struct run_ref *refs = (const struct run_ref *)generation->refs.data;
+	uint64_t rows = 0;
+
+	for (size_t i = 0; i < generation->refs.length / sizeof(*refs); i++)
+		rows += refs[i].row_count;
+	return rows;
+}
+
 struct shard_version *version_add(const struct shard_version *before, struct generation *generation)
 {
 	struct shard_version *version = version_new(before->shard);
@@ -340,6 +352,8 @@ struct shard_version *version_add(const struct shard_version *before, struct gen
 	version->sequence_flushed = generation->sequence_flushed > before->sequence_flushed
 					    ? generation->sequence_flushed
 					    : before->sequence_flushed;
+	version->is_settled = generation->settled && count == 0;
+	version->settled_rows = version->is_settled ? count_rows(generation) : before->settled_rows;
 	version->generations = allocate((count + 1) * sizeof(*version->generations));
 	if (count)
 		memcpy(version->generations, before->generations, count * sizeof(uint64_t));
@@ -417,10 +431,10 @@ void shard_version_chunks(const struct shard_version *version, uint32_t series_i
 	}
 }
 
-void shard_version_masks(const struct shard_version *version, uint32_t series_id,
-			 const struct shard_mask **masks, size_t *count)
+/* The first mask of a series at or above `series_id`. */
+static size_t masks_find(const struct shard_version *version, uint32_t series_id)
 {
-	size_t low = 0, high = version->masks ? version->masks->count : 0, end = high;
+	size_t low = 0, high = version->masks ? version->masks->count : 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -430,6 +444,25 @@ void shard_version_masks(const struct shard_version *version, uint32_t series_id
 		else
 			high = middle;
 	}
+	return low;
+}
+
+bool version_next_masked(const struct shard_version *version, uint32_t *series_id)
+{
+	size_t at = masks_find(version, *series_id);
+
+	if (!version->masks || at == version->masks->count)
+		return false;
+	*series_id = version->masks->masks[at].series_id;
+	return true;
+}
+
+void shard_version_masks(const struct shard_version *version, uint32_t series_id,
+			 const struct shard_mask **masks, size_t *count)
+{
+	size_t low = masks_find(version, series_id), high;
+	size_t end = version->masks ? version->masks->count : 0;
+
 	for (high = low; high < end && version->masks->masks[high].series_id == series_id;)
 		high++;
 	*masks = high > low ? &version->masks->masks[low] : NULL;
@@ -537,6 +570,11 @@ bool shard_version_mtime(const struct shard_version *version, uint32_t series_id
 	return false;
 }
 
+bool shard_version_is_settled(const struct shard_version *version)
+{
+	return version->is_settled;
+}
+
 void shard_version_totals(const struct shard_version *version, struct shard_totals *out)
 {
 	*out = (struct shard_totals){ .time_first_ns = INT64_MAX, .time_last_ns = INT64_MIN };
@@ -552,4 +590,6 @@ void shard_version_totals(const struct shard_version *version, struct shard_tota
 			if (ref->time_last_ns > out->time_last_ns)
 				out->time_last_ns = ref->time_last_ns;
 		}
+	out->settled_rows = version->settled_rows;
+	out->masks = version->masks ? version->masks->count : 0;
 }

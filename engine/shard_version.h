@@ -35,6 +35,7 @@ struct generation {
 	struct buf refs;   /* run_ref: by series, then by acceptance; generation not set */
 	struct buf stamps; /* series_stamp: in any order, the last of a series counts */
 	struct buf masks;  /* shard_mask: in any order */
+	bool settled;	   /* of a rewrite */
 };
 void generation_release(struct generation *generation);
 
@@ -47,5 +48,7 @@ void version_ref(struct shard_version *version);
 void version_unref(struct shard_version *version);
 struct shard *version_shard(const struct shard_version *version);
 uint64_t version_sequence_flushed(const struct shard_version *version);
+/* The first series at or above `*series_id` that has a mask; false: there is none. */
+bool version_next_masked(const struct shard_version *version, uint32_t *series_id);
 
 #endif

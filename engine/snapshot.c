@@ -135,7 +135,7 @@ static int drop_masked(struct view *view, uint32_t *ids, size_t *count)
 
 		TRY(view_info(view, ids[i], &info));
 		there = info.exists;
-		if (there && info.mask_count)
+		if (there && info.is_masked)
 			TRY(has_rows(view, ids[i], &there));
 		if (there)
 			ids[kept++] = ids[i];

@@ -5,8 +5,11 @@
  * Locks, in the order in which they are taken:
  *	engine.flush_lock   one flush at a time
  *	engine.create_lock  one maker of policies and groups at a time
+ *	engine.cold_lock    one cold rewrite at a time; taken before flush_lock
  *	group.lock          orders the log and the memtable of a group, so that a
  *	                    replay meets rows in the order of acceptance
+ *	view.lock           what a view has acquired; group.lock is never taken below it
+ *	group.shards_lock   which shards the group has
  *	engine.lock         the lists of groups and databases
  *	wal, shard, index, catalog have their own inside
  * None is held across a decode of stored chunks.
@@ -37,7 +40,9 @@ struct live_group {
 	struct index *index; /* the database's */
 	struct group_window window;
 	uint32_t shard_count;
+	/* protected by shards_lock; also flush_lock, or lock, keeps them from changing */
 	struct shard **shards;
+	pthread_mutex_t shards_lock;
 
 	pthread_mutex_t lock;
 	_Atomic bool dropped;		  /* set under lock */
@@ -46,6 +51,9 @@ struct live_group {
 	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
 	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
+	struct view *views;		  /* protected by lock; all that are open */
+	_Atomic int64_t written_ns;	  /* monotonic; 0 = not in this run */
+	uint64_t settled_version;	  /* protected by cold_lock; nothing to rewrite then */
 	uint64_t *cuts;			  /* protected by lock; of scratch files, ascending */
 	size_t cut_count, cut_capacity;
 	_Atomic uint64_t version; /* changes with any point, mask or mtime */
@@ -96,9 +104,11 @@ struct engine {
 	pthread_cond_t wake, room;   /* the flusher's; writers' who wait for room */
 	bool stopping, flush_wanted; /* protected by wake_lock */
 	_Atomic bool flush_failing;
-	pthread_t flusher, committer, cleaner;
+	pthread_t flusher, committer, cleaner, freezer;
 	bool started;
-	char **trash; /* protected by wake_lock; directories to delete */
+	pthread_mutex_t cold_lock;
+	_Atomic bool is_stopping; /* a rewrite gives up */
+	char **trash;		  /* protected by wake_lock; directories to delete */
 	size_t trash_count, trash_capacity;
 	pthread_cond_t trash_wake;
 };
@@ -109,6 +119,8 @@ struct live_database *engine_database(struct engine *engine, uint32_t database_i
 void engine_touch(struct engine *engine, uint32_t database_id);
 /* Before the log is trimmed: the last arrival and sequence survive without it. */
 int engine_write_clock(struct engine *engine);
+/* Would the disk hold that much more, beside what is kept free? */
+bool engine_has_room(struct engine *engine, uint64_t bytes);
 void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
 /* Waits while memory is over its budget. ERR_SPACE: it does not shrink, since flushing fails. */
 int engine_wait_for_room(struct engine *engine);
@@ -140,6 +152,15 @@ int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag);
 /* Which of the group's shards has a series: hash(key) mod their number. */
 uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id);
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);
+void live_group_shard_path(const struct live_group *group, uint32_t number, char *path);
+/* For who holds none of the locks that keep it from changing: shard_close() it. */
+struct shard *live_group_shard_reference(struct live_group *group, uint32_t number);
+/*
+ * Put another shard in the place of one, for good: views that are older than `generation`
+ * keep the old one. Consumes a reference of `to`. ERR_STALE: the group was dropped.
+ */
+int live_group_replace_shard(struct live_group *group, uint32_t number, struct shard *to,
+			     uint64_t generation);
 bool live_group_holds(const struct live_group *group, int64_t time_ns);
 
 /*
@@ -163,6 +184,20 @@ int flush_all(struct engine *engine);
 int engine_start_threads(struct engine *engine);
 void engine_stop_threads(struct engine *engine);
 void engine_trash(struct engine *engine, const char *path); /* copies */
+/* Delete the directory that a shard was moved to, once nobody reads from it. */
+void engine_trash_with(struct engine *engine, struct shard *shard, const char *path);
+
+/* --- cold.c, rewrite.c --------------------------------------------------------- */
+
+/* Before any shard is opened: end what a crash interrupted. */
+int cold_recover(struct engine *engine);
+void *cold_thread(void *engine);
+/*
+ * Write one shard of a group anew unless it is settled, or (without `force`) little would
+ * change. Under cold_lock. ERR_SPACE, ERR_IO, ERR_CORRUPT: it is as it was. ERR_BUSY: a
+ * scratch file is open or a mask is not flushed yet. ERR_CANCELLED: the engine stops.
+ */
+int rewrite_shard(struct live_group *group, uint32_t number, bool force);
 
 /* --- view.c: a group as one snapshot sees it -------------------------------------- */
 
@@ -173,13 +208,17 @@ struct view {
 	uint64_t sequence;
 	uint64_t group_version; /* of the group that the view sees whole; 0: more came meanwhile */
 	pthread_mutex_t lock;	/* versions */
+	struct view *previous, *next; /* of the group's */
 };
 /*
  * `sequence` is raised to what a flush has let go of meanwhile: rows that are
- * in no memtable any more lie in chunks of that generation.
+ * in no memtable any more lie in chunks of that generation. A view must not move
+ * in memory while it is open.
  */
 void view_init(struct view *view, struct live_group *group, uint64_t sequence);
 void view_release(struct view *view);
+/* Acquire a shard's version now. */
+int view_pin(struct view *view, uint32_t number);
 int view_version(struct view *view, uint32_t series_id, struct shard_version **out);
 
 /*
@@ -188,7 +227,8 @@ int view_version(struct view *view, uint32_t series_id, struct shard_version **o
  */
 struct view_info {
 	bool exists;	   /* something of it may be there: masks are not looked at */
-	size_t mask_count; /* distinct; with masks, whether points are left must be looked up */
+	bool is_masked;	   /* whether points are left must be looked up */
+	size_t mask_count; /* distinct ones so far, also those that a rewrite has settled */
 	uint64_t version;  /* the last sequence that changed it */
 	uint64_t rows_max; /* at most so many */
 	uint64_t disk_bytes;

@@ -19,11 +19,20 @@ void view_init(struct view *view, struct live_group *group, uint64_t sequence)
 		view->group_version = atomic_load(&group->version);
 	view->active = memtable_ref(group->active);
 	view->sealed = group->sealed ? memtable_ref(group->sealed) : NULL;
+	view->next = group->views;
+	if (view->next)
+		view->next->previous = view;
+	group->views = view;
 	pthread_mutex_unlock(&group->lock);
 }
 
 void view_release(struct view *view)
 {
+	pthread_mutex_lock(&view->group->lock);
+	*(view->previous ? &view->previous->next : &view->group->views) = view->next;
+	if (view->next)
+		view->next->previous = view->previous;
+	pthread_mutex_unlock(&view->group->lock);
 	for (uint32_t i = 0; i < view->group->shard_count; i++)
 		if (view->versions[i])
 			shard_version_release(view->versions[i]);
@@ -43,11 +52,22 @@ static int version_of_shard(struct view *view, uint32_t number, struct shard_ver
 	int err = OK;
 
 	pthread_mutex_lock(&view->lock);
-	if (!view->versions[number])
-		err = shard_version_acquire(view->group->shards[number], &view->versions[number]);
+	if (!view->versions[number]) {
+		struct shard *shard = live_group_shard_reference(view->group, number);
+
+		err = shard_version_acquire(shard, &view->versions[number]);
+		shard_close(shard);
+	}
 	*out = view->versions[number];
 	pthread_mutex_unlock(&view->lock);
 	return err;
+}
+
+int view_pin(struct view *view, uint32_t number)
+{
+	struct shard_version *version;
+
+	return version_of_shard(view, number, &version);
 }
 
 int view_version(struct view *view, uint32_t series_id, struct shard_version **out)
@@ -121,6 +141,7 @@ static int info_of_shard(struct view *view, uint32_t series_id, struct masks *ma
 	}
 	chunk_refs_release(&refs);
 	info_of_stored_masks(view, version, series_id, masks, out);
+	out->mask_count = shard_version_masks_settled(version, series_id);
 	return OK;
 }
 
@@ -157,7 +178,8 @@ int view_info(struct view *view, uint32_t series_id, struct view_info *out)
 	info_of_memtable(view, view->sealed, series_id, &masks, out);
 	info_of_memtable(view, view->active, series_id, &masks, out);
 	pthread_mutex_unlock(&view->group->lock);
-	out->mask_count = masks.count;
+	out->is_masked = masks.count > 0;
+	out->mask_count += masks.count;
 	masks_release(&masks);
 	return OK;
 }

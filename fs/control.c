@@ -6,8 +6,6 @@
 
 #define ARGUMENTS_MAX 4
 
-#pragma weak engine_compact
-
 struct arguments {
 	struct slice word[ARGUMENTS_MAX];
 	size_t count;
@@ -83,8 +81,6 @@ static int run_compact(struct mount *mount, const struct arguments *args, struct
 	size_t depth;
 
 	TRY(find_path(mount, args, path, &depth, diag));
-	if (!engine_compact)
-		return diag_set(diag, ERR_INVALID, "this build has no cold rewrite");
 	return engine_compact(mount->engine, depth ? path[depth - 1].id : 0);
 }
 

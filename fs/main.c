@@ -152,6 +152,8 @@ static int open_engine(struct mount *mount, struct diag *diag)
 		.memtable_bytes_max = options->memtable_mb << 20,
 		.shards_open_max = (uint32_t)options->shards_open,
 		.series_max = (uint32_t)options->series_max,
+		.cold_seconds = (uint32_t)options->cold_seconds,
+		.cold_period_seconds = (uint32_t)options->cold_period_seconds,
 	};
 
 	TRY(wait_for_engine(&engine, &mount->engine, diag));

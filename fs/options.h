@@ -28,6 +28,7 @@ struct options {
 	uint64_t shards_open;
 	uint64_t series_max;
 	uint64_t line_bytes;
+	uint64_t cold_seconds, cold_period_seconds;
 	uint64_t retention_seconds;
 	uint64_t query_memory_mb;
 	uint64_t query_buckets;

@@ -201,6 +201,18 @@ void idmap_set(struct idmap *map, uint64_t key, uint32_t value)
 	*slot = (struct idmap_slot){ key, value, 0 };
 }
 
+bool idmap_next(const struct idmap *map, size_t *place, uint64_t *key, uint32_t *value)
+{
+	for (; *place < map->capacity; ++*place)
+		if (map->slots[*place].key != IDMAP_EMPTY) {
+			*key = map->slots[*place].key;
+			*value = map->slots[*place].value;
+			++*place;
+			return true;
+		}
+	return false;
+}
+
 size_t idmap_bytes(const struct idmap *map)
 {
 	return map->capacity * sizeof(*map->slots);

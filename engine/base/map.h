@@ -8,6 +8,7 @@
 #ifndef ENGINE_BASE_MAP_H
 #define ENGINE_BASE_MAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/base/slice.h"
@@ -50,6 +51,8 @@ void idmap_release(struct idmap *map);
 uint32_t idmap_find(const struct idmap *map, uint64_t key);
 /* Adds or replaces. */
 void idmap_set(struct idmap *map, uint64_t key, uint32_t value);
+/* The entries in any order: from `*place` 0 on, until false. */
+bool idmap_next(const struct idmap *map, size_t *place, uint64_t *key, uint32_t *value);
 size_t idmap_bytes(const struct idmap *map);
 
 #endif

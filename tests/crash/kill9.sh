@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # kill -9 of the daemon at random moments under load: what write(2) returned for is there,
-# once and whole. CYCLES=100 by default; a small memtable so that flushes fall in between.
+# once and whole. CYCLES=100 by default; a small memtable so that flushes fall in between, and
+# rewrites beside.
 . "$(dirname "$0")/../lib/mount.sh"
 cycles=${CYCLES:-100}
 # One process over all cycles. It is told where to begin, says `writing` when the first write
@@ -31,6 +32,7 @@ from_load=${LOAD[0]} to_load=${LOAD[1]}
 mount_start -o memtable_mb=8
 mkdir "$MNT/db"
 next=0
+rewriter=
 writing_cycles=0
 for cycle in $(seq 1 "$cycles"); do
 	pid=$(mount_pid)
@@ -58,7 +60,13 @@ for cycle in $(seq 1 "$cycles"); do
 	fi
 	next=$count
 	[ $((cycle % 10)) != 0 ] || echo flush >"$MNT/.seriesfs/ctl"
+	# Every second blow may fall into a rewrite of all there is.
+	if [ $((cycle % 2)) = 0 ]; then
+		bash -c 'while echo compact; do sleep 0.005; done' >"$MNT/.seriesfs/ctl" 2>/dev/null &
+		rewriter=$!
+	fi
 done
 exec {to_load}>&-
+[ -z "$rewriter" ] || kill "$rewriter" 2>/dev/null
 check_equal "every cycle came back with what was acknowledged" 0 "$checks_failed"
 check_equal "each blow fell between writes that went on" "$cycles" "$writing_cycles"

@@ -69,8 +69,8 @@ static struct sample *sample_new(size_t row_count, bool even, uint64_t *state)
 			(struct chunk_write_column){ f * 7, type, sample->values[f],
 						     f == 1 ? NULL : sample->valid[f] };
 	}
-	sample->rows =
-		(struct chunk_rows){ 77, row_count, sample->times_ns, sample->columns, FIELDS };
+	sample->rows = (struct chunk_rows){ 77,	    row_count, sample->times_ns, sample->columns,
+					    FIELDS, false };
 	return sample;
 }
 
@@ -167,7 +167,7 @@ TEST(chunk__summaries_tell_what_the_values_are)
 	struct chunk_write_column columns[] = { { 1, VALUE_INTEGER, whole, NULL },
 						{ 2, VALUE_UNSIGNED, unsigned_, NULL },
 						{ 3, VALUE_FLOAT, floats, NULL } };
-	struct chunk_rows rows = { 1, 1000, times_ns, columns, 3 };
+	struct chunk_rows rows = { 1, 1000, times_ns, columns, 3, false };
 	struct chunk_data data = { 0 };
 	struct buf buf = { 0 };
 

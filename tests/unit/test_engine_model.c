@@ -1,6 +1,6 @@
 /*
  * The engine against an array: random writes, overwrites, deletions,
- * replacements, flushes, drops and restarts, after each of which cursors,
+ * replacements, flushes, rewrites, drops and restarts, after each of which cursors,
  * series as text, and what was opened before must say what the array says.
  *
  *	cells[series][minute][field] = { accepted, number }	accepted 0 = no value
@@ -276,6 +276,15 @@ static void do_remove(struct world *world)
 		forget(world, series, first, end, UINT64_MAX);
 }
 
+/* A group, the policy, or everything. */
+static void do_compact(struct world *world)
+{
+	uint32_t group_id = group_of(world, (unsigned)below(world, 4));
+	uint32_t ids[] = { 0, world->policy_id, group_id, group_id };
+
+	CHECK_INT(engine_compact(world->engine, ids[below(world, 4)]), OK);
+}
+
 /* As a scratch file does: mark, let others write (and flush), then put the new text in place. */
 static void do_replace(struct world *world)
 {
@@ -300,6 +309,8 @@ static void do_replace(struct world *world)
 		CHECK_INT(engine_flush(world->engine), OK);
 	if (below(world, 2))
 		do_write(world);
+	if (below(world, 2))
+		do_compact(world);
 	forget(world, series, hour * 60, hour * 60 + 60, accepted);
 	for (uint64_t i = below(world, 30); i; i--)
 		random_line(world, &text, series, hour * 60 + (unsigned)below(world, 60));
@@ -620,7 +631,7 @@ static void step(struct world *world)
 {
 	struct held *held = &world->held[below(world, HELD_MAX)];
 
-	switch (below(world, 16)) {
+	switch (below(world, 17)) {
 	case 0: do_remove(world); break;
 	case 1: do_replace(world); break;
 	case 2: CHECK_INT(engine_flush(world->engine), OK); break;
@@ -633,6 +644,7 @@ static void step(struct world *world)
 			do_reopen(world);
 		break;
 	case 8: do_drop(world); break;
+	case 9: do_compact(world); break;
 	default: do_write(world); break;
 	}
 }

@@ -1,5 +1,5 @@
 /*
- * Writers, readers and the flusher at once. Each write brings one line to two
+ * Writers, readers, flushes and rewrites at once. Each write brings one line to two
  * series of one group, so that a reader that sees one instant counts as
  * many rows in either.
  */
@@ -189,6 +189,13 @@ static void *flush_and_sync(void *arg)
 	return arg;
 }
 
+static void *rewrite(void *arg)
+{
+	while (atomic_load(&world.running))
+		CHECK_INT(engine_compact(world.engine, 0), OK);
+	return arg;
+}
+
 static void *look_around(void *arg)
 {
 	while (atomic_load(&world.running)) {
@@ -208,11 +215,11 @@ static void *look_around(void *arg)
 	return arg;
 }
 
-TEST(engine_threads__readers_see_one_instant_beside_writers_and_flushes)
+TEST(engine_threads__readers_see_one_instant_beside_writers_flushes_and_rewrites)
 {
 	static void *(*const others[])(void *) = { read_pairs, read_text, flush_and_sync,
-						   look_around };
-	pthread_t threads[WRITERS + 4];
+						   look_around, rewrite };
+	pthread_t threads[WRITERS + 5];
 	char path[300];
 
 	snprintf(path, sizeof(path), "%s", test_dir());
@@ -220,9 +227,9 @@ TEST(engine_threads__readers_see_one_instant_beside_writers_and_flushes)
 	atomic_store(&world.running, WRITERS);
 	for (unsigned i = 0; i < WRITERS; i++)
 		pthread_create(&threads[i], NULL, write_pairs, (void *)(uintptr_t)i);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 5; i++)
 		pthread_create(&threads[WRITERS + i], NULL, others[i], NULL);
-	for (unsigned i = 0; i < WRITERS + 4; i++)
+	for (unsigned i = 0; i < WRITERS + 5; i++)
 		pthread_join(threads[i], NULL);
 	read_once();
 	for (unsigned w = 0; w < WRITERS; w++)

@@ -1,0 +1,484 @@
+/*
+ * One shard written anew: every series in full chunks, merged, nothing masked.
+ *
+ *	shard/12.0		generations 1 … G; goes on being read and flushed to
+ *	shard/12.0.tmp		all rows up to G, as one settled generation G
+ *	  + what was flushed meanwhile (under flush_lock), then
+ *	shard/12.0.tmp -> 12.0.new	whole
+ *	shard/12.0     -> trash/	until its last reader is done
+ *	shard/12.0.new -> 12.0
+ *
+ * Wherever a crash falls, cold_recover() finds 12.0, or a 12.0.new that is whole.
+ *
+ * Masks end here: no row they hide is left. What is known of a series as text holds on: its
+ * chunks carry the last sequence that changed it, be it a mask's, and the masks that ended
+ * are counted on.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "engine/limits.h"
+#include "engine/row_text.h"
+#include "engine/state.h"
+
+/* Values of the rows that wait for a chunk: with many fields chunks have fewer rows. */
+#define PENDING_VALUES_MAX ((size_t)4 << 20)
+/* A shard with fewer new rows than this share of the settled ones is left alone. */
+#define WORTH_SHARE 16
+
+struct pending_column {
+	enum value_type type; /* VALUE_NONE: no row has it yet */
+	size_t count;
+	union value *values;
+	uint64_t *valid;
+};
+
+/* Rows of one series on their way into a chunk. */
+struct pending {
+	size_t row_count, row_max;
+	int64_t *times_ns;
+	const uint32_t *field_ids;	/* by name */
+	struct pending_column *columns; /* one each */
+	size_t column_count;
+	struct arena arena; /* all the above */
+	struct arena texts; /* what the values point at */
+	struct chunk_write_column *chunk_columns;
+};
+
+struct rewrite {
+	struct live_group *group;
+	uint32_t number;
+	struct shard *from;
+	struct shard_version *version; /* of `from` */
+	uint64_t generation;
+	struct shard_batch *batch;
+	struct pending pending;
+	struct row_text text;
+	struct view view;      /* of `version` alone */
+	uint32_t series_id;    /* at hand */
+	uint64_t sequence_max; /* of it */
+	int64_t mtime_ns;      /* of it */
+	char path[ENGINE_PATH_BYTES_MAX], tmp[ENGINE_PATH_BYTES_MAX];
+	char new[ENGINE_PATH_BYTES_MAX], trash[ENGINE_PATH_BYTES_MAX];
+};
+
+/* --- rows into chunks -------------------------------------------------------------- */
+
+static void *room(struct arena *arena, size_t bytes)
+{
+	void *p = arena_alloc(arena, bytes ? bytes : 1);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
+static void pending_begin(struct pending *pending, const uint32_t *field_ids, size_t field_count)
+{
+	size_t rows = PENDING_VALUES_MAX / (field_count + 1) / VECTOR_ROWS * VECTOR_ROWS;
+
+	arena_reset(&pending->arena);
+	arena_reset(&pending->texts);
+	pending->row_count = 0;
+	pending->row_max = rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows ? rows : VECTOR_ROWS;
+	pending->times_ns = room(&pending->arena, pending->row_max * sizeof(int64_t));
+	pending->field_ids = field_ids;
+	pending->column_count = field_count;
+	pending->columns = room(&pending->arena, field_count * sizeof(*pending->columns));
+	pending->chunk_columns =
+		room(&pending->arena, field_count * sizeof(*pending->chunk_columns));
+}
+
+static size_t list_columns(const struct pending *pending)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < pending->column_count; i++) {
+		const struct pending_column *column = &pending->columns[i];
+
+		if (column->count)
+			pending->chunk_columns[count++] = (struct chunk_write_column){
+				pending->field_ids[i], column->type, column->values,
+				column->count < pending->row_count ? column->valid : NULL
+			};
+	}
+	return count;
+}
+
+static int write_chunk(struct rewrite *rewrite)
+{
+	struct pending *pending = &rewrite->pending;
+
+	if (pending->row_count == 0)
+		return OK;
+	size_t count = list_columns(pending);
+	TRY(shard_batch_add(rewrite->batch, rewrite->series_id,
+			    &(struct shard_rows){
+				    .row_count = pending->row_count,
+				    .times_ns = pending->times_ns,
+				    .columns = pending->chunk_columns,
+				    .column_count = count,
+				    .sequence_max = rewrite->sequence_max,
+				    .text_bytes = row_text_bytes(&rewrite->text, pending->times_ns,
+								 pending->row_count,
+								 pending->chunk_columns, count),
+				    .mtime_ns = rewrite->mtime_ns }));
+	for (size_t i = 0; i < pending->column_count; i++) {
+		struct pending_column *column = &pending->columns[i];
+
+		if (column->count)
+			memset(column->valid, 0, pending->row_max / 8);
+		column->count = 0;
+	}
+	pending->row_count = 0;
+	arena_reset(&pending->texts);
+	return OK;
+}
+
+static void take_column(struct pending *pending, struct pending_column *to,
+			const struct batch_column *from, size_t first, size_t count)
+{
+	if (from->type == VALUE_NONE)
+		return;
+	if (to->type == VALUE_NONE) {
+		to->type = from->type;
+		to->values = room(&pending->arena, pending->row_max * sizeof(*to->values));
+		to->valid = room(&pending->arena, pending->row_max / 8);
+	}
+	assert(to->type == from->type);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = pending->row_count + i;
+
+		if (!column_has(from, first + i))
+			continue;
+		to->values[at] = from->values[first + i];
+		if (to->type == VALUE_STRING)
+			to->values[at].s = text_copy(&pending->texts, text_slice(to->values[at].s));
+		to->valid[at / 64] |= UINT64_C(1) << at % 64;
+		to->count++;
+	}
+}
+
+static int take_slab(struct rewrite *rewrite, const struct slab *slab)
+{
+	struct pending *pending = &rewrite->pending;
+
+	for (size_t first = 0; first < slab->row_count;) {
+		size_t count = slab->row_count - first;
+
+		if (count > pending->row_max - pending->row_count)
+			count = pending->row_max - pending->row_count;
+		memcpy(pending->times_ns + pending->row_count, slab->times_ns + first,
+		       count * sizeof(int64_t));
+		for (size_t i = 0; i < pending->column_count; i++)
+			take_column(pending, &pending->columns[i], &slab->columns[i], first, count);
+		pending->row_count += count;
+		first += count;
+		if (pending->row_count == pending->row_max)
+			TRY(write_chunk(rewrite));
+	}
+	return OK;
+}
+
+/* --- a series ------------------------------------------------------------------------ */
+
+static uint64_t last_change(const struct shard_version *version, uint32_t series_id)
+{
+	const struct shard_mask *masks;
+	struct chunk_refs refs = { 0 };
+	uint64_t last = 0;
+	size_t count;
+
+	shard_version_chunks(version, series_id, &refs);
+	for (size_t i = 0; i < refs.count; i++)
+		last = refs.items[i].sequence_max > last ? refs.items[i].sequence_max : last;
+	chunk_refs_release(&refs);
+	shard_version_masks(version, series_id, &masks, &count);
+	for (size_t i = 0; i < count; i++)
+		last = masks[i].sequence > last ? masks[i].sequence : last;
+	return last;
+}
+
+static int copy_rows(struct rewrite *rewrite)
+{
+	struct scan_spec spec = { .view = &rewrite->view,
+				  .series_id = rewrite->series_id,
+				  .field_ids = rewrite->text.field_ids,
+				  .field_count = rewrite->text.field_count,
+				  .time_first_ns = INT64_MIN,
+				  .time_last_ns = INT64_MAX };
+	struct scan *scan;
+	struct slab slab;
+	int err;
+
+	TRY(scan_open(&spec, &scan));
+	while ((err = scan_next(scan, &slab)) == OK && (err = take_slab(rewrite, &slab)) == OK)
+		;
+	scan_close(scan);
+	return err < 0 ? err : write_chunk(rewrite);
+}
+
+static int copy_series(struct rewrite *rewrite, uint32_t series_id)
+{
+	struct index *index = rewrite->group->index;
+	struct row_text *text = &rewrite->text;
+	int64_t ctime_ns = 0;
+
+	row_text_set(text, index, series_id);
+	rewrite->series_id = series_id;
+	rewrite->sequence_max = last_change(rewrite->version, series_id);
+	rewrite->mtime_ns = 0;
+	shard_version_mtime(rewrite->version, series_id, &rewrite->mtime_ns, &ctime_ns);
+	pending_begin(&rewrite->pending, text->field_ids, text->field_count);
+	int err = copy_rows(rewrite);
+	if (err == OK && ctime_ns != rewrite->mtime_ns)
+		shard_batch_set_mtime(rewrite->batch, series_id, rewrite->mtime_ns, ctime_ns);
+	return err;
+}
+
+static bool must_stop(const struct live_group *group)
+{
+	return atomic_load(&group->dropped) || atomic_load(&group->engine->is_stopping);
+}
+
+static int copy_all(struct rewrite *rewrite)
+{
+	uint32_t *ids;
+	size_t count;
+	int err = shard_batch_copy_types(rewrite->batch, rewrite->from);
+
+	shard_version_series(rewrite->version, rewrite->generation, &ids, &count);
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = must_stop(rewrite->group) ? ERR_CANCELLED : copy_series(rewrite, ids[i]);
+	free(ids);
+	return err;
+}
+
+/* --- the new directory ----------------------------------------------------------------- */
+
+static int write_tmp(struct rewrite *rewrite, struct shard *to)
+{
+	uint64_t sequence_flushed;
+
+	TRY(shard_sequence_flushed(rewrite->from, &sequence_flushed));
+	if (sequence_flushed > rewrite->generation)
+		sequence_flushed = rewrite->generation;
+	TRY(shard_batch_begin(to, rewrite->generation, &rewrite->batch));
+	shard_batch_settle(rewrite->batch);
+	int err = copy_all(rewrite);
+	if (err < 0) {
+		shard_batch_abandon(rewrite->batch);
+		return err;
+	}
+	uint64_t bytes = shard_batch_bytes(rewrite->batch);
+	TRY(shard_batch_commit(rewrite->batch, sequence_flushed));
+	stat_add(STAT_REWRITE_BYTES, bytes);
+	return OK;
+}
+
+/* Can it be read, all of it? Costs what the first query after the swap would pay. */
+static int check_whole(struct rewrite *rewrite)
+{
+	struct shard *shard = shard_open(rewrite->group->engine->shard_env, rewrite->tmp);
+	struct shard_version *version, *now;
+	int err = shard_version_acquire(shard, &version);
+
+	if (err == OK) {
+		err = shard_version_acquire(rewrite->from, &now);
+		if (err == OK) {
+			if (shard_version_generation(now) != shard_version_generation(version))
+				err = ERR_CORRUPT;
+			shard_version_release(now);
+		}
+		shard_version_release(version);
+	}
+	shard_close(shard);
+	return err;
+}
+
+/* Two names change. When the second cannot, the first is taken back. */
+static int swap_directories(struct rewrite *rewrite)
+{
+	char parent[ENGINE_PATH_BYTES_MAX];
+
+	TRY(env_rename(rewrite->tmp, rewrite->new));
+	int err = shard_rename(rewrite->from, rewrite->trash);
+	if (err == OK) {
+		err = env_rename(rewrite->new, rewrite->path);
+		if (err < 0)
+			shard_rename(rewrite->from, rewrite->path);
+	}
+	if (err < 0) {
+		env_remove_tree(rewrite->new);
+		return err;
+	}
+	snprintf(parent, sizeof(parent), "%s/shard", rewrite->group->engine->path);
+	err = env_sync_dir(parent);
+	if (err < 0)
+		log_warning("%s: %s", parent, err_text(err)); /* either name is whole */
+	return OK;
+}
+
+static int install(struct rewrite *rewrite)
+{
+	struct engine *engine = rewrite->group->engine;
+
+	TRY(check_whole(rewrite));
+	TRY(swap_directories(rewrite));
+	struct shard *to = shard_open(engine->shard_env, rewrite->path);
+	shard_settle_masks(to, rewrite->version);
+	int err =
+		live_group_replace_shard(rewrite->group, rewrite->number, to, rewrite->generation);
+	if (err < 0) { /* dropped meanwhile, and what was dropped is the old one */
+		snprintf(rewrite->trash, sizeof(rewrite->trash), "%s/trash/%u.%u.new", engine->path,
+			 rewrite->group->id, rewrite->number);
+		if (shard_move(to, rewrite->trash) == OK)
+			engine_trash_with(engine, to, rewrite->trash);
+		shard_close(to);
+		return err;
+	}
+	engine_trash_with(engine, rewrite->from, rewrite->trash);
+	return OK;
+}
+
+static int run(struct rewrite *rewrite)
+{
+	struct engine *engine = rewrite->group->engine;
+	struct shard *to;
+	int err;
+
+	TRY(env_remove_tree(rewrite->tmp));
+	to = shard_open(engine->shard_env, rewrite->tmp);
+	err = write_tmp(rewrite, to);
+	if (err < 0) {
+		shard_close(to);
+		return err;
+	}
+	pthread_mutex_lock(&engine->flush_lock);
+	err = shard_copy_after(rewrite->from, to, rewrite->generation);
+	shard_close(to);
+	if (err == OK)
+		err = install(rewrite);
+	pthread_mutex_unlock(&engine->flush_lock);
+	return err;
+}
+
+/* --- whether ------------------------------------------------------------------------------ */
+
+static bool has_old_mask(struct memtable *memtable, uint64_t generation)
+{
+	uint32_t *ids;
+	size_t count;
+	bool found = false;
+
+	if (!memtable)
+		return false;
+	memtable_series(memtable, &ids, &count);
+	for (size_t i = 0; i < count; i++) {
+		struct masks masks = { 0 };
+
+		memtable_masks(memtable, ids[i], UINT64_MAX, &masks);
+		for (size_t k = 0; k < masks.count; k++)
+			found |= masks.items[k].sequence < generation;
+		masks_release(&masks);
+	}
+	free(ids);
+	return found;
+}
+
+/*
+ * May rows up to the generation lie in one chunk? Not while a mask may come, or waits in
+ * memory, that is to hide some of them by their sequence: a scratch file's.
+ */
+static bool may_merge(struct live_group *group, uint64_t generation)
+{
+	bool may = true;
+
+	pthread_mutex_lock(&group->lock);
+	for (size_t i = 0; i < group->cut_count; i++)
+		may &= group->cuts[i] >= generation;
+	may = may && !has_old_mask(group->sealed, generation) &&
+	      !has_old_mask(group->active, generation);
+	pthread_mutex_unlock(&group->lock);
+	return may;
+}
+
+static bool is_worth(const struct shard_version *version, bool force, struct shard_totals *totals)
+{
+	if (shard_version_generation(version) == 0 || shard_version_is_settled(version))
+		return false;
+	shard_version_totals(version, totals);
+	return force || totals->masks ||
+	       totals->rows - totals->settled_rows > totals->settled_rows / WORTH_SHARE;
+}
+
+static int begin(struct rewrite *rewrite, bool force)
+{
+	struct live_group *group = rewrite->group;
+	struct shard_totals totals;
+
+	if (!is_worth(rewrite->version, force, &totals))
+		return END;
+	rewrite->generation = shard_version_generation(rewrite->version);
+	if (!may_merge(group, rewrite->generation))
+		return ERR_BUSY;
+	if (!engine_has_room(group->engine, totals.bytes + totals.bytes / 4 + (4 << 20)))
+		return ERR_SPACE;
+	return OK;
+}
+
+static void name_paths(struct rewrite *rewrite)
+{
+	live_group_shard_path(rewrite->group, rewrite->number, rewrite->path);
+	snprintf(rewrite->tmp, sizeof(rewrite->tmp), "%.4000s.tmp", rewrite->path);
+	snprintf(rewrite->new, sizeof(rewrite->new), "%.4000s.new", rewrite->path);
+	snprintf(rewrite->trash, sizeof(rewrite->trash), "%s/trash/%u.%u.%llu",
+		 rewrite->group->engine->path, rewrite->group->id, rewrite->number,
+		 (unsigned long long)rewrite->generation);
+}
+
+/* A view that has this one version and no memory of points. */
+static void view_of_version(struct rewrite *rewrite)
+{
+	struct view *view = &rewrite->view;
+
+	view_init(view, rewrite->group, rewrite->generation);
+	memtable_release(view->active);
+	memtable_release(view->sealed);
+	view->active = memtable_new();
+	view->sealed = NULL;
+	view->sequence = rewrite->generation;
+}
+
+int rewrite_shard(struct live_group *group, uint32_t number, bool force)
+{
+	struct rewrite *rewrite = calloc(1, sizeof(*rewrite));
+	int err;
+
+	if (!rewrite)
+		return ERR_MEMORY;
+	rewrite->group = group;
+	rewrite->number = number;
+	rewrite->from = live_group_shard_reference(group, number);
+	err = shard_version_acquire(rewrite->from, &rewrite->version);
+	if (err == OK) {
+		err = begin(rewrite, force);
+		if (err == OK) {
+			name_paths(rewrite);
+			view_of_version(rewrite);
+			err = run(rewrite);
+			view_release(&rewrite->view);
+			env_remove_tree(rewrite->tmp);
+			stat_add(STAT_REWRITES, err == OK);
+		}
+		shard_version_release(rewrite->version);
+	}
+	shard_close(rewrite->from);
+	arena_release(&rewrite->pending.arena);
+	arena_release(&rewrite->pending.texts);
+	row_text_release(&rewrite->text);
+	free(rewrite);
+	return err == END ? OK : err;
+}
