@@ -424,10 +424,8 @@ static void shorten(char *text, size_t characters)
 	for (size_t count = 0; *p; p++)
 		if (((unsigned char)*p & 0xc0) != 0x80 && count++ == characters)
 			break;
-	if (*p)
-		memcpy(p, "\xe2\x80\xa6", strlen(p) >= 3 ? 4 : 1);
-	if (*p && p[3])
-		p[3] = '\0';
+	if (strlen(p) >= 3) /* else the dots would be as long */
+		memcpy(p, "\xe2\x80\xa6", 4);
 }
 
 static void draw_legend(struct chart *chart, struct chart_line *line, size_t number)

@@ -327,7 +327,7 @@ class Maker:
         groups = ["*"] if self.has_ties else []
         if self.chance(0.2) and not self.has_ties:
             call = f"integral({argument}{self.pick('', ', 1m', ', 1h')})"
-        elif self.chance(0.1) and windows and self.set_name == "zones":
+        elif self.chance(0.1) and windows and self.measurement.name == "y":
             call = f"holt_winters{self.pick('', '_with_fit')}(max({argument}), {self.rng.randrange(1, 4)}, {self.pick(0, 0, 2)})"
         else:
             if windows:

@@ -433,3 +433,66 @@ TEST(format__large_answers_leave_in_pieces)
 	CHECK(format.out.length < FORMAT_BYTES_HELD);
 	format_close(&format);
 }
+
+/* --- charts of anything ------------------------------------------------------ */
+
+/* Two lines of one column, by the names `m` and one of `length` characters. */
+static void draw(size_t length, const int64_t *times_ns, const double *values, size_t count)
+{
+	struct query_options options = { .format = QUERY_SVG };
+	struct slice columns[] = { SLICE("time"), SLICE("v"), SLICE("") };
+	struct result_series series = { .name = SLICE("m"), .columns = columns, .column_count = 3 };
+	struct format format;
+	struct result r;
+	char name[100];
+
+	memset(name, 'x', sizeof(name));
+	columns[2] = slice_of(name, length);
+	buf_reset(&answer);
+	format_open(&format, &options, &sink);
+	r = format_result(&format);
+	CHECK_INT(format_request_begin(&format), OK);
+	CHECK_INT(r.ops->statement_begin(r.arg, 0), OK);
+	CHECK_INT(r.ops->series_begin(r.arg, &series), OK);
+	for (size_t i = 0; i < count; i++) {
+		struct cell cells[] = { time_cell(times_ns[i]), float_cell(values[i]),
+					float_cell(1) };
+
+		CHECK_INT(r.ops->row(r.arg, cells), OK);
+	}
+	CHECK_INT(r.ops->series_end(r.arg), OK);
+	CHECK_INT(r.ops->statement_end(r.arg, NULL), OK);
+	CHECK_INT(format_request_end(&format), OK);
+	format_close(&format);
+	CHECK(strstr(buf_text(&answer), "</svg>"));
+}
+
+TEST(charts__end_for_every_range_of_values_and_times)
+{
+	static const int64_t times_ns[] = { TIME_MIN_NS, 0, TIME_MAX_NS };
+	static const double rows[][3] = {
+		{ 1.7976931348623157e308, -1.7976931348623157e308, 0 },
+		{ 9223372036854775807.0, 9223372036854774784.0, 9223372036854775807.0 },
+		{ 5e-324, 0, 0 },
+		{ -1e300, 1e300, NAN },
+		{ 1, 1.0000000000000002, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		draw(1, times_ns, rows[i], 3);
+	for (size_t first = 0; first < 3; first++)
+		draw(1, times_ns + first, rows[0], 1);
+	CHECK(answer.length < 10000);
+}
+
+TEST(charts__names_of_any_length_fit_the_legend)
+{
+	static const int64_t time_ns = 0;
+	static const double value = 1;
+
+	for (size_t length = 1; length < 100; length++) {
+		draw(length, &time_ns, &value, 1);
+		if (length < 20 || length > 40)
+			CHECK_INT(strstr(buf_text(&answer), "\xe2\x80\xa6") != NULL, length > 40);
+	}
+}
