@@ -548,6 +548,31 @@ int chunk_decode(struct slice chunk, const uint32_t *field_ids, size_t field_cou
 					       : columns_decode_asked(&d, field_ids, out);
 }
 
+int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
+		  struct chunk_column *columns, size_t *row_count, uint32_t *series_id)
+{
+	struct chunk_data head = { 0 };
+	struct decoding d;
+
+	TRY(chunk_open(chunk, &d, &head));
+	for (size_t i = 0; i < field_count; i++)
+		columns[i] = (struct chunk_column){ .field_id = field_ids[i] };
+	for (size_t i = 0; i < d.column_count; i++) {
+		struct slice payload;
+		struct part part;
+
+		TRY(part_next(&d, head.row_count, &part, &payload));
+		for (size_t asked = 0; asked < field_count; asked++)
+			if (field_ids[asked] == part.field_id) {
+				columns[asked].type = part.kind & KIND_TYPE;
+				columns[asked].summary = part.summary;
+			}
+	}
+	*row_count = head.row_count;
+	*series_id = head.series_id;
+	return OK;
+}
+
 void chunk_data_release(struct chunk_data *data)
 {
 	arena_release(&data->arena);

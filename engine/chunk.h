@@ -93,6 +93,12 @@ struct chunk_data {
  */
 int chunk_decode(struct slice chunk, const uint32_t *field_ids, size_t field_count,
 		 struct chunk_data *out);
+/*
+ * What the head tells of the asked columns: no payload but the times' is looked at. A column of
+ * type VALUE_NONE is not there; `values` and `valid` stay NULL. ERR_CORRUPT.
+ */
+int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
+		  struct chunk_column *columns, size_t *row_count, uint32_t *series_id);
 void chunk_data_release(struct chunk_data *data);
 
 #endif

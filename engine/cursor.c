@@ -1,4 +1,5 @@
 /* One series over the groups of a policy, as batches of at most BATCH_ROWS_MAX rows. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
@@ -7,6 +8,7 @@
 struct cursor {
 	struct snapshot *snapshot;
 	struct cursor_spec spec;
+	const struct summary_taker *taker; /* or NULL */
 	size_t next_view;  /* counts through the views, from the end when descending */
 	struct scan *scan; /* of the current view, or NULL */
 	uint32_t group_id;
@@ -51,6 +53,12 @@ void cursor_close(struct cursor *cursor)
 	free(cursor);
 }
 
+void cursor_offer(struct cursor *cursor, const struct summary_taker *taker)
+{
+	assert(!cursor->spec.descending);
+	cursor->taker = taker;
+}
+
 /* Begin the next view that overlaps. END: there is none. Views of a policy lie in order of time. */
 static int next_view(struct cursor *cursor)
 {
@@ -67,7 +75,8 @@ static int next_view(struct cursor *cursor)
 		cursor->group_id = view->group->id;
 		return scan_open(&(struct scan_spec){ view, spec->series_id, spec->field_ids,
 						      spec->field_count, spec->time_first_ns,
-						      spec->time_last_ns, spec->descending },
+						      spec->time_last_ns, spec->descending,
+						      cursor->taker },
 				 &cursor->scan);
 	}
 	return END;

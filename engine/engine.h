@@ -262,6 +262,11 @@ struct cursor_spec {
 };
 struct cursor;
 int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out);
+/*
+ * Before the first batch, of an ascending cursor: offer `taker` (borrowed until close) what is
+ * known of rows that come next, before they are decoded.
+ */
+void cursor_offer(struct cursor *cursor, const struct summary_taker *taker);
 /* OK with a batch that lives until the next call, END, ERR_CORRUPT, ERR_IO, ERR_CANCELLED. */
 int cursor_next(struct cursor *cursor, struct batch *out);
 void cursor_close(struct cursor *cursor);

@@ -498,6 +498,55 @@ static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 	return true;
 }
 
+/* --- summaries ----------------------------------------------------------------------------------
+ */
+
+/* Alone in its time, wholly asked for, nothing masked, and large enough to have a summary? */
+static bool stands_alone(const struct scan *scan, size_t first, size_t end)
+{
+	const struct source *source = &scan->sources[first];
+
+	return scan->spec.taker && end - first == 1 && !source->capture && scan->masks.count == 0 &&
+	       source->ref.row_count >= CHUNK_SUMMARY_VALUES_MIN &&
+	       source->time_first_ns >= scan->spec.time_first_ns &&
+	       source->time_last_ns <= scan->spec.time_last_ns;
+}
+
+/* Every row has the field, or none has: else rows are left out, and times are not known. */
+static bool summarize(struct column_summary *out, const struct chunk_column *column,
+		      size_t row_count)
+{
+	const struct chunk_summary *s = &column->summary;
+
+	*out = (struct column_summary){ column->type, s->has_numbers, s->min, s->max,
+					s->sum,	      s->first,	      s->last };
+	return column->type == VALUE_NONE || s->count == row_count;
+}
+
+/* 1: taken. */
+static int offer_summary(struct scan *scan, const struct source *source)
+{
+	size_t count = scan->spec.field_count;
+	struct chunk_column *columns = room(scan, count * sizeof(*columns));
+	struct column_summary *summaries = room(scan, count * sizeof(*summaries));
+	struct rows_summary summary = { source->ref.row_count,
+					source->time_first_ns,
+					source->time_last_ns,
+					summaries,
+					count,
+					scan->spec.view->group->id };
+	bool any = false;
+
+	TRY(shard_version_outline(scan->version, &source->ref, scan->spec.field_ids, count,
+				  columns));
+	for (size_t i = 0; i < count; i++) {
+		if (!summarize(&summaries[i], &columns[i], summary.row_count))
+			return 0;
+		any |= columns[i].type != VALUE_NONE;
+	}
+	return any ? scan->spec.taker->take(scan->spec.taker->arg, &summary) : 0;
+}
+
 int scan_next(struct scan *scan, struct slab *out)
 {
 	size_t first, end;
@@ -506,6 +555,14 @@ int scan_next(struct scan *scan, struct slab *out)
 		struct segment segment = { 0 };
 
 		arena_reset(&scan->arena);
+		if (stands_alone(scan, first, end)) {
+			int taken = offer_summary(scan, &scan->sources[first]);
+
+			TRY(taken);
+			stat_add(STAT_CHUNKS_SUMMARIZED, taken > 0);
+			if (taken)
+				continue;
+		}
 		TRY(load_cluster(scan, first, end, &segment));
 		if (segment.row_count == 0)
 			continue;

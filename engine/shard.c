@@ -823,3 +823,37 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 	/* The directory says that it is there. */
 	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
+
+struct chunk_outlining {
+	const struct chunk_ref *ref;
+	const uint32_t *field_ids;
+	size_t field_count;
+	struct chunk_column *columns;
+};
+
+static int outline_from_pack(void *arg, struct slice pack)
+{
+	const struct chunk_outlining *outlining = arg;
+	const struct chunk_ref *ref = outlining->ref;
+	size_t row_count;
+	uint32_t series_id;
+
+	if (ref->offset > pack.length || ref->bytes > pack.length - ref->offset)
+		return ERR_CORRUPT;
+	TRY(chunk_outline(slice_of(pack.data + ref->offset, ref->bytes), outlining->field_ids,
+			  outlining->field_count, outlining->columns, &row_count, &series_id));
+	return row_count == ref->row_count && series_id == ref->series_id ? OK : ERR_CORRUPT;
+}
+
+int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
+			  const uint32_t *field_ids, size_t field_count,
+			  struct chunk_column *columns)
+{
+	struct chunk_outlining outlining = { ref, field_ids, field_count, columns };
+	struct record_key key = { ref->generation, ref->pack, RECORD_PACK };
+	char bytes[RECORD_KEY_BYTES];
+	int err = store_read(version_shard(version)->store, record_key_encode(&key, bytes),
+			     outline_from_pack, &outlining);
+
+	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}

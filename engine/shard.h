@@ -224,5 +224,9 @@ void shard_version_totals(const struct shard_version *version, struct shard_tota
  */
 int shard_version_read(struct shard_version *version, const struct chunk_ref *ref,
 		       const uint32_t *field_ids, size_t field_count, struct chunk_data *out);
+/* The same of what its head tells alone (chunk_outline in chunk.h). */
+int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
+			  const uint32_t *field_ids, size_t field_count,
+			  struct chunk_column *columns);
 
 #endif

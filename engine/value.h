@@ -76,6 +76,28 @@ struct batch {
 };
 #define BATCH_ROWS_MAX 1024
 
+/* What is known of rows without decoding them; every row has the field, or (VALUE_NONE) none. */
+struct column_summary {
+	enum value_type type;
+	/* The rest is known: numbers without NaN. `sum` adds in row order from 0; integers wrap.
+	 * Of equal values the first is the least and the greatest. */
+	bool has_numbers;
+	union value min, max, sum, first, last;
+};
+struct rows_summary {
+	size_t row_count;
+	int64_t time_first_ns, time_last_ns;
+	const struct column_summary *columns; /* one for each field that was asked for */
+	size_t column_count;
+	uint32_t group_id;
+};
+/* Who may do with summaries: 1 = takes it in place of the rows, 0 = wants the rows, below 0 fails.
+ */
+struct summary_taker {
+	int (*take)(void *arg, const struct rows_summary *summary);
+	void *arg;
+};
+
 static inline bool column_has(const struct batch_column *column, size_t row)
 {
 	return column->type != VALUE_NONE &&

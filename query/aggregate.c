@@ -22,7 +22,8 @@ struct aggregate {
 	size_t *order; /* of the windows by time */
 	/* the part: the series at hand, within one window and shard group */
 	struct accumulator *parts;
-	size_t bucket; /* SIZE_MAX = none */
+	struct accumulator *next_parts; /* what a summary makes of them */
+	size_t bucket;			/* SIZE_MAX = none */
 	struct window window;
 	uint32_t group_id;
 	bool wants_first_only; /* last() and first() without windows need one row a series */
@@ -334,6 +335,85 @@ static int take_block(struct aggregate *aggregate, const struct feed *feed,
 	return OK;
 }
 
+/* --- summaries ------------------------------------------------------------------------- */
+
+struct absorption {
+	struct aggregate *aggregate;
+	struct feed *feed;
+};
+
+/* A selected point's own time and its other columns are in the rows alone. */
+static bool may_absorb(const struct aggregate *aggregate)
+{
+	const struct plan *plan = aggregate->spec.plan;
+
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		const struct function *function = aggregate->spec.leaves[i]->function;
+
+		if (!function->absorb)
+			return false;
+		if (function->is_selector && (plan->has_aux || plan->top_name.length ||
+					      !window_is_given(&aggregate->spec.window)))
+			return false;
+	}
+	return !aggregate->wants_first_only;
+}
+
+/* Do rows of these times go on with the part at hand? */
+static bool continues_part(const struct aggregate *aggregate, const struct rows_summary *rows)
+{
+	return aggregate->bucket != SIZE_MAX && aggregate->group_id == rows->group_id &&
+	       rows->time_first_ns >= aggregate->window.start_ns &&
+	       rows->time_last_ns < aggregate->window.end_ns;
+}
+
+static bool lies_in_window(const struct aggregate *aggregate, const struct rows_summary *rows)
+{
+	const struct window_spec *spec = &aggregate->spec.window;
+
+	return !window_is_given(spec) ||
+	       rows->time_last_ns < window_of(spec, rows->time_first_ns).end_ns;
+}
+
+/* Into copies first: all calls take it, or none. */
+static bool absorb_all(struct aggregate *aggregate, const struct feed *feed,
+		       const struct rows_summary *rows, bool continues)
+{
+	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
+		const struct plan_call *call = aggregate->spec.leaves[i];
+		const struct column_summary *column = feed_summary(feed, (size_t)call->slot, rows);
+		struct accumulator *next = &aggregate->next_parts[i];
+
+		*next = continues ? aggregate->parts[i] : (struct accumulator){ 0 };
+		if (!column)
+			return false;
+		if (column->type != VALUE_NONE &&
+		    !call->function->absorb(next, call->type, rows, column))
+			return false;
+	}
+	return true;
+}
+
+static int take_summary(void *arg, const struct rows_summary *rows)
+{
+	struct absorption *absorption = arg;
+	struct aggregate *aggregate = absorption->aggregate;
+	bool continues = continues_part(aggregate, rows);
+
+	if (!lies_in_window(aggregate, rows) ||
+	    !absorb_all(aggregate, absorption->feed, rows, continues))
+		return 0;
+	TRY(feed_count(absorption->feed, rows));
+	if (!continues) {
+		join_part(aggregate);
+		aggregate->group_id = rows->group_id;
+		TRY(enter_window(aggregate, rows->time_first_ns));
+	}
+	memcpy(aggregate->parts, aggregate->next_parts,
+	       aggregate->spec.leaf_count * sizeof(*aggregate->parts));
+	return 1;
+}
+
 /* --- first() and last() of everything -------------------------------------------------- */
 
 /* Are they all the one, or all the other? Then a series is left after its first rows. */
@@ -412,9 +492,13 @@ static int take_series(struct aggregate *aggregate, const struct group_series *s
 {
 	const struct aggregate_spec *spec = &aggregate->spec;
 	struct feed feed;
+	struct absorption absorption = { aggregate, &feed };
+	struct summary_taker taker = { take_summary, &absorption };
 	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards,
 			    spec->run);
 
+	if (err >= 0 && !aggregate->reads_backwards && may_absorb(aggregate))
+		feed_offer(&feed, &taker);
 	if (err >= 0)
 		err = read_series(aggregate, &feed);
 	join_part(aggregate);
@@ -457,7 +541,8 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 	aggregate->spec = *spec;
 	aggregate->bucket = SIZE_MAX;
 	aggregate->parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
-	if (!aggregate->parts)
+	aggregate->next_parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
+	if (!aggregate->parts || !aggregate->next_parts)
 		return ERR_MEMORY;
 	choose_direction(aggregate);
 	for (size_t i = 0; i < spec->group->series_count; i++)
@@ -486,6 +571,7 @@ void aggregate_close(struct aggregate *aggregate)
 	free(aggregate->states);
 	free(aggregate->order);
 	free(aggregate->parts);
+	free(aggregate->next_parts);
 	free(aggregate);
 }
 

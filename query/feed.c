@@ -453,6 +453,36 @@ static void keep_rows(struct feed *feed, struct block *block, const uint64_t *ke
 	block->row_count = count;
 }
 
+/* --- summaries ---------------------------------------------------------------------- */
+
+void feed_offer(struct feed *feed, const struct summary_taker *taker)
+{
+	if (feed->row_test_count == 0 && feed->cursor)
+		cursor_offer(feed->cursor, taker);
+}
+
+const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
+					  const struct rows_summary *rows)
+{
+	static const struct column_summary none = { .type = VALUE_NONE };
+	struct plan_bound bound = feed->series->source->bounds[slot];
+	const struct column_summary *column;
+
+	if (bound.kind != BOUND_FIELD)
+		return &none;
+	column = &rows->columns[bound.index];
+	return column->type == VALUE_NONE ||
+			       column->type == value_type_of(feed->plan->slots[slot].type)
+		       ? column
+		       : NULL;
+}
+
+int feed_count(struct feed *feed, const struct rows_summary *rows)
+{
+	feed->run->summaries++;
+	return take_points(feed->run, rows->row_count);
+}
+
 /* --- blocks -------------------------------------------------------------------------------------
  */
 

@@ -18,7 +18,8 @@ struct run {
 	struct diag *diag;
 	int64_t deadline_ns; /* monotonic; 0 = none */
 	uint64_t points, buckets, series;
-	size_t bytes; /* of samples and rows that are kept */
+	uint64_t summaries; /* chunks that were not decoded */
+	size_t bytes;	    /* of samples and rows that are kept */
 };
 /* ERR_CANCELLED, ERR_LIMIT. */
 int run_check(struct run *run);
@@ -73,6 +74,16 @@ int feed_takes(const struct plan *plan, const struct group_series *series, bool 
 /* `window` gives the range. feed_close() is needed after errors too. */
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
 	      const struct window_spec *window, bool descending, struct run *run);
+/*
+ * Before the first block: `taker` (borrowed) may take summaries in place of blocks. Nothing comes
+ * of it when WHERE looks at rows.
+ */
+void feed_offer(struct feed *feed, const struct summary_taker *taker);
+/* Of a slot; VALUE_NONE: the rows do not have it. NULL: its type is not the statement's. */
+const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
+					  const struct rows_summary *rows);
+/* Count the rows of a summary that was taken. ERR_LIMIT, ERR_CANCELLED. */
+int feed_count(struct feed *feed, const struct rows_summary *rows);
 /* OK with at least one row, or END. The block lives until the next call. */
 int feed_next(struct feed *feed, struct block *out);
 void feed_close(struct feed *feed);

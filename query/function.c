@@ -20,7 +20,7 @@
 	{                                                                                          \
 		.name = #name_, .shape = SHAPE_FOLD, .types = types_, .is_selector = true,         \
 		.is_filled = true, .pick = pick_##name_, .beats = beats_##name_,                   \
-		.finish = finish_value                                                             \
+		.absorb = absorb_##name_, .finish = finish_value                                   \
 	}
 #define TRANSFORM(name_, types_)                                                                   \
 	{                                                                                          \
@@ -35,24 +35,28 @@ const struct function function_table[] = {
 	  .is_counting = true,
 	  .fold = fold_count,
 	  .join = join_count,
+	  .absorb = absorb_count,
 	  .finish = finish_count },
 	{ .name = "sum",
 	  .is_filled = true,
 	  .types = TYPES_NUMBER,
 	  .fold = fold_sum,
 	  .join = join_sum,
+	  .absorb = absorb_sum,
 	  .finish = finish_value },
 	{ .name = "mean",
 	  .is_filled = true,
 	  .types = TYPES_NUMBER,
 	  .fold = fold_sum,
 	  .join = join_mean,
+	  .absorb = absorb_sum,
 	  .finish = finish_mean },
 	{ .name = "spread",
 	  .is_filled = true,
 	  .types = TYPES_NUMBER,
 	  .fold = fold_spread,
 	  .join = join_spread,
+	  .absorb = absorb_spread,
 	  .finish = finish_spread },
 	SELECTOR(min, TYPES_COMPARABLE),
 	SELECTOR(max, TYPES_COMPARABLE),

@@ -49,6 +49,12 @@ struct function {
 		     const struct batch_column *column, size_t first, size_t end);
 	void (*join)(struct accumulator *acc, enum data_type type, const struct accumulator *part);
 	bool (*finish)(const struct accumulator *acc, enum data_type type, struct cell *out);
+	/*
+	 * FOLD: take in what is known of all rows, which come behind those taken in before, so
+	 * that the result is the same to the last bit; false: the rows are needed.
+	 */
+	bool (*absorb)(struct accumulator *acc, enum data_type type,
+		       const struct rows_summary *rows, const struct column_summary *column);
 	/* FOLD selectors: the best row of [first, end), or SIZE_MAX; does `b` beat `a`? */
 	size_t (*pick)(enum data_type type, const struct batch_column *column, size_t first,
 		       size_t end);

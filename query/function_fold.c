@@ -174,6 +174,95 @@ void fold_spread(struct accumulator *acc, enum data_type type, const struct batc
 	acc->count += count_valid(column, first, end);
 }
 
+/* --- summaries ------------------------------------------------------------------ */
+
+bool absorb_count(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		  const struct column_summary *column)
+{
+	acc->count += rows->row_count;
+	return true;
+}
+
+/* A sum of doubles begins at 0: behind other values it would add in another order. */
+bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column)
+{
+	if (!column->has_numbers || (type == DATA_FLOAT && acc->count))
+		return false;
+	acc->value.u = (acc->count ? acc->value.u : 0) + column->sum.u;
+	if (type == DATA_FLOAT)
+		acc->value = column->sum;
+	acc->count += rows->row_count;
+	return true;
+}
+
+/* Of 0 and -0, which are equal, the earlier one stands: that is not told. */
+static bool is_zero(enum data_type type, union value value)
+{
+	return type == DATA_FLOAT && value.f == 0;
+}
+
+bool absorb_spread(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		   const struct column_summary *column)
+{
+	if (!column->has_numbers || is_zero(type, column->min) || is_zero(type, column->max))
+		return false;
+	if (acc->count == 0 || value_compare(type, column->min, acc->value) < 0)
+		acc->value = column->min;
+	if (acc->count == 0 || value_compare(type, column->max, acc->other) > 0)
+		acc->other = column->max;
+	acc->count += rows->row_count;
+	return true;
+}
+
+static bool absorb_extreme(struct accumulator *acc, enum data_type type,
+			   const struct rows_summary *rows, const struct column_summary *column,
+			   union value value, int sign)
+{
+	if (!column->has_numbers || is_zero(type, value))
+		return false;
+	if (acc->count == 0 || value_compare(type, value, acc->value) * sign > 0)
+		*acc = (struct accumulator){ .count = 1,
+					     .value = value,
+					     .time_ns = rows->time_first_ns };
+	return true;
+}
+
+bool absorb_min(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column)
+{
+	return absorb_extreme(acc, type, rows, column, column->min, -1);
+}
+
+bool absorb_max(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column)
+{
+	return absorb_extreme(acc, type, rows, column, column->max, 1);
+}
+
+bool absorb_first(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		  const struct column_summary *column)
+{
+	if (!column->has_numbers)
+		return false;
+	if (acc->count == 0)
+		*acc = (struct accumulator){ .count = 1,
+					     .value = column->first,
+					     .time_ns = rows->time_first_ns };
+	return true;
+}
+
+bool absorb_last(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		 const struct column_summary *column)
+{
+	if (!column->has_numbers)
+		return false;
+	*acc = (struct accumulator){ .count = 1,
+				     .value = column->last,
+				     .time_ns = rows->time_last_ns };
+	return true;
+}
+
 /* --- joining and the end ------------------------------------------------------ */
 
 void join_count(struct accumulator *acc, enum data_type type, const struct accumulator *part)

@@ -10,6 +10,20 @@ void fold_count(struct accumulator *acc, enum data_type type, const struct batch
 		size_t first, size_t end);
 void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_column *column,
 	      size_t first, size_t end);
+bool absorb_count(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		  const struct column_summary *column);
+bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column);
+bool absorb_spread(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		   const struct column_summary *column);
+bool absorb_min(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column);
+bool absorb_max(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		const struct column_summary *column);
+bool absorb_first(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		  const struct column_summary *column);
+bool absorb_last(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
+		 const struct column_summary *column);
 void fold_spread(struct accumulator *acc, enum data_type type, const struct batch_column *column,
 		 size_t first, size_t end);
 void join_count(struct accumulator *acc, enum data_type type, const struct accumulator *part);

@@ -244,9 +244,10 @@ static int analyze_plan(struct explanation *explanation, struct plan *plan)
 	begin_run(&run, plan->context->env, plan->context->diag);
 	TRY(rows_run(plan, &run, &sink));
 	buf_printf(&explanation->line,
-		   "RAN: %llu rows read, %llu rows in %llu series given, %.3f ms",
-		   (unsigned long long)run.points, (unsigned long long)explanation->rows,
-		   (unsigned long long)explanation->series,
+		   "RAN: %llu rows read, of them those of %llu chunks by their summaries; "
+		   "%llu rows in %llu series given, %.3f ms",
+		   (unsigned long long)run.points, (unsigned long long)run.summaries,
+		   (unsigned long long)explanation->rows, (unsigned long long)explanation->series,
 		   (double)(env_monotonic_ns() - start_ns) / 1e6);
 	return give_line(explanation);
 }

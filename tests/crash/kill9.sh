@@ -32,8 +32,10 @@ from_load=${LOAD[0]} to_load=${LOAD[1]}
 mount_start -o memtable_mb=8
 mkdir "$MNT/db"
 next=0
-rewriter=
 writing_cycles=0
+# Any blow may fall into a rewrite of all there is.
+bash -c 'while [ -d "$0" ]; do echo compact >"$0/mnt/.seriesfs/ctl"; sleep 0.005; done' "$WORK" 2>/dev/null &
+rewriter=$!
 for cycle in $(seq 1 "$cycles"); do
 	pid=$(mount_pid)
 	echo "$next" >&"$to_load"
@@ -60,13 +62,8 @@ for cycle in $(seq 1 "$cycles"); do
 	fi
 	next=$count
 	[ $((cycle % 10)) != 0 ] || echo flush >"$MNT/.seriesfs/ctl"
-	# Every second blow may fall into a rewrite of all there is.
-	if [ $((cycle % 2)) = 0 ]; then
-		bash -c 'while echo compact; do sleep 0.005; done' >"$MNT/.seriesfs/ctl" 2>/dev/null &
-		rewriter=$!
-	fi
 done
 exec {to_load}>&-
-[ -z "$rewriter" ] || kill "$rewriter" 2>/dev/null
+kill "$rewriter"
 check_equal "every cycle came back with what was acknowledged" 0 "$checks_failed"
 check_equal "each blow fell between writes that went on" "$cycles" "$writing_cycles"
