@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "engine/base/number.h"
 #include "engine/base/when.h"
 #include "engine/limits.h"
 #include "engine/line.h"
@@ -263,6 +264,104 @@ TEST(line__an_unclosed_quote_is_bounded)
 	memcpy(text, "m s=\"", 5);
 	CHECK_INT(line_measure(slice_of(text, 1000), &length), OK);
 	CHECK_INT(line_measure(slice_of(text, sizeof(text)), &length), ERR_TOO_LONG);
+}
+
+/* --- guesses ------------------------------------------------------------------ */
+
+static const char *const pieces[] = {
+	"a=", "bb=",  "value=",	  "a",	       "bb", "v",   "value", "time=",
+	"=",  ",",    ",",	  ",",	       " ",  "1",   "1i",    "-2.5",
+	"7u", "T",    "\"x\"",	  "\"",	       "\\", "\\,", "1e3",   "12345678901234567890",
+	"-0", "0.1",  "99i",	  "false",     "é",  "#",   "  ",    "5 ",
+	"1.", "-.5i", "a=1,bb=2", "3,value=4",
+};
+
+static void print_noise(uint64_t *state, struct buf *out)
+{
+	size_t count = test_random(state) % 12;
+
+	buf_reset(out);
+	buf_append_text(out, "m,t=1 a=1");
+	/* Half of it could be fields as a client sends them. */
+	for (size_t i = 0; i < count && test_random(state) % 8; i++)
+		buf_printf(out, ",%s%s", pieces[test_random(state) % 3],
+			   pieces[13 + test_random(state) % 6]);
+	count = test_random(state) % 2 ? 0 : count;
+	for (size_t i = 0; i < count; i++)
+		buf_append_text(out,
+				pieces[test_random(state) % (sizeof(pieces) / sizeof(*pieces))]);
+}
+
+/* What a parse gave, as text. */
+static void print_parsed(int err, const struct line *line, struct buf *out)
+{
+	buf_reset(out);
+	buf_printf(out, "%d %s %u", err, diag.text, err < 0 ? diag.column : 0);
+	for (size_t i = 0; err == OK && i < line->field_count; i++) {
+		buf_append_byte(out, '|');
+		line_print_field(out, line->fields[i].key, line->fields[i].type,
+				 line->fields[i].value);
+	}
+	if (err == OK)
+		buf_printf(out, "|%d %lld", line->has_time, (long long)line->time_ns);
+}
+
+TEST(line__a_guess_changes_nothing_but_the_cost)
+{
+	static const struct slice guess[] = { { "a", 1 }, { "bb", 2 }, { "value", 5 } };
+	struct buf text = { 0 }, plain = { 0 }, guessed = { 0 };
+	uint64_t state = test_seed();
+	unsigned right = 0, parsed = 0;
+	struct line line = { 0 };
+
+	for (int i = 0; i < 100000; i++) {
+		print_noise(&state, &text);
+		context.guess_count = 0;
+		int err = parse(buf_text(&text), &line);
+		print_parsed(err, &line, &plain);
+		parsed += err == OK;
+		context.guess = guess;
+		context.guess_count = 3;
+		err = parse(buf_text(&text), &line);
+		print_parsed(err, &line, &guessed);
+		right += err == OK && line.guessed_count == line.field_count;
+		if (!CHECK_STR(buf_text(&guessed), buf_text(&plain)))
+			fprintf(stderr, "\t%s\n", buf_text(&text));
+	}
+	context.guess_count = 0;
+	/* The noise is of use: some of it is lines, and some was guessed. */
+	CHECK(parsed > 20000);
+	CHECK(right > 1000);
+	buf_release(&text);
+	buf_release(&plain);
+	buf_release(&guessed);
+}
+
+TEST(line__usual_numbers_are_what_the_exact_ones_are)
+{
+	static const char digits[] = "0123456789012345678901234567890.-";
+	uint64_t state = test_seed();
+	unsigned taken = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		char text[64] = "m v=", *number = text + 4;
+		size_t length = test_random(&state) % 22 + 1;
+		struct line line;
+		double expected = 0;
+
+		for (size_t k = 0; k < length; k++)
+			number[k] = digits[test_random(&state) % (k ? 31 : 33)];
+		if (test_random(&state) % 2)
+			number[test_random(&state) % length] = '.';
+		int err = float_parse(slice_of(number, length), &expected);
+		REQUIRE((parse(text, &line) == OK) == (err == OK));
+		if (err != OK)
+			continue;
+		taken++;
+		REQUIRE(line.fields[0].type == VALUE_FLOAT &&
+			memcmp(&line.fields[0].value.f, &expected, sizeof(expected)) == 0);
+	}
+	CHECK(taken > 100000);
 }
 
 TEST(line__keys_come_apart_with_sorted_tags_and_go_together_again)
