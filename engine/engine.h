@@ -134,7 +134,20 @@ void writer_close(struct writer *writer);
  */
 int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
 		 uint64_t *lines, struct diag *diag);
-/* Points of the last writer_write() call that were stored. */
+/*
+ * The same from points that are no text: stores all of them, or those before the
+ * one that is refused (with `skip`, on_bad gets its key). Everything is borrowed
+ * for the call; strings lie anywhere. A field stands once in a point.
+ */
+struct new_point {
+	struct slice key; /* as line protocol spells it */
+	struct line_field *fields;
+	size_t field_count; /* at least 1 */
+	int64_t time_ns;
+};
+int writer_put(struct writer *writer, const struct new_point *points, size_t count,
+	       struct diag *diag);
+/* Points of the last writer_write() or writer_put() call that were stored. */
 uint64_t writer_points(const struct writer *writer);
 
 /*

@@ -30,6 +30,7 @@
 struct known_layout {
 	struct known_layout *next; /* of the measurement */
 	uint32_t measurement_id;
+	struct slice measurement; /* its name, the index's */
 	bool is_plain;		      /* the names may be guessed */
 	uint32_t typed_group_id;      /* group that has agreed to the types */
 	uint32_t batch, batch_layout; /* its number in batch number `batch` */
@@ -59,7 +60,6 @@ struct writer {
 	size_t list_count, list_capacity;
 	size_t layout_bytes; /* of all of them */
 	struct known_layout *met_last;
-	struct slice measurement_last; /* its name; the index's */
 
 	struct index_found own; /* WRITE_ONE_SERIES: the file's, when there is one */
 	struct ahead ahead[INDEX_FIND_MAX];
@@ -419,6 +419,7 @@ static struct known_layout *layout_new(struct writer *writer, uint32_t measureme
 	if (!known)
 		log_out_of_memory(bytes);
 	known->measurement_id = measurement_id;
+	known->measurement = index_measurement_name(writer->index, measurement_id);
 	known->is_plain = true;
 	known->layout.field_count = (uint32_t)count;
 	known->names = (struct slice *)(void *)((char *)known + names_at);
@@ -496,7 +497,7 @@ static uint32_t find_measurement(struct writer *writer, struct slice name)
 {
 	uint32_t last = writer->met_last ? writer->met_last->measurement_id : ID_NONE;
 
-	if (last != ID_NONE && slice_equal(writer->measurement_last, name))
+	if (last != ID_NONE && slice_equal(writer->met_last->measurement, name))
 		return last;
 	return index_measurement_find(writer->index, name);
 }
@@ -579,7 +580,6 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 		return OK;
 	*out = layout_of(writer, found->measurement_id, line, ids);
 	writer->met_last = *out;
-	writer->measurement_last = index_measurement_name(writer->index, found->measurement_id);
 	return OK;
 }
 
@@ -898,6 +898,107 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 		diag_set(diag, err, "%s", err_text(err));
 		diag->line = progress.lines_stored + 1;
 	}
+	return err;
+}
+
+/* --- points --------------------------------------------------------------------------------------
+ */
+
+/* What text could not have brought: it would not come back from text either. */
+static int check_names(const struct new_point *point, struct diag *diag)
+{
+	bool is_bad = point->key.length == 0 || point->key.data[0] == '#' ||
+		      memchr(point->key.data, '\n', point->key.length);
+
+	for (size_t i = 0; i < point->field_count && !is_bad; i++)
+		is_bad = point->fields[i].key.length == 0 ||
+			 memchr(point->fields[i].key.data, '\n', point->fields[i].key.length);
+	return is_bad ? diag_set(diag, ERR_INVALID,
+				 "a name is empty, begins with # or holds a newline")
+		      : OK;
+}
+
+static bool names_are(const struct known_layout *known, const struct new_point *point)
+{
+	if (!known || known->layout.field_count != point->field_count)
+		return false;
+	for (size_t i = 0; i < point->field_count; i++)
+		if (!slice_equal(known->names[i], point->fields[i].key))
+			return false;
+	return true;
+}
+
+static int put_point(struct writer *writer, const struct new_point *point,
+		     struct index_found *found, struct diag *diag)
+{
+	struct known_layout *known = found->measurement_id == ID_NONE
+					     ? NULL
+					     : last_layout(writer, found->measurement_id);
+	struct line line = { .raw_key = point->key,
+			     .fields = point->fields,
+			     .field_count = point->field_count,
+			     .has_time = true,
+			     .time_ns = point->time_ns };
+
+	if (names_are(known, point)) {
+		line.guessed_count = point->field_count;
+		writer->met_last = known;
+	} else {
+		TRY(check_names(point, diag));
+	}
+	return add_line(writer, &line, found, diag);
+}
+
+static int put_some(struct writer *writer, const struct new_point *points, size_t count,
+		    struct diag *diag)
+{
+	struct slice keys[INDEX_FIND_MAX];
+	struct index_found found[INDEX_FIND_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		keys[i] = points[i].key;
+	index_find(writer->index, keys, count, found);
+	for (size_t i = 0; i < count; i++) {
+		struct diag why = { 0 };
+		int err;
+
+		if (writer->row_count == 0)
+			arena_reset(&writer->arena);
+		err = put_point(writer, &points[i], &found[i], &why);
+		if (err < 0 && (!writer->options.skip || !is_lines_fault(err))) {
+			*diag = why;
+			return err;
+		}
+		if (err < 0)
+			pass_over(writer, err, &why, points[i].key, 0);
+		if (writer->row_count >= BATCH_POINTS_MAX)
+			TRY(batch_store(writer));
+	}
+	return OK;
+}
+
+int writer_put(struct writer *writer, const struct new_point *points, size_t count,
+	       struct diag *diag)
+{
+	int err = OK, stored;
+
+	writer->points = 0;
+	writer->lost = false;
+	/* About as much as text of them would take. */
+	TRY(engine_take_space(writer->engine, count * 64, diag));
+	writer->arrival_ns = engine_arrival_ns(writer->engine);
+	for (size_t at = 0; err == OK && at < count; at += INDEX_FIND_MAX)
+		err = put_some(writer, points + at,
+			       count - at < INDEX_FIND_MAX ? count - at : INDEX_FIND_MAX, diag);
+	stored = batch_store(writer);
+	if (err == OK)
+		err = stored;
+	live_group_release(writer->group);
+	writer->group = NULL;
+	if (err == OK && writer->engine->options.sync_writes)
+		err = engine_sync(writer->engine);
+	if (err < 0)
+		diag_set(diag, err, "%s", err_text(err));
 	return err;
 }
 

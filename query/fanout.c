@@ -374,6 +374,10 @@ static struct fed_series *series_of(struct feeder *feeder, const struct stored *
 static void add_column(struct fed_layout *layout, struct slice name, const struct expr *expr,
 		       uint32_t field)
 {
+	/* What stands twice is written once. */
+	for (size_t i = 0; i < layout->column_count; i++)
+		if (slice_equal(layout->columns[i].name, name))
+			return;
 	layout->columns[layout->column_count++] = (struct fed_column){ name, expr, field };
 }
 
@@ -531,13 +535,15 @@ static void begin_batch(struct feeder *feeder, const struct stored *stored)
 static int feed_rows(struct feeder *feeder, const struct stored *stored)
 {
 	uint32_t open_series = ID_NONE, open_layout = ID_NONE;
+	struct fed_series *series = NULL;
 
 	begin_batch(feeder, stored);
 	for (size_t i = 0; i < stored->row_count; i++) {
 		const struct memtable_row *row = &stored->rows[i];
-		struct fed_series *series = series_of(feeder, stored, row->series_id);
 		struct fed_layout *layout;
 
+		if (i == 0 || row->series_id != stored->rows[i - 1].series_id)
+			series = series_of(feeder, stored, row->series_id);
 		if (!series->is_source)
 			continue;
 		layout = layout_of(feeder, stored, row->layout, series->measurement_id);

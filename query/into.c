@@ -8,7 +8,7 @@
 #include "engine/base/number.h"
 #include "query/target.h"
 
-#define BATCH_BYTES (256u << 10)
+#define BATCH_POINTS 4096u
 
 enum column_role {
 	COLUMN_FIELD,
@@ -19,6 +19,7 @@ enum column_role {
 
 struct column {
 	struct slice name;
+	struct slice lent; /* the same in `batch`, for the points that wait */
 	enum column_role role;
 };
 
@@ -45,7 +46,10 @@ struct into {
 	bool is_old_raw; /* 0.8: a copy of points, tags as tags */
 	struct writer *writer;
 	struct arena arena; /* of the open series */
-	struct buf lines, key, tags, name;
+	struct buf key, tags, name;
+	struct arena batch; /* what the points that wait consist of */
+	struct new_point *points;
+	size_t point_count;
 	struct slice series_name;
 	struct column *columns;
 	size_t column_count;
@@ -60,40 +64,51 @@ struct into {
 
 /* --- lines --------------------------------------------------------------------------- */
 
+/* Names seldom have anything to escape: they are copied in one piece then. */
 static void print_escaped(struct buf *out, struct slice text, const char *special)
 {
+	size_t start = 0;
+
 	for (size_t i = 0; i < text.length; i++) {
-		if (strchr(special, text.data[i]) && text.data[i])
-			buf_append_byte(out, '\\');
-		buf_append_byte(out, text.data[i]);
+		char byte = text.data[i];
+
+		if (byte != ',' && byte != ' ' && (byte != '=' || !special[2]))
+			continue;
+		buf_append(out, text.data + start, i - start);
+		buf_append_byte(out, '\\');
+		start = i;
 	}
+	buf_append(out, text.data + start, text.length - start);
 }
 
-static void print_string(struct buf *out, struct slice text)
+static struct line_field field_of(struct into *into, struct slice name, const struct cell *cell)
 {
-	buf_append_byte(out, '"');
-	print_escaped(out, text, "\"\\");
-	buf_append_byte(out, '"');
-}
-
-static void print_value(struct buf *out, const struct cell *cell)
-{
-	char *room = buf_reserve(out, FLOAT_BYTES_MAX + INTEGER_BYTES_MAX);
+	struct line_field field = { .key = name };
 
 	switch (cell->type) {
-	case CELL_FLOAT: out->length += float_print(room, cell->f); return;
+	case CELL_FLOAT:
+		field.type = VALUE_FLOAT;
+		field.value.f = cell->f;
+		break;
 	case CELL_INTEGER:
-		out->length += integer_print(room, cell->i);
-		buf_append_byte(out, 'i');
-		return;
+		field.type = VALUE_INTEGER;
+		field.value.i = cell->i;
+		break;
 	case CELL_UNSIGNED:
-		out->length += unsigned_print(room, cell->u);
-		buf_append_byte(out, 'u');
-		return;
-	case CELL_STRING: print_string(out, cell->s); return;
-	case CELL_BOOLEAN: buf_append_text(out, cell->b ? "true" : "false"); return;
-	default: return;
+		field.type = VALUE_UNSIGNED;
+		field.value.u = cell->u;
+		break;
+	case CELL_BOOLEAN:
+		field.type = VALUE_BOOLEAN;
+		field.value.bits = 0;
+		field.value.b = cell->b;
+		break;
+	default:
+		field.type = VALUE_STRING;
+		field.value.s = text_copy(&into->batch, cell->s);
+		break;
 	}
+	return field;
 }
 
 static bool has_value(const struct cell *cell)
@@ -101,17 +116,15 @@ static bool has_value(const struct cell *cell)
 	return cell->type != CELL_NULL && (cell->type != CELL_FLOAT || isfinite(cell->f));
 }
 
-static int write_lines(struct into *into)
+static int write_points(struct into *into)
 {
-	size_t consumed;
-	uint64_t lines;
 	int err;
 
-	if (into->lines.length == 0)
+	if (into->point_count == 0)
 		return OK;
-	err = writer_write(into->writer, buf_slice(&into->lines), true, &consumed, &lines,
-			   into->task->diag);
-	buf_reset(&into->lines);
+	err = writer_put(into->writer, into->points, into->point_count, into->task->diag);
+	into->point_count = 0;
+	arena_reset(&into->batch);
 	return err;
 }
 
@@ -224,6 +237,12 @@ static enum column_role role_of(const struct into *into, size_t column, struct s
 	return COLUMN_FIELD;
 }
 
+static void lend_names(struct into *into)
+{
+	for (size_t i = 0; i < into->column_count; i++)
+		into->columns[i].lent = arena_copy(&into->batch, into->columns[i].name);
+}
+
 static void set_columns(struct into *into, const struct result_series *series)
 {
 	into->column_count = series->column_count;
@@ -231,7 +250,8 @@ static void set_columns(struct into *into, const struct result_series *series)
 	for (size_t i = 0; i < series->column_count; i++) {
 		struct slice name = arena_copy(&into->arena, series->columns[i]);
 
-		into->columns[i] = (struct column){ name, role_of(into, i, name, series) };
+		into->columns[i] =
+			(struct column){ .name = name, .role = role_of(into, i, name, series) };
 		for (size_t k = 0; k < series->tag_count; k++)
 			if (into->columns[i].role == COLUMN_TAG &&
 			    slice_equal(name, series->tags[k].key))
@@ -274,6 +294,7 @@ static int series_begin(void *arg, const struct result_series *series)
 						 ? series->name
 						 : into->target->name);
 	set_columns(into, series);
+	lend_names(into);
 	set_parts(into, series);
 	buf_reset(&into->tags);
 	for (size_t i = 0; i < series->tag_count; i++)
@@ -316,46 +337,51 @@ static bool make_key(struct into *into, const struct cell *cells)
 	return true;
 }
 
-static size_t print_fields(struct into *into, const struct cell *cells, enum column_role role)
+static size_t take_fields(struct into *into, const struct cell *cells, enum column_role role,
+			  struct line_field *fields)
 {
-	struct buf *out = &into->lines;
 	size_t count = 0;
 
-	for (size_t i = 1; i < into->column_count; i++) {
-		if (!has_value(&cells[i]) || into->columns[i].role != role)
-			continue;
-		buf_append_byte(out, count++ ? ',' : ' ');
-		print_escaped(out, into->columns[i].name, ", =");
-		buf_append_byte(out, '=');
-		print_value(out, &cells[i]);
-	}
+	for (size_t i = 1; i < into->column_count; i++)
+		if (has_value(&cells[i]) && into->columns[i].role == role)
+			fields[count++] = field_of(into, into->columns[i].lent, &cells[i]);
 	return count;
+}
+
+static void add_point(struct into *into, const struct cell *cells)
+{
+	struct line_field *fields =
+		arena_alloc_raw(&into->batch, into->column_count * sizeof(*fields), 8);
+	size_t count = take_fields(into, cells, COLUMN_FIELD, fields);
+
+	if (count == 0)
+		count = take_fields(into, cells, COLUMN_NAME, fields);
+	if (count == 0)
+		return;
+	into->points[into->point_count++] =
+		(struct new_point){ .key = arena_copy(&into->batch, buf_slice(&into->key)),
+				    .fields = fields,
+				    .field_count = count,
+				    .time_ns = cells[0].i };
+	into->written++;
 }
 
 static int row(void *arg, const struct cell *cells)
 {
 	struct into *into = arg;
-	struct buf *out = &into->lines;
-	size_t start = out->length;
 	bool taken;
-	char *room;
 
 	if (!make_key(into, cells))
 		return OK;
 	TRY(is_taken(into, buf_slice(&into->key), cells[0].i, &taken));
 	if (taken)
 		return OK;
-	buf_append_slice(out, buf_slice(&into->key));
-	if (!print_fields(into, cells, COLUMN_FIELD) && !print_fields(into, cells, COLUMN_NAME)) {
-		out->length = start;
-		return OK;
+	add_point(into, cells);
+	if (into->point_count == BATCH_POINTS) {
+		TRY(write_points(into));
+		lend_names(into);
 	}
-	buf_append_byte(out, ' ');
-	room = buf_reserve(out, INTEGER_BYTES_MAX);
-	out->length += integer_print(room, cells[0].i);
-	buf_append_byte(out, '\n');
-	into->written++;
-	return out->length < BATCH_BYTES ? OK : write_lines(into);
+	return OK;
 }
 
 static int nothing(void *arg)
@@ -478,6 +504,9 @@ int into_open(struct task *task, struct select_stmt *select, const struct into_s
 	*out = into;
 	if (!into)
 		log_out_of_memory(sizeof(*into));
+	into->points = calloc(BATCH_POINTS, sizeof(*into->points));
+	if (!into->points)
+		log_out_of_memory(BATCH_POINTS * sizeof(*into->points));
 	into->task = task;
 	into->spec = *spec;
 	into->target = select->target;
@@ -491,7 +520,7 @@ int into_open(struct task *task, struct select_stmt *select, const struct into_s
 
 int into_flush(struct into *into)
 {
-	return write_lines(into);
+	return write_points(into);
 }
 
 uint64_t into_written(const struct into *into)
@@ -514,7 +543,7 @@ int into_finish(struct into *into)
 	static const struct slice columns[] = { { "time", 4 }, { "written", 7 } };
 	struct cell cells[2] = { { .type = CELL_TIME, .i = 0 } };
 
-	TRY(write_lines(into));
+	TRY(write_points(into));
 	cells[1] = cell_integer((int64_t)into->written);
 	TRY(task_series_begin(into->task, SLICE("result"), columns, COLUMN_COUNT(columns)));
 	TRY(task_row(into->task, cells));
@@ -528,7 +557,8 @@ void into_close(struct into *into)
 	if (into->writer)
 		writer_close(into->writer);
 	arena_release(&into->arena);
-	buf_release(&into->lines);
+	arena_release(&into->batch);
+	free(into->points);
 	buf_release(&into->key);
 	buf_release(&into->tags);
 	buf_release(&into->name);

@@ -20,18 +20,20 @@ static size_t character_length(struct slice text)
 
 static void print_clean(struct buf *out, struct slice text)
 {
-	while (text.length) {
-		char byte = text.data[0];
-		size_t length = character_length(text);
+	char *room = buf_reserve(out, text.length + 1), *p = room;
 
-		if (byte == '/')
-			buf_append_byte(out, '.');
-		else if (byte == ' ')
-			buf_append_byte(out, '_');
-		else if (length && (unsigned char)byte >= 0x20 && byte != 0x7f)
-			buf_append(out, text.data, length);
+	while (text.length) {
+		unsigned char byte = (unsigned char)text.data[0];
+		size_t length = byte < 0x80 ? 1 : character_length(text);
+
+		if (byte == '/' || byte == ' ')
+			*p++ = byte == '/' ? '.' : '_';
+		else if (byte >= 0x20 && byte != 0x7f)
+			for (size_t i = 0; i < length; i++)
+				*p++ = text.data[i];
 		text = slice_from(text, length ? length : 1);
 	}
+	out->length += (size_t)(p - room);
 }
 
 void target_print_cell(struct buf *out, const struct cell *cell)
