@@ -30,7 +30,7 @@
 struct known_layout {
 	struct known_layout *next; /* of the measurement */
 	uint32_t measurement_id;
-	struct slice measurement; /* its name, the index's */
+	struct slice measurement;     /* its name, the index's */
 	bool is_plain;		      /* the names may be guessed */
 	uint32_t typed_group_id;      /* group that has agreed to the types */
 	uint32_t batch, batch_layout; /* its number in batch number `batch` */
