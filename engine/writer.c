@@ -907,9 +907,19 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 /* What text could not have brought: it would not come back from text either. */
 static int check_names(const struct new_point *point, struct diag *diag)
 {
+	const char *comma = memchr(point->key.data, ',', point->key.length);
 	bool is_bad = point->key.length == 0 || point->key.data[0] == '#' ||
 		      memchr(point->key.data, '\n', point->key.length);
 
+	if (point->field_count > FIELDS_PER_LINE_MAX)
+		return diag_set(diag, ERR_LIMIT, "too many fields in one point");
+	if (slice_equal(point->fields[0].key, SLICE("time")))
+		return diag_set(
+			diag, ERR_INVALID,
+			"invalid field name: input field \"time\" on measurement \"%.*s\" is "
+			"invalid",
+			(int)(comma ? comma - point->key.data : (ptrdiff_t)point->key.length),
+			point->key.data);
 	for (size_t i = 0; i < point->field_count && !is_bad; i++)
 		is_bad = point->fields[i].key.length == 0 ||
 			 memchr(point->fields[i].key.data, '\n', point->fields[i].key.length);

@@ -15,6 +15,7 @@ enum column_role {
 	COLUMN_TAG,  /* of top(v, tag…) */
 	COLUMN_NAME, /* stands in the target's name: a field only where none would be left */
 	COLUMN_NONE, /* a tag of the series already */
+	COLUMN_TIME, /* a field called time is left out, and refused where it is alone */
 };
 
 struct column {
@@ -229,6 +230,8 @@ static enum column_role role_of(const struct into *into, size_t column, struct s
 {
 	if (column >= into->tag_first && column < into->tag_end)
 		return COLUMN_TAG;
+	if (slice_equal(name, SLICE("time")))
+		return COLUMN_TIME;
 	if (target_has_column(into->target, name))
 		return COLUMN_NAME;
 	for (size_t i = 0; into->is_old_raw && i < series->tag_count; i++)
@@ -356,6 +359,8 @@ static void add_point(struct into *into, const struct cell *cells)
 
 	if (count == 0)
 		count = take_fields(into, cells, COLUMN_NAME, fields);
+	if (count == 0)
+		count = take_fields(into, cells, COLUMN_TIME, fields);
 	if (count == 0)
 		return;
 	into->points[into->point_count++] =
