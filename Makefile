@@ -97,7 +97,7 @@ deps:
 	@tests/deps.sh build
 run: ; @tests/run-demo.sh
 test: ; @tests/deps.sh test && tests/run.sh
-bench: ; @tests/deps.sh bench && tests/bench/bench.sh
+bench: ; @tests/deps.sh bench && $(MAKE) -s programs tools && tests/bench/bench.py
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 fuzz: ; @tests/fuzz/run.sh
