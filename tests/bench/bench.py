@@ -3,10 +3,11 @@
 
     HOSTS=100 STEPS=8640 SERIES=1000000 tests/bench/bench.py [PART…]
 
-Parts: sets (ingest, sizes, queries), many, memory, drop, fan-out, restore, echo; all without one. Ingest counts the CPU of the process that stores; ours with the flush into the shards and our
-rewrite of cold shards left out of it as the peers' compactions are. Queries are the best of five, the
-whole way (open, read and close of a path; HTTP; a pipe to node for DuckDB), none answered from a cache.
-Peers that are not installed have no column.
+Parts: sets (ingest, sizes, queries), many, memory, drop, fan-out, restore, echo; all without one.
+Ingest counts the CPU of the process that stores; ours with the flush into the shards, and our rewrite of
+cold shards left out of it as the peers' compactions are. Queries are the best of five, the whole way
+(open, read and close of a path; HTTP; a pipe to node for DuckDB), none answered from a cache. Peers that
+are not installed have no column.
 """
 import os
 import shutil

@@ -26,6 +26,7 @@ import influxd  # noqa: E402
 
 BUILD = os.environ.get("BUILD", "build")
 BATCH_BYTES = 4 << 20
+TICK = 1 / os.sysconf("SC_CLK_TCK")  # what the kernel counts the time of a process in
 DATABASE = "bench"
 RANGE = "time >= '2016-01-01T00:00:00Z' and time < '2016-01-02T00:00:00Z'"
 INFLUXQL = {
@@ -43,7 +44,7 @@ ONE_SERIES = "select last(value) from sensor where id = 's77'"
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (int(fields[11]) + int(fields[12])) * TICK
 
 
 def peak_bytes(pid):
@@ -72,7 +73,7 @@ def measured(pid, work):
     """(wall seconds, CPU seconds of `pid`) while work() ran."""
     cpu, wall = cpu_seconds(pid), time.time()
     work()
-    return time.time() - wall, cpu_seconds(pid) - cpu
+    return time.time() - wall, max(cpu_seconds(pid) - cpu, TICK)
 
 
 class Seriesfs:
@@ -125,7 +126,7 @@ class Seriesfs:
         cpu = cpu_seconds(self.pid)
         wall, _ = measured(self.pid, lambda: self.cat(path, f"{DATABASE}/write"))
         self.control("flush")  # work that the writer did not wait for is counted as well
-        return wall, cpu_seconds(self.pid) - cpu
+        return wall, max(cpu_seconds(self.pid) - cpu, TICK)
 
     def settle(self):
         self.control("compact")
