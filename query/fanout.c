@@ -11,6 +11,7 @@
 #include "query/expr.h"
 #include "query/fold.h"
 #include "query/into.h"
+#include "query/parser.h"
 #include "query/pattern.h"
 #include "query/rollup.h"
 #include "query/tag_filter.h"
@@ -237,10 +238,10 @@ static int bind_expressions(struct feeder *feeder)
 static int feeder_prepare(struct feeder *feeder, const struct object *query)
 {
 	struct into_spec spec = { .skip = true, .copies_points = true, .feeds_nothing = true };
-	struct statement create;
+	struct continuous_stmt stored;
 
-	TRY(rollup_parse(query->payload, &feeder->arena, &create, &feeder->diag));
-	feeder->select = create.continuous.select;
+	TRY(parse_continuous_text(query->payload, &feeder->arena, &stored, &feeder->diag));
+	feeder->select = stored.select;
 	for (size_t i = 0; i < feeder->select->source_count; i++)
 		TRY(add_source(feeder, &feeder->select->sources[i]));
 	TRY(into_open(&feeder->task, feeder->select, &spec, &feeder->into, &feeder->result));

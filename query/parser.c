@@ -484,3 +484,14 @@ int parse_request(struct slice text, const struct params *params, struct arena *
 	*out = (struct request){ statements.items, statements.count };
 	return err;
 }
+
+int parse_continuous_text(struct slice text, struct arena *arena, struct continuous_stmt *out,
+			  struct diag *diag)
+{
+	struct parser p = { .arena = arena, .diag = diag, .given = text };
+
+	*out = (struct continuous_stmt){ 0 };
+	lexer_init(&p.lexer, without_blanks(text), arena);
+	p.text = p.lexer.text;
+	return parse_continuous_stored(&p, out);
+}

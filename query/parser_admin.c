@@ -329,6 +329,24 @@ static bool feeds_itself(const struct select_stmt *select)
 	return false;
 }
 
+/* SELECT … INTO …, and what it must and must not be */
+static int parse_continuous_body(struct parser *p, struct continuous_stmt *out)
+{
+	TRY(parser_expect(p, TOKEN_SELECT));
+	p->from = (struct lexeme){ .token = TOKEN_ILLEGAL };
+	TRY(parse_continuous_select(p, out));
+	return check_interval(p, out);
+}
+
+static int check_continuous(struct parser *p, const struct continuous_stmt *continuous)
+{
+	if (feeds_itself(continuous->select))
+		return parser_fail(p,
+				   "Continuous queries with :series_name interpolation must use a "
+				   "regular expression in the from clause that prevents recursion");
+	return check_resample(p, continuous);
+}
+
 /* CREATE CONTINUOUS QUERY name ON database [ resample ] BEGIN select END */
 int parse_continuous(struct parser *p, struct statement *out)
 {
@@ -338,16 +356,23 @@ int parse_continuous(struct parser *p, struct statement *out)
 	TRY(parse_on(p, &continuous->database));
 	TRY(parse_resample(p, continuous));
 	TRY(parser_expect(p, TOKEN_BEGIN));
-	TRY(parser_expect(p, TOKEN_SELECT));
-	p->from = (struct lexeme){ .token = TOKEN_ILLEGAL };
-	TRY(parse_continuous_select(p, continuous));
-	TRY(check_interval(p, continuous));
+	TRY(parse_continuous_body(p, continuous));
 	TRY(parser_expect(p, TOKEN_END));
-	if (feeds_itself(continuous->select))
-		return parser_fail(p,
-				   "Continuous queries with :series_name interpolation must use a "
-				   "regular expression in the from clause that prevents recursion");
-	return check_resample(p, continuous);
+	return check_continuous(p, continuous);
+}
+
+/* stored := [ resample ] select [ ";" ] */
+int parse_continuous_stored(struct parser *p, struct continuous_stmt *out)
+{
+	struct lexeme next;
+
+	TRY(parse_resample(p, out));
+	TRY(parse_continuous_body(p, out));
+	parser_accept(p, TOKEN_SEMICOLON);
+	next = parser_next(p);
+	if (next.token != TOKEN_EOF)
+		return parser_unexpected(p, &next, "EOF");
+	return check_continuous(p, out);
 }
 
 /* --- subscriptions --------------------------------------------------------- */

@@ -173,5 +173,6 @@ parse_statement_rest parse_nothing, parse_remove, parse_drop_series, parse_name,
 	parse_drop_shard, parse_kill, parse_create_database, parse_create_policy,
 	parse_alter_policy, parse_continuous, parse_create_subscription, parse_drop_subscription,
 	parse_create_user, parse_set_password, parse_grant, parse_revoke;
+int parse_continuous_stored(struct parser *p, struct continuous_stmt *out);
 
 #endif

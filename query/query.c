@@ -263,8 +263,8 @@ bool query_uses_now(struct slice text)
 int query_check_continuous(const struct query_env *env, struct slice text, struct diag *diag)
 {
 	struct arena arena = { 0 };
-	struct statement create;
-	int err = rollup_parse(text, &arena, &create, diag);
+	struct continuous_stmt stored;
+	int err = parse_continuous_text(text, &arena, &stored, diag);
 
 	arena_release(&arena);
 	return err;

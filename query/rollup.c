@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
-#include "query/continuous.h"
 #include "query/fold.h"
 #include "query/into.h"
 #include "query/parser.h"
@@ -17,26 +16,6 @@ struct rollup {
 	struct schedule schedule;
 	bool is_grouped;
 };
-
-int rollup_parse(struct slice text, struct arena *arena, struct statement *out, struct diag *diag)
-{
-	struct buf create = { 0 };
-	struct request request;
-	int err;
-
-	while (text.length && text.data[text.length - 1] == '\n')
-		text.length--;
-	continuous_print_create(&create, SLICE("q"), SLICE("d"), text);
-	text = arena_copy(arena, buf_slice(&create));
-	buf_release(&create);
-	err = parse_request(text, NULL, arena, &request, NULL, diag);
-	if (err < 0)
-		return err;
-	if (request.count != 1 || request.statements[0].kind != STATEMENT_CREATE_CONTINUOUS_QUERY)
-		return diag_set(diag, ERR_INVALID, "expected one SELECT … INTO …");
-	*out = request.statements[0];
-	return OK;
-}
 
 /* The windows, as a run will see them: InfluxDB's rules about offsets and zones are the plan's. */
 static int read_windows(struct rollup *rollup, const struct query_env *env,
@@ -60,22 +39,22 @@ static int read_windows(struct rollup *rollup, const struct query_env *env,
 static int open_text(struct rollup *rollup, const struct query_env *env, struct slice text,
 		     struct diag *diag)
 {
-	struct statement create;
+	struct continuous_stmt stored;
 	int32_t months;
 	int64_t interval_ns;
 
 	rollup->text = arena_copy(&rollup->arena, text);
-	TRY(rollup_parse(rollup->text, &rollup->arena, &create, diag));
-	rollup->select = create.continuous.select;
-	rollup->schedule.every_ns = create.continuous.resample_every_ns;
-	rollup->schedule.for_ns = create.continuous.resample_for_ns;
+	TRY(parse_continuous_text(rollup->text, &rollup->arena, &stored, diag));
+	rollup->select = stored.select;
+	rollup->schedule.every_ns = stored.resample_every_ns;
+	rollup->schedule.for_ns = stored.resample_for_ns;
 	select_interval(rollup->select, &interval_ns, &months);
 	rollup->is_grouped = interval_ns || months;
 	if (!rollup->is_grouped)
 		return OK;
 	/* The plan changes the tree it is made of. */
-	TRY(rollup_parse(rollup->text, &rollup->arena, &create, diag));
-	return read_windows(rollup, env, create.continuous.select, diag);
+	TRY(parse_continuous_text(rollup->text, &rollup->arena, &stored, diag));
+	return read_windows(rollup, env, stored.select, diag);
 }
 
 int rollup_open(const struct query_env *env, struct slice text, struct rollup **out,
@@ -253,12 +232,12 @@ int rollup_run(const struct rollup *rollup, const struct query_env *env, struct 
 				  .time_first_ns = part.start_ns,
 				  .time_last_ns = part.end_ns - 1 };
 	struct task task = { .env = env, .arena = &arena, .diag = diag, .now_ns = env_now_ns() };
-	struct statement create;
-	int err = rollup_parse(rollup->text, &arena, &create, diag);
+	struct continuous_stmt stored;
+	int err = parse_continuous_text(rollup->text, &arena, &stored, diag);
 
 	*out = (struct rollup_outcome){ 0 };
 	if (err >= 0)
-		err = run_select(&task, create.continuous.select, &spec, part, out);
+		err = run_select(&task, stored.select, &spec, part, out);
 	arena_release(&arena);
 	if (err < 0)
 		diag_set(diag, err, "%s", err_text(err));

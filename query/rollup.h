@@ -47,7 +47,4 @@ struct rollup_outcome {
 int rollup_run(const struct rollup *rollup, const struct query_env *env, struct window part,
 	       bool gaps_only, struct rollup_outcome *out, struct diag *diag);
 
-/* The stored text as a statement: CREATE CONTINUOUS QUERY, whose text lies in `arena`, too. */
-int rollup_parse(struct slice text, struct arena *arena, struct statement *out, struct diag *diag);
-
 #endif

@@ -111,6 +111,12 @@ ctl continuous
 check_equal "a restored query is not backfilled" "" "$(ask 'select * from restored')"
 
 # Errors.
+check_fails "what is none" "Invalid argument" bash -c "echo ' select mean(v) form cpu' >'$db/continuous/wrong'"
+check "and the place is that in the file" \
+	grep -q 'found form, expected .* at line 1, char 16$' "$db/errors"
+check_fails "nor is half of one" "Invalid argument" \
+	bash -c "echo 'select v into x from cpu; select v into y from cpu' >'$db/continuous/wrong'"
+check "nothing more may follow" grep -q 'found SELECT, expected EOF at line 1, char 27$' "$db/errors"
 echo 'select mean(v) from cpu group by time(1m) into "nopolicy".x' >"$db/continuous/bad"
 ctl continuous
 echo 'cpu v=1 2026-11-23T03:11:10Z' >"$db/write"
