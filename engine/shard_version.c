@@ -60,13 +60,18 @@ size_t shard_directory_bytes(void)
 	return atomic_load(&run_bytes);
 }
 
+static void run_count_bytes(struct run *run, size_t ref_count, size_t stamp_count)
+{
+	run->bytes =
+		sizeof(*run) + ref_count * sizeof(*run->refs) + stamp_count * sizeof(*run->stamps);
+	atomic_fetch_add(&run_bytes, run->bytes);
+}
+
 static struct run *run_new(size_t ref_count, size_t stamp_count)
 {
 	struct run *run = allocate(sizeof(*run));
 
-	run->bytes =
-		sizeof(*run) + ref_count * sizeof(*run->refs) + stamp_count * sizeof(*run->stamps);
-	atomic_fetch_add(&run_bytes, run->bytes);
+	run_count_bytes(run, ref_count, stamp_count);
 	run->references = 1;
 	run->refs = allocate(ref_count * sizeof(*run->refs));
 	run->stamps = allocate(stamp_count * sizeof(*run->stamps));
@@ -153,6 +158,7 @@ static struct run *run_of(struct generation *generation, uint32_t index)
 	run->references = 1;
 	run->ref_count = generation->refs.length / sizeof(struct run_ref);
 	run->stamp_count = sort_stamps(&generation->stamps);
+	run_count_bytes(run, run->ref_count, run->stamp_count);
 	run->refs = take_array(&generation->refs);
 	run->stamps = take_array(&generation->stamps);
 	for (size_t i = 0; i < run->ref_count; i++)

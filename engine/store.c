@@ -19,6 +19,7 @@
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "engine/engine.h"
 
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define FILE_BYTES_MAX	   ((size_t)256 << 20)
@@ -198,6 +199,7 @@ static void close_locked(struct store *store, bool flush)
 	store->log_bytes = 0;
 	pool->counts.open--;
 	pool->counts.closed++;
+	stat_add(STAT_SHARDS_CLOSED, 1);
 	pthread_cond_broadcast(&pool->changed);
 }
 
@@ -321,6 +323,7 @@ static int open_locked(struct store *store, bool create)
 		store->state = STATE_OPEN;
 		list_add(pool, store);
 		pool->counts.opened++;
+		stat_add(STAT_SHARDS_OPENED, 1);
 	} else {
 		store->state = STATE_CLOSED;
 		pool->counts.open--;

@@ -465,6 +465,8 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 	is_new = !answer;
 	if (is_new)
 		answer = add(mount, place, text);
+	else
+		stat_add(STAT_ANSWERS_REUSED, 1);
 	atomic_fetch_add(&answer->references, 1);
 	pthread_mutex_unlock(&table->lock);
 	node = node_of(mount, answer);

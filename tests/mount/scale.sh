@@ -45,6 +45,9 @@ mount_start
 check_equal "a start knows every series" 40000 "$(metric series)"
 check_equal "and opens no shard" 0 "$(metric shards_opened_total)"
 check_equal "nor loads what lies where" 0 "$(metric directory_bytes)"
+grep -q 20000 "$MNT/db/query/select count(value) from sensor"
+check_equal "a query opens the one it needs" 1 "$(metric shards_opened_total)"
+check "and loads that" test "$(metric directory_bytes)" -gt $((20000 * 72))
 cat "$WORK/short.lp" >"$MNT/db/write"
 mount_kill9
 mount_start

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# What is counted: after a life in little every counter of .seriesfs/metrics has moved, so that a
+# row of stats.def which nobody counts shows; and memory has its owners.
+. "$(dirname "$0")/../lib/mount.sh"
+
+metric() { sed -n "s/^seriesfs_$1 //p" "$MNT/.seriesfs/metrics"; }
+
+mount_start -o memtable_mb=8,shards_open=2,write_threads=4
+check_equal "nothing was counted yet" 0 "$(grep '^seriesfs_.*_total' "$MNT/.seriesfs/metrics" | awk '{ n += $2 } END { print n }')"
+mkdir "$MNT/db"
+"$TOOLS/gen" 500 400 rand >"$WORK/long.lp"
+for name in a b c d; do
+	sed "s/^sensor/$name/" "$WORK/long.lp" >"$WORK/$name.lp"
+done
+for name in a b c d; do
+	cat "$WORK/$name.lp" >"$MNT/db/write" &
+	writers="${writers:-} $!"
+done
+wait $writers
+check_equal "points" 800000 "$(metric points_written_total)"
+check_equal "values" 800000 "$(metric values_written_total)"
+check_equal "bytes of text" "$(cat "$WORK"/[abcd].lp | wc -c)" "$(metric text_bytes_taken_total)"
+echo 'm v=1,w=2 0' >"$MNT/db/write"
+check_equal "a row is a point, a field a value" "800001 800002" \
+	"$(metric points_written_total) $(metric values_written_total)"
+check_fails "a line is refused" "Invalid argument" bash -c "echo 'm v=' >'$MNT/db/write'"
+check_equal "and counted" 1 "$(metric lines_refused_total)"
+
+syncs=$(metric wal_syncs_total)
+sync "$MNT/db/autogen/m"
+check "fsync is a sync of the log" test "$(metric wal_syncs_total)" -gt "$syncs"
+check "what is not flushed lies in memory" test "$(metric memtable_bytes)" -gt 0
+flushes=$(metric flushes_total)
+echo flush >"$MNT/.seriesfs/ctl"
+check "a flush" test "$(metric flushes_total)" -gt "$flushes"
+check_equal "ends that" 0 "$(metric memtable_bytes)"
+check "and makes where its chunks lie known" test "$(metric directory_bytes)" -gt $((2000 * 72 - 1))
+
+given=$(metric text_bytes_given_total)
+bytes=$(cat "$MNT"/db/autogen/*/a,id=s7,* | wc -c)
+check_equal "bytes that were read" "$bytes" $(($(metric text_bytes_given_total) - given))
+"$TOOLS/gen" 1 5000 int >"$MNT/db/write"
+echo compact >"$MNT/.seriesfs/ctl"
+grep -q 200000 "$MNT/db/query/select count(value) from a"
+grep -q 200000 "$MNT/db/query/select count(value) from a"
+check_equal "two looks, one query" "1 0" "$(metric queries_total) $(metric query_errors_total)"
+check "the other an answer that was there" test "$(metric answers_reused_total)" -ge 1
+check "which is kept in memory" test "$(metric answer_bytes)" -gt 0
+grep -q sum "$MNT/db/query/select sum(usage_idle) from cpu"
+check_fails "a query fails" "Invalid argument" cat "$MNT/db/query/select nothing(v) from m;"
+check "and is counted" test "$(metric query_errors_total)" -ge 1
+rm "$MNT"/db/autogen/*/a,id=s8,*
+for day in 10 20 30; do echo "far v=1 $((day * 86400))s" >"$MNT/db/write"; done
+echo flush >"$MNT/.seriesfs/ctl"
+cat "$MNT/db/query/select * from far" >"$WORK/far"
+check "shards make room for each other" test "$(metric shards_closed_total)" -ge 1
+echo "drop db autogen $(ls "$MNT/db/autogen" | head -n 1)" >"$MNT/.seriesfs/ctl"
+
+check_equal "every counter has moved" "" \
+	"$(sed -n 's/^\(seriesfs_[a-z_]*_total\) 0$/\1/p' "$MNT/.seriesfs/metrics" | paste -sd' ')"
+owned=0
+for owner in memtable index directory series_text answer scratch; do
+	owned=$((owned + $(metric ${owner}_bytes)))
+done
+check "memory that has an owner is memory of the process" test "$owned" -lt "$(metric resident_bytes)"
+check "write amplification is what was written to disk for what was taken" awk \
+	"BEGIN { a = $(metric disk_bytes_written) / $(metric text_bytes_taken_total); r = a / $(metric write_amplification); exit !(r > 0.95 && r < 1.05) }"
