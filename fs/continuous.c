@@ -17,7 +17,8 @@
 /* A new query is looked at after this: a restore sets the mtime right behind the text. */
 #define SETTLE_NS (300 * NS_PER_MS)
 /* What has run is kept at most so often. */
-#define KEEP_NS (2 * NS_PER_SECOND)
+#define KEEP_NS		 (2 * NS_PER_SECOND)
+#define BACKFILL_REST_NS (60 * NS_PER_SECOND)
 /* Windows that a run makes up for. */
 #define CATCH_UP_WINDOWS INT64_C(100000)
 #define KEPT_NAME	 "continuous"
@@ -38,8 +39,9 @@ struct entry {
 	struct rollup *rollup; /* NULL: the text cannot be run */
 	int64_t seen_ns;       /* monotonic; 0 once it is settled */
 	struct progress progress;
-	int64_t tried_ns; /* last_run_ns, or a later boundary whose run failed */
-	int64_t ran_ns;	  /* when the last run ended; 0 = none did */
+	int64_t tried_ns;	   /* last_run_ns, or a later boundary whose run failed */
+	int64_t ran_ns;		   /* when the last run ended; 0 = none did */
+	int64_t backfill_rests_ns; /* monotonic: a part failed, which is tried again then */
 	int err;
 	struct diag diag;
 };
@@ -507,6 +509,13 @@ static bool has_backfill(const struct entry *entry)
 	       entry->progress.backfill_start_ns < entry->progress.backfill_end_ns;
 }
 
+/* What may go well later: the policy is made, the disk has room. */
+static bool is_passing(int err)
+{
+	return err == ERR_NOT_FOUND || err == ERR_SPACE || err == ERR_IO || err == ERR_MEMORY ||
+	       err == ERR_BUSY || err == ERR_STALE || err == ERR_ACCESS;
+}
+
 static void backfill_step(struct continuous *continuous, struct entry *entry)
 {
 	struct asker asker = { continuous->mount, entry };
@@ -515,9 +524,15 @@ static void backfill_step(struct continuous *continuous, struct entry *entry)
 					 (struct window){ entry->progress.backfill_start_ns,
 							  entry->progress.backfill_end_ns });
 
-	if (part.start_ns < part.end_ns &&
-	    run_part(continuous, entry, &part, true) == ERR_CANCELLED)
-		return;
+	entry->backfill_rests_ns = 0;
+	if (part.start_ns < part.end_ns) {
+		if (run_part(continuous, entry, &part, true) == ERR_CANCELLED)
+			return;
+		if (is_passing(entry->err)) {
+			entry->backfill_rests_ns = env_monotonic_ns() + BACKFILL_REST_NS;
+			return;
+		}
+	}
 	pthread_mutex_lock(&continuous->lock);
 	entry->progress.backfill_start_ns = part.end_ns;
 	pthread_mutex_unlock(&continuous->lock);
@@ -527,11 +542,14 @@ static void backfill_step(struct continuous *continuous, struct entry *entry)
 /* In the order of the list, one after the other: 1h begins when 1m is whole. */
 static bool backfill(struct continuous *continuous)
 {
-	for (size_t i = 0; i < continuous->entry_count; i++)
-		if (has_backfill(continuous->entries[i])) {
-			backfill_step(continuous, continuous->entries[i]);
+	for (size_t i = 0; i < continuous->entry_count; i++) {
+		struct entry *entry = continuous->entries[i];
+
+		if (has_backfill(entry) && entry->backfill_rests_ns <= env_monotonic_ns()) {
+			backfill_step(continuous, entry);
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -568,6 +586,8 @@ void continuous_run_now(struct continuous *continuous)
 	if (!continuous)
 		return;
 	pthread_mutex_lock(&continuous->run_lock);
+	for (size_t i = 0; i < continuous->entry_count; i++)
+		continuous->entries[i]->backfill_rests_ns = 0;
 	look(continuous, true);
 	while (!__atomic_load_n(&continuous->cancelled, __ATOMIC_RELAXED) && backfill(continuous))
 		;
