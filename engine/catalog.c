@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/base/env.h"
+#include "engine/base/lock.h"
 #include "engine/base/log.h"
 #include "engine/catalog_tree.h"
 #include "engine/journal.h"
@@ -247,17 +248,6 @@ static void catalog_free(struct catalog *catalog)
 	free(catalog);
 }
 
-static void lock_init(pthread_rwlock_t *lock)
-{
-	pthread_rwlockattr_t attr;
-
-	/* Many readers must not keep a change out for ever. */
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
 int catalog_open(const char *path, bool read_only, struct catalog **out, struct diag *diag)
 {
 	struct catalog *catalog = calloc(1, sizeof(*catalog));
@@ -267,7 +257,7 @@ int catalog_open(const char *path, bool read_only, struct catalog **out, struct 
 	*out = NULL;
 	if (!catalog)
 		return ERR_MEMORY;
-	lock_init(&catalog->lock);
+	lock_init_fair(&catalog->lock);
 	pthread_mutex_init(&catalog->sync_lock, NULL);
 	catalog->read_only = read_only;
 	catalog->path = strdup(path);

@@ -93,24 +93,6 @@ static bool masked(const struct masks *masks, const struct captured_row *row)
 	return false;
 }
 
-static void sort_rows(struct captured_row *rows, size_t count, struct captured_row *spare)
-{
-	for (size_t width = 1; width < count; width *= 2) {
-		for (size_t from = 0; from < count; from += 2 * width) {
-			size_t middle = from + width < count ? from + width : count;
-			size_t end = from + 2 * width < count ? from + 2 * width : count;
-			size_t a = from, b = middle;
-
-			for (size_t i = from; i < end; i++)
-				spare[i] = a < middle && (b == end ||
-							  rows[a].time_ns <= rows[b].time_ns)
-						   ? rows[a++]
-						   : rows[b++];
-		}
-		memcpy(rows, spare, count * sizeof(*rows));
-	}
-}
-
 static void gather_columns(struct columns *columns, const struct capture *capture,
 			   const struct masks *masks)
 {
@@ -122,7 +104,7 @@ static void gather_columns(struct columns *columns, const struct capture *captur
 		if (!masked(masks, &rows[i]))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
-		sort_rows(rows, kept, room(columns, kept * sizeof(*rows)));
+		captured_rows_sort(rows, kept, room(columns, kept * sizeof(*rows)));
 	columns->times_ns = room(columns, kept * sizeof(*columns->times_ns));
 	for (size_t i = 0; i < kept; i++) {
 		if (at && columns->times_ns[at - 1] == rows[i].time_ns)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/lock.h"
 #include "engine/base/log.h"
 #include "engine/index_tables.h"
 #include "engine/journal.h"
@@ -616,17 +617,6 @@ static void index_free(struct index *index)
 	free(index);
 }
 
-static void lock_init(pthread_rwlock_t *lock)
-{
-	pthread_rwlockattr_t attr;
-
-	/* Many readers must not keep a new series out for ever. */
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
 int index_open(const char *path, bool read_only, struct index **out, struct diag *diag)
 {
 	struct index *index = calloc(1, sizeof(*index));
@@ -635,7 +625,7 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
 	*out = NULL;
 	if (!index)
 		return ERR_MEMORY;
-	lock_init(&index->lock);
+	lock_init_fair(&index->lock);
 	index->series_max = SERIES_PER_DATABASE_MAX;
 	tables_init(&index->tables);
 	map_init(&index->spelling_ids, spelling_key, index);

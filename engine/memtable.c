@@ -626,3 +626,22 @@ void capture_rows(const struct capture *capture, struct captured_row *rows)
 	}
 	assert(at == capture->row_count);
 }
+
+/* qsort is not stable, so rows are merged bottom-up. */
+void captured_rows_sort(struct captured_row *rows, size_t count, struct captured_row *spare)
+{
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t from = 0; from < count; from += 2 * width) {
+			size_t middle = from + width < count ? from + width : count;
+			size_t end = from + 2 * width < count ? from + 2 * width : count;
+			size_t a = from, b = middle;
+
+			for (size_t i = from; i < end; i++)
+				spare[i] = a < middle && (b == end ||
+							  rows[a].time_ns <= rows[b].time_ns)
+						   ? rows[a++]
+						   : rows[b++];
+		}
+		memcpy(rows, spare, count * sizeof(*rows));
+	}
+}

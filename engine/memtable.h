@@ -101,5 +101,7 @@ struct captured_row {
 };
 /* Every row in the order of acceptance; `rows` has room for row_count. */
 void capture_rows(const struct capture *capture, struct captured_row *rows);
+/* By time, equal times in their order; `spare` has room for as many. */
+void captured_rows_sort(struct captured_row *rows, size_t count, struct captured_row *spare);
 
 #endif

@@ -290,25 +290,6 @@ static int load_chunk(struct scan *scan, const struct source *source, struct chu
 	return OK;
 }
 
-/* Stable by time: qsort is not, so rows are merged bottom-up. */
-static void sort_rows(struct captured_row *rows, size_t count, struct captured_row *spare)
-{
-	for (size_t width = 1; width < count; width *= 2) {
-		for (size_t from = 0; from < count; from += 2 * width) {
-			size_t middle = from + width < count ? from + width : count;
-			size_t end = from + 2 * width < count ? from + 2 * width : count;
-			size_t a = from, b = middle;
-
-			for (size_t i = from; i < end; i++)
-				spare[i] = a < middle && (b == end ||
-							  rows[a].time_ns <= rows[b].time_ns)
-						   ? rows[a++]
-						   : rows[b++];
-		}
-		memcpy(rows, spare, count * sizeof(*rows));
-	}
-}
-
 /* Which asked-for column a field of a layout is; field_count when none. */
 static size_t column_of(const struct scan *scan, uint32_t field_id)
 {
@@ -365,7 +346,7 @@ static int load_capture(struct scan *scan, const struct source *source, struct s
 		if (wanted(scan, rows[i].time_ns, rows[i].sequence))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
-		sort_rows(rows, kept, room(scan, kept * sizeof(*rows)));
+		captured_rows_sort(rows, kept, room(scan, kept * sizeof(*rows)));
 	out->times_ns = room(scan, kept * sizeof(*out->times_ns));
 	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
 	for (size_t i = 0; i < kept; i++) {

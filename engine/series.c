@@ -47,53 +47,53 @@ static int each_group(struct engine *engine, uint32_t policy_id, uint32_t group_
 	return err;
 }
 
-int engine_series_remove(struct engine *engine, uint32_t policy_id, uint32_t group_id,
-			 uint32_t series_id, int64_t time_first_ns, int64_t time_last_ns)
+/* ERR_NOT_FOUND: no group has the series. `*applied` groups took the record. */
+static int apply_to_groups(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+			   uint32_t series_id, int64_t time_first_ns, int64_t time_last_ns,
+			   const struct wal_record *record, uint64_t *applied)
 {
-	struct mask mask = { series_id, time_first_ns, time_last_ns, 0, 0 };
 	struct live_group **groups;
 	size_t count;
-	bool found = false;
 	int err = OK;
 
+	*applied = 0;
 	TRY(each_group(engine, policy_id, group_id, time_first_ns, time_last_ns, &groups, &count));
 	for (size_t i = 0; err == OK && i < count; i++) {
-		struct wal_record record = { .masks = &mask, .mask_count = 1 };
+		struct wal_record own = *record;
 		bool there;
 
 		err = has_series(groups[i], series_id, &there);
 		if (err < 0 || !there)
 			continue;
-		found = true;
-		err = apply_record(groups[i], &record);
-		stat_add(STAT_SERIES_REMOVED, err == OK);
+		err = apply_record(groups[i], &own);
+		*applied += err == OK;
 	}
 	live_groups_release(groups, count);
-	return err < 0 ? err : found ? OK : ERR_NOT_FOUND;
+	return err < 0 ? err : *applied ? OK : ERR_NOT_FOUND;
+}
+
+int engine_series_remove(struct engine *engine, uint32_t policy_id, uint32_t group_id,
+			 uint32_t series_id, int64_t time_first_ns, int64_t time_last_ns)
+{
+	struct mask mask = { series_id, time_first_ns, time_last_ns, 0, 0 };
+	struct wal_record record = { .masks = &mask, .mask_count = 1 };
+	uint64_t applied;
+	int err = apply_to_groups(engine, policy_id, group_id, series_id, time_first_ns,
+				  time_last_ns, &record, &applied);
+
+	stat_add(STAT_SERIES_REMOVED, applied);
+	return err;
 }
 
 int engine_series_set_mtime(struct engine *engine, uint32_t policy_id, uint32_t group_id,
 			    uint32_t series_id, int64_t mtime_ns)
 {
 	struct wal_mtime mtime = { series_id, mtime_ns, engine_arrival_ns(engine) };
-	struct live_group **groups;
-	size_t count;
-	bool found = false;
-	int err = OK;
+	struct wal_record record = { .mtimes = &mtime, .mtime_count = 1 };
+	uint64_t applied;
 
-	TRY(each_group(engine, policy_id, group_id, INT64_MIN, INT64_MAX, &groups, &count));
-	for (size_t i = 0; err == OK && i < count; i++) {
-		struct wal_record record = { .mtimes = &mtime, .mtime_count = 1 };
-		bool there;
-
-		err = has_series(groups[i], series_id, &there);
-		if (err < 0 || !there)
-			continue;
-		found = true;
-		err = apply_record(groups[i], &record);
-	}
-	live_groups_release(groups, count);
-	return err < 0 ? err : found ? OK : ERR_NOT_FOUND;
+	return apply_to_groups(engine, policy_id, group_id, series_id, INT64_MIN, INT64_MAX,
+			       &record, &applied);
 }
 
 /* --- cuts ---------------------------------------------------------------------------- */
