@@ -32,6 +32,8 @@ struct catalog {
 	pthread_mutex_t sync_lock; /* taken inside lock */
 	struct journal *journal;   /* replaced under both; NULL when read-only */
 	bool rename_unsafe;	   /* protected by sync_lock: the directory could not be synced */
+	catalog_watcher *_Atomic watcher; /* NULL: none */
+	void *watcher_arg;
 };
 
 /* --- the file --------------------------------------------------------------- */
@@ -446,6 +448,22 @@ static int change_end(struct catalog *catalog, int err)
 	return err;
 }
 
+void catalog_watch(struct catalog *catalog, catalog_watcher *watcher, void *arg)
+{
+	if (watcher)
+		catalog->watcher_arg = arg;
+	atomic_store(&catalog->watcher, watcher);
+}
+
+/* Without the lock. */
+static void tell(struct catalog *catalog, const struct object *object, bool is_gone)
+{
+	catalog_watcher *watcher = atomic_load(&catalog->watcher);
+
+	if (watcher)
+		watcher(catalog->watcher_arg, object, is_gone);
+}
+
 /* A name in the directory came or went. */
 static void touch(struct catalog *catalog, const struct node *directory, int64_t now_ns)
 {
@@ -557,6 +575,8 @@ int catalog_add(struct catalog *catalog, struct object *object)
 		*object = tree_get(&catalog->tree, completed.id)->object;
 	unlock(catalog);
 	buf_release(&name);
+	if (err == OK)
+		tell(catalog, object, false);
 	return err;
 }
 
@@ -573,8 +593,18 @@ static int print_remove(struct catalog *catalog, const struct node *node)
 
 int catalog_remove(struct catalog *catalog, uint32_t id)
 {
+	const struct node *node;
+	struct object gone = { 0 };
+	int err;
+
 	change(catalog);
-	return change_end(catalog, print_remove(catalog, tree_get(&catalog->tree, id)));
+	node = tree_get(&catalog->tree, id);
+	if (node)
+		gone = node->object;
+	err = change_end(catalog, print_remove(catalog, node));
+	if (err == OK)
+		tell(catalog, &gone, true);
+	return err;
 }
 
 static int print_rename(struct catalog *catalog, const struct node *node, struct slice name,
@@ -605,14 +635,24 @@ static int print_rename(struct catalog *catalog, const struct node *node, struct
 int catalog_rename(struct catalog *catalog, uint32_t id, struct slice name, bool replace)
 {
 	const struct node *node;
+	struct object object = { 0 };
+	int err;
 
 	change(catalog);
 	node = tree_get(&catalog->tree, id);
-	if (node && slice_equal(node->object.name, name)) {
+	if (node)
+		object = node->object;
+	if (node && slice_equal(object.name, name)) {
 		unlock(catalog);
 		return OK;
 	}
-	return change_end(catalog, print_rename(catalog, node, name, replace));
+	err = change_end(catalog, print_rename(catalog, node, name, replace));
+	if (err < 0)
+		return err;
+	tell(catalog, &object, true);
+	object.name = name;
+	tell(catalog, &object, false);
+	return OK;
 }
 
 int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *attrs)

@@ -111,5 +111,12 @@ int catalog_set_payload(struct catalog *catalog, uint32_t id, struct slice paylo
 int catalog_set_shards(struct catalog *catalog, uint32_t group_id, uint32_t shards);
 /* Counts up whenever anything in it changes. */
 uint64_t catalog_version(struct catalog *catalog);
+/*
+ * Told after a name came to its directory or went from it (a rename is both), by the thread that
+ * did it, without a lock. What is below one that went is not told. Set while nobody changes
+ * anything; NULL ends it.
+ */
+typedef void catalog_watcher(void *arg, const struct object *object, bool is_gone);
+void catalog_watch(struct catalog *catalog, catalog_watcher *watcher, void *arg);
 
 #endif

@@ -17,7 +17,7 @@
 
 #define FOR_EVER_SECONDS  1e6
 #define FIXED_SECONDS	  1.0
-#define DIRECTORY_SECONDS 0.1 /* points make groups, statements drop what they name */
+#define DIRECTORY_SECONDS 0.1 /* of their names too; expire.h takes back what changes meanwhile */
 
 void attr_set_time(struct timespec *out, int64_t time_ns)
 {
@@ -62,6 +62,21 @@ double attr_timeout(struct mount *mount, const struct node *node)
 	    tree_is_series(kind) || kind == KIND_ERRORS || kind == KIND_SERVICE_ERRORS)
 		return 0;
 	return FIXED_SECONDS;
+}
+
+/* Those in snapshots and prefixes of queries come and go unseen. */
+static double entry_timeout(const struct node *node)
+{
+	switch ((enum kind)node->place.kind) {
+	case KIND_DATABASE:
+	case KIND_POLICY:
+	case KIND_GROUP:
+	case KIND_CONTINUOUS:
+	case KIND_VIEWS:
+	case KIND_QUERY:
+	case KIND_SERVICE: return DIRECTORY_SECONDS;
+	default: return 0;
+	}
 }
 
 static int stat_object(struct mount *mount, struct node *node, struct stat *out)
@@ -242,6 +257,7 @@ static int stat_entry(struct mount *mount, struct node *node, struct fuse_entry_
 
 	*entry = (struct fuse_entry_param){ .ino = node->id };
 	entry->attr_timeout = attr_timeout(mount, node);
+	entry->entry_timeout = entry_timeout(node);
 	err = attr_stat(mount, node, &entry->attr);
 	return err == END ? OK : err;
 }

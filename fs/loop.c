@@ -200,6 +200,12 @@ void loop_stop(void)
 		pthread_kill(loop.thread, SIGUSR1);
 }
 
+bool loop_answers_meanwhile(void)
+{
+	return atomic_load(&loop.running) && !atomic_load(&loop.stopping) &&
+	       !pthread_equal(pthread_self(), loop.thread);
+}
+
 void loop_on_ready(void (*call)(void))
 {
 	loop.on_ready = call;

@@ -22,6 +22,8 @@ int loop_run(struct mount *mount);
 void loop_stop(void);
 /* The kernel's first request is here: the mount answers. */
 void loop_ready(void);
+/* Does another thread than the caller's answer the kernel meanwhile? Then it may wait for it. */
+bool loop_answers_meanwhile(void);
 /* What to call then, once. */
 void loop_on_ready(void (*call)(void));
 

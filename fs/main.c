@@ -24,6 +24,7 @@
 #include "fs/clock.h"
 #include "fs/continuous.h"
 #include "fs/exec.h"
+#include "fs/expire.h"
 #include "fs/frozen.h"
 #include "fs/handle.h"
 #include "fs/loop.h"
@@ -268,7 +269,9 @@ static int serve(struct mount *mount, struct fuse_args *args)
 		err = start_parts(mount);
 	if (err >= 0) {
 		loop_on_ready(tell_ready);
+		catalog_watch(mount->catalog, expire_changed, mount);
 		err = loop_run(mount);
+		catalog_watch(mount->catalog, NULL, NULL);
 	}
 	stop_parts(mount);
 	close_session(mount);
