@@ -63,8 +63,18 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Parents have lower ids than their children, and come first. A record each: damage costs one. */
-static int rewrite_print(const struct tree *tree, struct rewrite *rewrite)
+static bool is_below(const struct node *node, uint32_t id)
+{
+	while (node && node->object.id != id)
+		node = node->parent;
+	return node != NULL;
+}
+
+/*
+ * The root, and of the rest what lies below `top_id` or is it. Parents have lower ids than their
+ * children, and come first. A record each: damage costs one.
+ */
+static int rewrite_print(const struct tree *tree, uint32_t top_id, struct rewrite *rewrite)
 {
 	struct node **nodes = malloc((tree->slot_count + 1) * sizeof(*nodes));
 	size_t count = 0;
@@ -72,7 +82,8 @@ static int rewrite_print(const struct tree *tree, struct rewrite *rewrite)
 	if (!nodes)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < tree->slot_count; i++)
-		if (tree->slots[i])
+		if (tree->slots[i] &&
+		    (tree->slots[i] == tree->root || is_below(tree->slots[i], top_id)))
 			nodes[count++] = tree->slots[i];
 	qsort(nodes, count, sizeof(*nodes), by_id);
 	change_counters(&rewrite->bytes, tree);
@@ -136,7 +147,7 @@ static int catalog_rewrite(struct catalog *catalog)
 	err = env_unlink(buf_text(&path));
 	if (err < 0 && err != ERR_NOT_FOUND)
 		goto out;
-	err = rewrite_print(&catalog->tree, &rewrite);
+	err = rewrite_print(&catalog->tree, OBJECT_ROOT_ID, &rewrite);
 	if (err == OK)
 		err = journal_open(buf_text(&path), &journal);
 	if (err == OK)
@@ -164,6 +175,35 @@ out:
 	free(rewrite.ends);
 	buf_release(&rewrite.bytes);
 	buf_release(&path);
+	return err;
+}
+
+static int write_copy(struct catalog *catalog, uint32_t database_id, const char *path,
+		      struct rewrite *rewrite)
+{
+	struct journal *journal;
+	uint64_t sequence = 0;
+
+	if (!tree_get(&catalog->tree, database_id))
+		return ERR_NOT_FOUND;
+	TRY(rewrite_print(&catalog->tree, database_id, rewrite));
+	TRY(journal_open(path, &journal));
+	int err = rewrite_append(rewrite, journal, &sequence);
+	if (err == OK)
+		err = journal_sync(journal);
+	journal_close(journal);
+	return err;
+}
+
+int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path)
+{
+	struct rewrite rewrite = { 0 };
+
+	pthread_rwlock_rdlock(&catalog->lock);
+	int err = write_copy(catalog, database_id, path, &rewrite);
+	pthread_rwlock_unlock(&catalog->lock);
+	free(rewrite.ends);
+	buf_release(&rewrite.bytes);
 	return err;
 }
 

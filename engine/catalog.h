@@ -109,6 +109,11 @@ int catalog_set_policy(struct catalog *catalog, uint32_t id,
 int catalog_set_payload(struct catalog *catalog, uint32_t id, struct slice payload);
 /* How many LevelDB instances a group has, before its first point fixes it. */
 int catalog_set_shards(struct catalog *catalog, uint32_t group_id, uint32_t shards);
+/*
+ * Write a new catalog that knows one database, as this one does; synced. ERR_NOT_FOUND: no such
+ * database.
+ */
+int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path);
 /* Counts up whenever anything in it changes. */
 uint64_t catalog_version(struct catalog *catalog);
 /*

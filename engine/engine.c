@@ -384,6 +384,7 @@ static void sweep(struct engine *engine)
 	if (!env_exists(path)) {
 		path_of(engine, "shard", path);
 		env_list(path, orphan_name, engine);
+		freeze_sweep(engine);
 	}
 	path_of(engine, "trash", path);
 	env_list(path, trash_name, engine);
@@ -411,6 +412,8 @@ static void init_locks(struct engine *engine)
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->create_lock, NULL);
 	pthread_mutex_init(&engine->flush_lock, NULL);
+	pthread_mutex_init(&engine->gate_lock, NULL);
+	pthread_cond_init(&engine->gate_changed, NULL);
 	pthread_mutex_init(&engine->cold_lock, NULL);
 	pthread_mutex_init(&engine->wake_lock, NULL);
 	pthread_condattr_init(&monotonic);

@@ -10,6 +10,7 @@
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
  *	  db/ID/index        series index journal of a database (index.h)
  *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h); also .tmp, .new (rewrite.c)
+ *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (freeze.c)
  *	  trash/             dropped, being deleted
  *	  continuous         what continuous queries have done (fs/continuous.c)
  *
@@ -283,6 +284,23 @@ void cursor_offer(struct cursor *cursor, const struct summary_taker *taker);
 /* OK with a batch that lives until the next call, END, ERR_CORRUPT, ERR_IO, ERR_CANCELLED. */
 int cursor_next(struct cursor *cursor, struct batch *out);
 void cursor_close(struct cursor *cursor);
+
+/* --- databases kept as they were (files on disk, which outlive the engine) ---- */
+
+/*
+ * Keep a database as it is at one instant, under a name: durable when this returns. No write is
+ * in it in part, whatever groups it went to. Costs links and small copies (freeze.c), and holds
+ * writers up for two syncs. ERR_EXISTS, ERR_NOT_FOUND, ERR_READ_ONLY, ERR_SPACE, ERR_IO.
+ */
+int engine_freeze(struct engine *engine, uint32_t database_id, const char *name);
+/* Let it go. It is not open. ERR_NOT_FOUND. */
+int engine_thaw(struct engine *engine, uint32_t database_id, const char *name);
+int engine_frozen(struct engine *engine, uint32_t database_id,
+		  void (*each)(void *arg, uint32_t database_id, const char *name), void *arg);
+/* A second, read-only engine over it, with the same ids. End it with engine_close_frozen(). */
+int engine_open_frozen(struct engine *engine, uint32_t database_id, const char *name,
+		       struct engine **out);
+void engine_close_frozen(struct engine *frozen);
 
 /* --- counters ------------------------------------------------------------ */
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/env.h"
 #include "engine/base/lock.h"
 #include "engine/base/log.h"
 #include "engine/index_tables.h"
@@ -642,6 +643,12 @@ int index_sync(struct index *index)
 {
 	TRY(index_write(index));
 	return index->journal ? journal_sync(index->journal) : OK;
+}
+
+int index_copy(struct index *index, const char *from, const char *to)
+{
+	TRY(index_write(index));
+	return env_copy(from, to, index->journal ? journal_bytes(index->journal) : UINT64_MAX);
 }
 
 int index_close(struct index *index)

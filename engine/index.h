@@ -31,6 +31,8 @@ int index_close(struct index *index);
  */
 int index_write(struct index *index);
 int index_sync(struct index *index); /* writes, too */
+/* Its file as it is now as a new one, `from` being its path; synced. */
+int index_copy(struct index *index, const char *from, const char *to);
 
 /* --- adding ------------------------------------------------------------ */
 

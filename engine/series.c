@@ -58,6 +58,7 @@ static int apply_to_groups(struct engine *engine, uint32_t policy_id, uint32_t g
 
 	*applied = 0;
 	TRY(each_group(engine, policy_id, group_id, time_first_ns, time_last_ns, &groups, &count));
+	freeze_enter(engine);
 	for (size_t i = 0; err == OK && i < count; i++) {
 		struct wal_record own = *record;
 		bool there;
@@ -68,6 +69,7 @@ static int apply_to_groups(struct engine *engine, uint32_t policy_id, uint32_t g
 		err = apply_record(groups[i], &own);
 		*applied += err == OK;
 	}
+	freeze_leave(engine);
 	live_groups_release(groups, count);
 	return err < 0 ? err : *applied ? OK : ERR_NOT_FOUND;
 }
@@ -273,12 +275,16 @@ int engine_drop(struct engine *engine, uint32_t object_id)
 		if (live_group_of(engine, &groups[i], &group) == OK)
 			live_group_release(group);
 	}
+	freeze_enter(engine);
 	int err = catalog_remove(engine->catalog, object_id);
 	if (err == OK)
 		err = catalog_sync(engine->catalog);
 	if (err == OK)
 		drop_groups(engine, groups, count);
+	freeze_leave(engine);
 	free(groups);
+	if (err == OK && object.kind == OBJECT_DATABASE)
+		freeze_drop_database(engine, object_id);
 	engine_touch(engine, 0);
 	return err;
 }

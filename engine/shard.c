@@ -322,6 +322,11 @@ int shard_move(struct shard *shard, const char *path)
 	return OK;
 }
 
+int shard_link(struct shard *shard, const char *path)
+{
+	return store_link(shard->store, path);
+}
+
 void shard_on_gone(struct shard *shard, void (*gone)(void *arg), void *arg)
 {
 	shard->gone = gone;

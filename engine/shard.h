@@ -68,6 +68,8 @@ void shard_reference(struct shard *shard);
 int shard_move(struct shard *shard, const char *path);
 /* The same, and batches go on: a move that shall be taken back. */
 int shard_rename(struct shard *shard, const char *path);
+/* store_link() of its directory. */
+int shard_link(struct shard *shard, const char *path);
 /* Called once when the struct is freed (handle closed): the directory may be deleted. */
 void shard_on_gone(struct shard *shard, void (*gone)(void *arg), void *arg);
 

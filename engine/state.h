@@ -4,6 +4,7 @@
  *
  * Locks, in the order in which they are taken:
  *	engine.flush_lock   one flush at a time
+ *	the gate            writers within; closed for the instant of freeze.c
  *	engine.create_lock  one maker of policies and groups at a time
  *	engine.cold_lock    one cold rewrite at a time; taken before flush_lock
  *	group.lock          orders the log and the memtable of a group, so that a
@@ -99,6 +100,11 @@ struct engine {
 	_Atomic uint64_t memtable_bytes; /* active and sealed, as of each group's last write */
 	_Atomic uint64_t memtable_peak_bytes;
 
+	pthread_mutex_t gate_lock;
+	pthread_cond_t gate_changed;
+	unsigned gate_inside; /* protected by gate_lock */
+	bool gate_closed;     /* protected by gate_lock */
+
 	pthread_mutex_t flush_lock;
 	pthread_mutex_t wake_lock;
 	pthread_cond_t wake, room;   /* the flusher's; writers' who wait for room */
@@ -186,6 +192,19 @@ void engine_stop_threads(struct engine *engine);
 void engine_trash(struct engine *engine, const char *path); /* copies */
 /* Delete the directory that a shard was moved to, once nobody reads from it. */
 void engine_trash_with(struct engine *engine, struct shard *shard, const char *path);
+
+/* --- freeze.c ---------------------------------------------------------------------- */
+
+/*
+ * Between these lies what an instant has all of or nothing of. Not to be entered with a lock
+ * held; within, nobody waits for a flush. A thread that is inside may enter again.
+ */
+void freeze_enter(struct engine *engine);
+void freeze_leave(struct engine *engine);
+bool freeze_is_inside(void);
+/* The snapshots of a database that was dropped, or of all that are unknown. */
+int freeze_drop_database(struct engine *engine, uint32_t database_id);
+void freeze_sweep(struct engine *engine);
 
 /* --- cold.c, rewrite.c --------------------------------------------------------- */
 

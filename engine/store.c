@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <leveldb/c.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/env.h"
@@ -21,6 +22,7 @@
 #include "engine/base/when.h"
 #include "engine/engine.h"
 
+#define PATH_BYTES_MAX	   4096
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define FILE_BYTES_MAX	   ((size_t)256 << 20)
 /* Values are packs of tens of KiB; what is smaller is looked for with few steps. */
@@ -424,6 +426,58 @@ int store_move(struct store *store, const char *path)
 	rest_over(store);
 	pthread_mutex_unlock(&store->pool->lock);
 	free(copy);
+	return err;
+}
+
+struct linking {
+	const char *from, *to;
+};
+
+/* Its own log of what it does, and its lock, are not part of it. */
+static bool is_of_the_moment(const char *name)
+{
+	return strcmp(name, "LOCK") == 0 || strcmp(name, "LOG") == 0 ||
+	       strcmp(name, "LOG.old") == 0 || ends_with(name, ".dbtmp");
+}
+
+static int link_name(void *arg, const char *name)
+{
+	const struct linking *linking = arg;
+	char from[PATH_BYTES_MAX], to[PATH_BYTES_MAX];
+
+	if (is_of_the_moment(name))
+		return OK;
+	snprintf(from, sizeof(from), "%.3800s/%.200s", linking->from, name);
+	snprintf(to, sizeof(to), "%.3800s/%.200s", linking->to, name);
+	return ends_with(name, ".ldb") ? env_link(from, to) : env_copy(from, to, UINT64_MAX);
+}
+
+int store_link_directory(const char *from, const char *to)
+{
+	struct linking linking = { from, to };
+
+	if (!env_exists(from))
+		return OK;
+	TRY(env_mkdir(to));
+	TRY(env_list(from, link_name, &linking));
+	return env_sync_dir(to);
+}
+
+int store_link(struct store *store, const char *path)
+{
+	int err;
+
+	pthread_mutex_lock(&store->pool->lock);
+	wait_for_rest(store);
+	if (store->state == STATE_OPEN)
+		close_locked(store, true);
+	store->state = STATE_CHANGING;
+	pthread_mutex_unlock(&store->pool->lock);
+	err = store_link_directory(store->path, path);
+	pthread_mutex_lock(&store->pool->lock);
+	store->state = STATE_CLOSED;
+	rest_over(store);
+	pthread_mutex_unlock(&store->pool->lock);
 	return err;
 }
 

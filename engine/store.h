@@ -46,6 +46,14 @@ void store_close(struct store *store);
  * there when needed. A directory that does not exist is moved by remembering.
  */
 int store_move(struct store *store, const char *path);
+/*
+ * A second directory of the same content, once nobody reads from it; the handle is closed.
+ * Tables, which never change, are linked; the rest, which is small, is copied. Synced, but for
+ * the parent of `path`. Of nothing a second nothing is made.
+ */
+int store_link(struct store *store, const char *path);
+/* The same from a directory that no handle is open on. */
+int store_link_directory(const char *from, const char *to);
 /* Is there a LevelDB? ERR_CORRUPT: the remains of one. Does not open it. */
 int store_exists(struct store *store, bool *exists);
 /* For tests: give the handle up as a crash would, without moving the log into a table. */

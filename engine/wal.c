@@ -243,6 +243,23 @@ int wal_rotate(struct wal *wal, uint64_t *segment)
 	return err;
 }
 
+int wal_link(struct wal *wal, uint64_t segment, const char *dir)
+{
+	struct segment_list list;
+	char from[PATH_BYTES_MAX], to[PATH_BYTES_MAX];
+
+	TRY(list_segments(wal, &list));
+	int err = OK;
+	for (size_t i = 0; err == OK && i < list.count && list.numbers[i] < segment; i++) {
+		segment_path(wal, list.numbers[i], from);
+		snprintf(to, sizeof(to), "%.4000s/%08llu", dir,
+			 (unsigned long long)list.numbers[i]);
+		err = env_link(from, to);
+	}
+	free(list.numbers);
+	return err;
+}
+
 int wal_trim(struct wal *wal, uint64_t segment)
 {
 	struct segment_list list;

@@ -67,6 +67,8 @@ uint64_t wal_sequence(struct wal *wal);
 int wal_sync(struct wal *wal);
 /* Sync, and go on in a new segment, whose number is given. */
 int wal_rotate(struct wal *wal, uint64_t *segment);
+/* Links in `dir` to the segments before `segment`, which nobody trims meanwhile. Not synced. */
+int wal_link(struct wal *wal, uint64_t segment, const char *dir);
 /* Delete the segments before `segment`: everything in them is elsewhere. */
 int wal_trim(struct wal *wal, uint64_t segment);
 uint64_t wal_bytes(struct wal *wal);

@@ -671,12 +671,9 @@ static int batch_store(struct writer *writer)
 
 	if (writer->row_count == 0)
 		return OK;
-	int err = engine_wait_for_room(writer->engine);
-	if (err == OK) {
-		pthread_mutex_lock(&writer->group->lock);
-		err = live_group_apply(writer->group, &record, &sequence);
-		pthread_mutex_unlock(&writer->group->lock);
-	}
+	pthread_mutex_lock(&writer->group->lock);
+	int err = live_group_apply(writer->group, &record, &sequence);
+	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK) {
 		writer->points += writer->row_count;
 		stat_add(STAT_POINTS_WRITTEN, writer->row_count);
@@ -687,6 +684,24 @@ static int batch_store(struct writer *writer)
 	writer->lost |= err < 0;
 	batch_reset(writer);
 	return err;
+}
+
+/*
+ * Before the first line of a call: all that it stores lies on one side of any instant that is
+ * frozen. Memory is waited for out here, and overrun by one call at most. What a feed writes is
+ * within the call that fed it.
+ */
+static int begin(struct writer *writer, size_t bytes, struct diag *diag)
+{
+	writer->points = 0;
+	writer->lost = false;
+	TRY(engine_take_space(writer->engine, bytes, diag));
+	int err = freeze_is_inside() ? OK : engine_wait_for_room(writer->engine);
+	if (err < 0)
+		return diag_set(diag, err, "%s", err_text(err));
+	freeze_enter(writer->engine);
+	writer->arrival_ns = engine_arrival_ns(writer->engine);
+	return OK;
 }
 
 /* --- a line ----------------------------------------------------------------------------------- */
@@ -877,12 +892,10 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 
 	*consumed = 0;
 	*lines = 0;
-	writer->points = 0;
-	writer->lost = false;
-	TRY(engine_take_space(writer->engine, text.length, diag));
-	writer->arrival_ns = engine_arrival_ns(writer->engine);
+	TRY(begin(writer, text.length, diag));
 	err = take_lines(writer, text, final, &progress);
 	stored = batch_store(writer);
+	freeze_leave(writer->engine);
 	if (!writer->lost)
 		note_stored(&progress);
 	if (stored < 0)
@@ -992,15 +1005,13 @@ int writer_put(struct writer *writer, const struct new_point *points, size_t cou
 {
 	int err = OK, stored;
 
-	writer->points = 0;
-	writer->lost = false;
 	/* About as much as text of them would take. */
-	TRY(engine_take_space(writer->engine, count * 64, diag));
-	writer->arrival_ns = engine_arrival_ns(writer->engine);
+	TRY(begin(writer, count * 64, diag));
 	for (size_t at = 0; err == OK && at < count; at += INDEX_FIND_MAX)
 		err = put_some(writer, points + at,
 			       count - at < INDEX_FIND_MAX ? count - at : INDEX_FIND_MAX, diag);
 	stored = batch_store(writer);
+	freeze_leave(writer->engine);
 	if (err == OK)
 		err = stored;
 	live_group_release(writer->group);

@@ -9,6 +9,7 @@
 #include "engine/base/when.h"
 #include "fs/access.h"
 #include "fs/attr.h"
+#include "fs/frozen.h"
 #include "fs/place.h"
 #include "fs/stream.h"
 
@@ -183,6 +184,8 @@ static bool is_unchanged(const struct answer *answer)
 {
 	struct mount *mount = answer->mount;
 
+	if (answer->place.object_id)
+		return answer->keeps; /* a snapshot's */
 	if (!answer->keeps || answer->databases_overflow ||
 	    catalog_version(mount->catalog) != answer->catalog_version)
 		return false;
@@ -208,6 +211,7 @@ static struct answer *find(struct answer_table *table, const struct place *place
 {
 	for (struct answer *answer = table->first; answer; answer = answer->next)
 		if (answer->place.database_id == place->database_id &&
+		    answer->place.object_id == place->object_id &&
 		    slice_equal(buf_slice(&answer->text), text) && still_holds(answer))
 			return answer;
 	return NULL;
@@ -280,7 +284,7 @@ static bool is_select(struct slice statement)
 	return statement.length >= 6 && strncasecmp(statement.data, "select", 6) == 0;
 }
 
-static int evaluate(struct answer *answer, struct diag *diag)
+static int evaluate(struct answer *answer, struct engine *engine, struct diag *diag)
 {
 	struct mount *mount = answer->mount;
 	struct query_sink sink = { sink_write, answer };
@@ -288,7 +292,7 @@ static int evaluate(struct answer *answer, struct diag *diag)
 	struct buf buffer = { 0 };
 	struct slice statement;
 	struct query_env env = {
-		.engine = mount->engine,
+		.engine = engine,
 		.database_id = answer->place.database_id,
 		.access = { .check = note_access, .arg = answer },
 		.limits = &mount->query_limits,
@@ -375,8 +379,14 @@ static void run(struct job *job)
 {
 	struct answer *answer = (struct answer *)job;
 	struct diag diag = { 0 };
-	int err = evaluate(answer, &diag);
+	struct frozen *frozen;
+	struct engine *engine;
+	int err = frozen_take_engine(answer->mount, answer->place.object_id, &frozen, &engine);
 
+	if (err == OK) {
+		err = evaluate(answer, engine, &diag);
+		frozen_release_engine(frozen);
+	}
 	if (err < 0 && !answer->too_large && err != ERR_CANCELLED)
 		place_tell(answer->mount, &answer->place, buf_slice(&answer->text), err, &diag, 0,
 			   buf_slice(&answer->text));

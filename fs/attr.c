@@ -93,7 +93,7 @@ static int stat_object(struct mount *mount, struct node *node, struct stat *out)
 		};
 	}
 	if (tree_type(node->place.kind) != S_IFDIR && object.id)
-		setting_text(mount, &object, &text);
+		setting_text(mount->catalog, &object, &text);
 	attr_fill(out, node->place.kind, &object.attrs, text.length);
 	out->st_ino = tree_ino(&node->place, node_text(node));
 	if (object.id)

@@ -1,7 +1,8 @@
 /*
- * Names are copied when the snapshot is made, as entries that point at their
- * parent; the series of a group are a sorted array of numbers, filled when the
- * group is first looked at.
+ * A snapshot is a data directory of its own (engine_freeze), read through an engine of its own,
+ * which is opened when somebody first looks into it and stays open until the snapshot is let go.
+ * Its names are copied then, as entries that point at their parent; the series of a
+ * group are a sorted array of numbers, filled when the group is first looked at.
  *
  *	place.unique = | snapshot number: 32 | entry index: 32 |    and series_id for a series
  */
@@ -11,14 +12,9 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
-#include "engine/base/when.h"
 #include "fs/attr.h"
 #include "fs/place.h"
 #include "fs/setting.h"
-
-/* Texts of files that nobody has open, kept between stat and open. */
-#define RECENT_COUNT	 16
-#define RECENT_BYTES_MAX ((size_t)8 << 20)
 
 struct entry {
 	uint32_t parent_index; /* of itself for the snapshot's own directory */
@@ -33,43 +29,73 @@ struct entry {
 struct frozen {
 	uint32_t number, database_id;
 	char *name;
-	struct snapshot *snapshot;
-	int64_t time_ns;
-	atomic_int references; /* the table's and the files' */
+	atomic_int references; /* the table's, the files', and queries' */
 	pthread_mutex_t lock;
-	struct buf entries; /* of struct entry */
+	struct engine *engine; /* protected by lock; once there, it stays */
+	struct buf entries;    /* of struct entry; there when the engine is */
 	struct frozen *next;
 };
 
-/* A series of a snapshot that the kernel knows. */
+/* A name in a snapshot that the kernel knows. */
 struct frozen_file {
 	struct frozen *frozen;
 	pthread_mutex_t lock;
 	/* protected by lock */
 	bool is_measured;
-	uint64_t bytes;
-	struct buf text;
-	bool has_text;
+	struct series_stat stat;  /* of a series */
+	struct series_text *text; /* while it is open */
 	unsigned open_count;
-	atomic_int references; /* the node's and the recent list's */
 };
 
 struct frozen_table {
 	pthread_mutex_t lock;
-	struct frozen *first;			  /* protected by lock */
-	uint32_t number_next;			  /* protected by lock */
-	struct frozen_file *recent[RECENT_COUNT]; /* protected by lock */
-	size_t recent_next;
+	struct frozen *first; /* protected by lock */
+	uint32_t number_next; /* protected by lock */
 };
 
-struct frozen_table *frozen_table_new(void)
+static struct frozen *frozen_new(uint32_t database_id, struct slice name)
+{
+	struct frozen *frozen = calloc(1, sizeof(*frozen));
+
+	if (!frozen)
+		log_out_of_memory(sizeof(*frozen));
+	frozen->database_id = database_id;
+	frozen->name = strndup(name.data, name.length);
+	if (!frozen->name)
+		log_out_of_memory(name.length);
+	atomic_init(&frozen->references, 1);
+	pthread_mutex_init(&frozen->lock, NULL);
+	return frozen;
+}
+
+/* With the table's lock. */
+static void add(struct frozen_table *table, struct frozen *frozen)
+{
+	frozen->number = table->number_next++;
+	frozen->next = table->first;
+	table->first = frozen;
+}
+
+static void add_kept(void *arg, uint32_t database_id, const char *name)
+{
+	add(arg, frozen_new(database_id, slice_of_text(name)));
+}
+
+struct frozen_table *frozen_table_new(struct mount *mount)
 {
 	struct frozen_table *table = calloc(1, sizeof(*table));
+	struct object *databases;
+	size_t count;
 
 	if (!table)
 		log_out_of_memory(sizeof(*table));
 	pthread_mutex_init(&table->lock, NULL);
 	table->number_next = 1;
+	if (catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count) < 0)
+		return table;
+	for (size_t i = 0; i < count; i++)
+		engine_frozen(mount->engine, databases[i].id, add_kept, table);
+	free(databases);
 	return table;
 }
 
@@ -80,41 +106,32 @@ static struct entry *entries_of(const struct frozen *frozen, size_t *count)
 	return (struct entry *)(void *)frozen->entries.data;
 }
 
-static void unref_frozen(struct frozen *frozen)
+static void free_entries(struct frozen *frozen)
 {
-	struct entry *entries;
 	size_t count;
+	struct entry *entries = entries_of(frozen, &count);
 
-	if (atomic_fetch_sub(&frozen->references, 1) != 1)
-		return;
-	entries = entries_of(frozen, &count);
 	for (size_t i = 0; i < count; i++) {
 		buf_release(&entries[i].payload);
 		free(entries[i].series_ids);
 	}
-	if (frozen->snapshot)
-		snapshot_close(frozen->snapshot);
 	buf_release(&frozen->entries);
+}
+
+static void unref_frozen(struct frozen *frozen)
+{
+	if (atomic_fetch_sub(&frozen->references, 1) != 1)
+		return;
+	free_entries(frozen);
+	if (frozen->engine)
+		engine_close_frozen(frozen->engine);
 	pthread_mutex_destroy(&frozen->lock);
 	free(frozen->name);
 	free(frozen);
 }
 
-static void unref_file(struct frozen_file *file)
-{
-	if (atomic_fetch_sub(&file->references, 1) != 1)
-		return;
-	unref_frozen(file->frozen);
-	buf_release(&file->text);
-	pthread_mutex_destroy(&file->lock);
-	free(file);
-}
-
 void frozen_table_free(struct frozen_table *table)
 {
-	for (size_t i = 0; i < RECENT_COUNT; i++)
-		if (table->recent[i])
-			unref_file(table->recent[i]);
 	for (struct frozen *frozen = table->first, *next; frozen; frozen = next) {
 		next = frozen->next;
 		unref_frozen(frozen);
@@ -123,13 +140,12 @@ void frozen_table_free(struct frozen_table *table)
 	free(table);
 }
 
-/* --- making and dropping -------------------------------------------------------- */
+/* --- looking into one ------------------------------------------------------------- */
 
-static uint32_t add_entry(struct mount *mount, struct frozen *frozen, uint32_t parent_index,
-			  const struct object *object)
+static uint32_t add_entry(struct frozen *frozen, uint32_t parent_index, const struct object *object)
 {
 	size_t count;
-	struct entry *parent = &entries_of(frozen, &count)[parent_index];
+	const struct entry *parent = &entries_of(frozen, &count)[parent_index];
 	struct entry entry = { .parent_index = parent_index, .object = *object };
 
 	if (count) {
@@ -141,29 +157,59 @@ static uint32_t add_entry(struct mount *mount, struct frozen *frozen, uint32_t p
 	if (object->kind == OBJECT_GROUP)
 		entry.group_id = object->id;
 	if (object->kind == OBJECT_POLICY_FILE)
-		setting_text(mount, object, &entry.payload);
+		setting_text(engine_catalog(frozen->engine), object, &entry.payload);
 	else
 		buf_append_slice(&entry.payload, object->payload);
 	buf_append(&frozen->entries, &entry, sizeof(entry));
 	return (uint32_t)count;
 }
 
-static int copy_names(struct mount *mount, struct frozen *frozen, uint32_t parent_index,
-		      uint32_t parent_id)
+static int copy_names(struct frozen *frozen, uint32_t parent_index, uint32_t parent_id)
 {
 	struct object *objects;
 	size_t count;
 	int err = OK;
 
-	TRY(catalog_list(mount->catalog, parent_id, 0, &objects, &count));
+	TRY(catalog_list(engine_catalog(frozen->engine), parent_id, 0, &objects, &count));
 	for (size_t i = 0; i < count && err == OK; i++) {
-		uint32_t index = add_entry(mount, frozen, parent_index, &objects[i]);
+		uint32_t index = add_entry(frozen, parent_index, &objects[i]);
 
-		err = copy_names(mount, frozen, index, objects[i].id);
+		err = copy_names(frozen, index, objects[i].id);
 	}
 	free(objects);
 	return err;
 }
+
+static int open_locked(struct mount *mount, struct frozen *frozen)
+{
+	struct object database;
+
+	if (frozen->engine)
+		return OK;
+	TRY(engine_open_frozen(mount->engine, frozen->database_id, frozen->name, &frozen->engine));
+	int err = catalog_get(engine_catalog(frozen->engine), frozen->database_id, &database);
+	if (err == OK) {
+		add_entry(frozen, 0, &database);
+		err = copy_names(frozen, 0, database.id);
+	}
+	if (err < 0) {
+		free_entries(frozen);
+		engine_close_frozen(frozen->engine);
+		frozen->engine = NULL;
+	}
+	return err;
+}
+
+/* Its engine and its entries are there afterwards. */
+static int need_engine(struct mount *mount, struct frozen *frozen)
+{
+	pthread_mutex_lock(&frozen->lock);
+	int err = open_locked(mount, frozen);
+	pthread_mutex_unlock(&frozen->lock);
+	return err;
+}
+
+/* --- making and dropping ------------------------------------------------------------ */
 
 static struct frozen *find_named(struct frozen_table *table, uint32_t database_id,
 				 struct slice name)
@@ -185,67 +231,57 @@ static size_t count_of_database(struct frozen_table *table, uint32_t database_id
 	return count;
 }
 
+static struct place place_of_top(const struct frozen *frozen)
+{
+	return (struct place){ .kind = KIND_FROZEN_DIR,
+			       .database_id = frozen->database_id,
+			       .unique = (uint64_t)frozen->number << 32 };
+}
+
 static struct place place_of_entry(const struct frozen *frozen, uint32_t index)
 {
 	const struct entry *entry = &entries_of(frozen, NULL)[index];
-	struct place place = {
-		.kind = KIND_FROZEN_FILE,
-		.database_id = frozen->database_id,
-		.policy_id = entry->policy_id,
-		.group_id = entry->group_id,
-		.unique = (uint64_t)frozen->number << 32 | index,
-	};
+	struct place place = place_of_top(frozen);
 
+	place.policy_id = entry->policy_id;
+	place.group_id = entry->group_id;
+	place.unique |= index;
 	if (entry->object.kind == OBJECT_VIEW)
 		place.kind = KIND_FROZEN_LINK;
-	else if (entry->object.kind != OBJECT_POLICY_FILE &&
-		 entry->object.kind != OBJECT_CONTINUOUS_QUERY)
-		place.kind = KIND_FROZEN_DIR;
+	else if (entry->object.kind == OBJECT_POLICY_FILE ||
+		 entry->object.kind == OBJECT_CONTINUOUS_QUERY)
+		place.kind = KIND_FROZEN_FILE;
 	return place;
 }
 
-static int freeze(struct mount *mount, struct frozen *frozen)
+static int check_room(struct mount *mount, uint32_t database_id)
 {
-	struct object database;
+	struct frozen_table *table = mount->snapshots;
 
-	TRY(catalog_get(mount->catalog, frozen->database_id, &database));
-	TRY(snapshot_open(mount->engine, frozen->database_id, &frozen->snapshot));
-	add_entry(mount, frozen, 0, &database);
-	return copy_names(mount, frozen, 0, database.id);
+	pthread_mutex_lock(&table->lock);
+	bool full = count_of_database(table, database_id) >= mount->options.snapshots_max;
+	pthread_mutex_unlock(&table->lock);
+	return full ? ERR_LIMIT : OK;
 }
 
+/* Two makers of one name: the engine lets one of them. */
 int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struct node **out)
 {
 	struct frozen_table *table = mount->snapshots;
-	struct frozen *frozen = calloc(1, sizeof(*frozen));
+	struct frozen *frozen;
 	struct place place;
-	int err = OK;
 
-	if (!frozen)
-		log_out_of_memory(sizeof(*frozen));
-	frozen->database_id = dir->place.database_id;
-	frozen->name = strndup(name.data, name.length);
-	frozen->time_ns = env_now_ns();
-	atomic_init(&frozen->references, 1);
-	pthread_mutex_init(&frozen->lock, NULL);
-	pthread_mutex_lock(&table->lock);
-	if (find_named(table, frozen->database_id, name))
-		err = ERR_EXISTS;
-	else if (count_of_database(table, frozen->database_id) >= mount->options.snapshots_max)
-		err = ERR_LIMIT;
-	else
-		err = freeze(mount, frozen);
-	if (err == OK) {
-		frozen->number = table->number_next++;
-		frozen->next = table->first;
-		table->first = frozen;
-		place = place_of_entry(frozen, 0);
-	}
-	pthread_mutex_unlock(&table->lock);
+	TRY(check_room(mount, dir->place.database_id));
+	frozen = frozen_new(dir->place.database_id, name);
+	int err = engine_freeze(mount->engine, frozen->database_id, frozen->name);
 	if (err < 0) {
 		unref_frozen(frozen);
 		return err;
 	}
+	pthread_mutex_lock(&table->lock);
+	add(table, frozen);
+	place = place_of_top(frozen);
+	pthread_mutex_unlock(&table->lock);
 	return frozen_lookup(mount, &place, out);
 }
 
@@ -253,36 +289,74 @@ int frozen_rmdir(struct mount *mount, const struct place *place)
 {
 	struct frozen_table *table = mount->snapshots;
 	struct frozen *found = NULL;
+	int err = ERR_NOT_FOUND;
 
 	if (place->unique & UINT32_MAX)
 		return ERR_READ_ONLY; /* a directory within it */
 	pthread_mutex_lock(&table->lock);
-	for (struct frozen **link = &table->first; *link; link = &(*link)->next)
-		if ((*link)->number == place->unique >> 32) {
+	for (struct frozen **link = &table->first; *link; link = &(*link)->next) {
+		if ((*link)->number != place->unique >> 32)
+			continue;
+		err = engine_thaw(mount->engine, (*link)->database_id, (*link)->name);
+		if (err == OK) {
 			found = *link;
 			*link = found->next;
-			break;
 		}
+		break;
+	}
 	pthread_mutex_unlock(&table->lock);
-	if (!found)
-		return ERR_NOT_FOUND;
-	unref_frozen(found);
-	return OK;
+	if (found)
+		unref_frozen(found);
+	return err;
 }
 
 /* With a reference; NULL: it was let go. */
-static struct frozen *take(struct frozen_table *table, const struct place *place)
+static struct frozen *take(struct frozen_table *table, uint32_t number)
 {
 	struct frozen *frozen;
 
 	pthread_mutex_lock(&table->lock);
 	frozen = table->first;
-	while (frozen && frozen->number != place->unique >> 32)
+	while (frozen && frozen->number != number)
 		frozen = frozen->next;
 	if (frozen)
 		atomic_fetch_add(&frozen->references, 1);
 	pthread_mutex_unlock(&table->lock);
 	return frozen;
+}
+
+/* The same of who holds a place in it, with its engine. */
+static int take_open(struct mount *mount, const struct place *place, struct frozen **out)
+{
+	struct frozen *frozen = take(mount->snapshots, (uint32_t)(place->unique >> 32));
+
+	if (!frozen)
+		return ERR_NOT_FOUND;
+	int err = need_engine(mount, frozen);
+	if (err < 0)
+		unref_frozen(frozen);
+	*out = frozen;
+	return err;
+}
+
+int frozen_take_engine(struct mount *mount, uint32_t number, struct frozen **frozen,
+		       struct engine **engine)
+{
+	struct place place = { .unique = (uint64_t)number << 32 };
+
+	*frozen = NULL;
+	*engine = mount->engine;
+	if (number == 0)
+		return OK;
+	TRY(take_open(mount, &place, frozen));
+	*engine = (*frozen)->engine;
+	return OK;
+}
+
+void frozen_release_engine(struct frozen *frozen)
+{
+	if (frozen)
+		unref_frozen(frozen);
 }
 
 static struct entry *entry_of(const struct frozen *frozen, const struct place *place)
@@ -292,32 +366,14 @@ static struct entry *entry_of(const struct frozen *frozen, const struct place *p
 
 /* --- names ------------------------------------------------------------------------ */
 
-static int64_t clamp_seconds(int64_t seconds)
-{
-	int64_t ns;
-
-	if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &ns))
-		return seconds < 0 ? TIME_MIN_NS : TIME_MAX_NS;
-	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : ns;
-}
-
-static int64_t window_last_ns(const struct group_window *window)
-{
-	int64_t end_ns = clamp_seconds(window->end_s);
-
-	return end_ns == TIME_MAX_NS ? end_ns : end_ns - 1;
-}
-
 static int fill_series(struct frozen *frozen, struct entry *group)
 {
-	const struct group_window *window = &group->object.window;
 	int err = OK;
 
 	pthread_mutex_lock(&frozen->lock);
 	if (!group->has_series) {
-		err = snapshot_series(frozen->snapshot, group->policy_id, ID_NONE,
-				      clamp_seconds(window->start_s), window_last_ns(window),
-				      &group->series_ids, &group->series_count);
+		err = engine_group_series(frozen->engine, group->policy_id, group->group_id,
+					  &group->series_ids, &group->series_count);
 		group->has_series = err == OK;
 	}
 	pthread_mutex_unlock(&frozen->lock);
@@ -339,6 +395,7 @@ static bool has_series(const struct entry *group, uint32_t series_id)
 	return low < group->series_count && group->series_ids[low] == series_id;
 }
 
+/* The database of a snapshot goes on, and its numbers mean the same. */
 static int find_series(struct mount *mount, struct frozen *frozen, const struct place *dir,
 		       struct slice name, struct place *out)
 {
@@ -363,6 +420,11 @@ static int find_series(struct mount *mount, struct frozen *frozen, const struct 
 	return OK;
 }
 
+static bool is_query(const struct place *dir, struct slice name)
+{
+	return (uint32_t)dir->unique == 0 && slice_equal(name, SLICE("query"));
+}
+
 static int find_entry(struct mount *mount, struct frozen *frozen, const struct place *dir,
 		      struct slice name, struct place *out)
 {
@@ -378,7 +440,12 @@ static int find_entry(struct mount *mount, struct frozen *frozen, const struct p
 			*out = place_of_entry(frozen, i);
 			return OK;
 		}
-	return ERR_NOT_FOUND;
+	if (!is_query(dir, name))
+		return ERR_NOT_FOUND;
+	*out = (struct place){ .kind = KIND_QUERY,
+			       .database_id = frozen->database_id,
+			       .object_id = frozen->number };
+	return OK;
 }
 
 int frozen_find(struct mount *mount, const struct place *dir, struct slice name, struct place *out)
@@ -391,13 +458,11 @@ int frozen_find(struct mount *mount, const struct place *dir, struct slice name,
 		pthread_mutex_lock(&table->lock);
 		frozen = find_named(table, dir->database_id, name);
 		if (frozen)
-			*out = place_of_entry(frozen, 0);
+			*out = place_of_top(frozen);
 		pthread_mutex_unlock(&table->lock);
 		return frozen ? OK : ERR_NOT_FOUND;
 	}
-	frozen = take(table, dir);
-	if (!frozen)
-		return ERR_NOT_FOUND;
+	TRY(take_open(mount, dir, &frozen));
 	err = find_entry(mount, frozen, dir, name, out);
 	unref_frozen(frozen);
 	return err;
@@ -408,6 +473,7 @@ static int list_series(struct frozen *frozen, const struct place *dir,
 		       void *arg)
 {
 	struct entry *group = entry_of(frozen, dir);
+	struct index *index = engine_index(frozen->engine, frozen->database_id);
 	struct place place = *dir;
 	struct buf name = { 0 };
 
@@ -416,7 +482,7 @@ static int list_series(struct frozen *frozen, const struct place *dir,
 	for (size_t i = 0; i < group->series_count; i++) {
 		place.series_id = group->series_ids[i];
 		buf_reset(&name);
-		index_series_name(snapshot_index(frozen->snapshot), place.series_id, &name);
+		index_series_name(index, place.series_id, &name);
 		each(arg, &place, buf_slice(&name));
 	}
 	buf_release(&name);
@@ -450,9 +516,9 @@ int frozen_list(struct mount *mount, const struct place *dir,
 	int err;
 
 	if (dir->kind != KIND_SNAPSHOTS) {
-		frozen = take(table, dir);
-		if (!frozen)
-			return ERR_STALE;
+		err = take_open(mount, dir, &frozen);
+		if (err < 0)
+			return err == ERR_NOT_FOUND ? ERR_STALE : err;
 		err = list_entries(frozen, dir, each, arg);
 		unref_frozen(frozen);
 		return err;
@@ -460,7 +526,7 @@ int frozen_list(struct mount *mount, const struct place *dir,
 	pthread_mutex_lock(&table->lock);
 	for (frozen = table->first; frozen; frozen = frozen->next)
 		if (frozen->database_id == dir->database_id) {
-			struct place place = place_of_entry(frozen, 0);
+			struct place place = place_of_top(frozen);
 
 			each(arg, &place, slice_of_text(frozen->name));
 		}
@@ -472,7 +538,11 @@ int frozen_list(struct mount *mount, const struct place *dir,
 
 static void file_release(void *payload)
 {
-	unref_file(payload);
+	struct frozen_file *file = payload;
+
+	unref_frozen(file->frozen);
+	pthread_mutex_destroy(&file->lock);
+	free(file);
 }
 
 int frozen_lookup(struct mount *mount, const struct place *place, struct node **out)
@@ -483,15 +553,12 @@ int frozen_lookup(struct mount *mount, const struct place *place, struct node **
 	*out = node_take(mount->nodes, place, slice_of("", 0));
 	if (*out)
 		return OK;
-	frozen = take(mount->snapshots, place);
-	if (!frozen)
-		return ERR_NOT_FOUND;
+	TRY(take_open(mount, place, &frozen));
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		log_out_of_memory(sizeof(*file));
 	file->frozen = frozen;
 	pthread_mutex_init(&file->lock, NULL);
-	atomic_init(&file->references, 1);
 	*out = node_add(mount->nodes, place, slice_of("", 0));
 	(*out)->payload = file;
 	(*out)->payload_release = file_release;
@@ -510,199 +577,55 @@ static bool is_series(const struct node *node)
 	       entry_of(file_of(node)->frozen, &node->place)->object.kind == OBJECT_GROUP;
 }
 
-/* --- text ------------------------------------------------------------------------------- */
-
-struct columns {
-	uint32_t *ids;	     /* in the order of names */
-	struct slice *names; /* beside them */
-	size_t count;
-};
-
-static void sort_columns(struct columns *columns)
-{
-	for (size_t i = 1; i < columns->count; i++)
-		for (size_t k = i;
-		     k > 0 && slice_compare(columns->names[k - 1], columns->names[k]) > 0; k--) {
-			struct slice name = columns->names[k];
-			uint32_t id = columns->ids[k];
-
-			columns->names[k] = columns->names[k - 1];
-			columns->ids[k] = columns->ids[k - 1];
-			columns->names[k - 1] = name;
-			columns->ids[k - 1] = id;
-		}
-}
-
-static void columns_of(struct index *index, uint32_t series_id, struct columns *out)
-{
-	uint32_t measurement_id = index_series_measurement(index, series_id);
-	uint32_t count = index_field_count(index, measurement_id);
-
-	out->count = count;
-	out->ids = calloc(count + 1, sizeof(*out->ids));
-	out->names = calloc(count + 1, sizeof(*out->names));
-	if (!out->ids || !out->names)
-		log_out_of_memory(count * sizeof(*out->names));
-	for (uint32_t i = 0; i < count; i++) {
-		out->ids[i] = i;
-		out->names[i] = index_field_name(index, measurement_id, i);
-	}
-	sort_columns(out);
-}
-
-static void print_row(struct buf *out, struct slice key, const struct columns *columns,
-		      const struct batch *batch, size_t row)
-{
-	char separator = ' ';
-
-	buf_append_slice(out, key);
-	for (size_t i = 0; i < columns->count; i++) {
-		const struct batch_column *column = &batch->columns[i];
-
-		if (!column_has(column, row))
-			continue;
-		buf_append_byte(out, separator);
-		line_print_field(out, columns->names[i], column->type, column->values[row]);
-		separator = ',';
-	}
-	buf_printf(out, " %lld\n", (long long)batch->times_ns[row]);
-}
-
-/* The lines of a series within its group's window, appended. */
-static int print_series(struct frozen *frozen, const struct place *place, struct buf *out)
-{
-	const struct entry *group = entry_of(frozen, place);
-	struct index *index = snapshot_index(frozen->snapshot);
-	struct columns columns;
-	struct cursor_spec spec = { .policy_id = group->policy_id,
-				    .series_id = place->series_id,
-				    .time_first_ns = clamp_seconds(group->object.window.start_s),
-				    .time_last_ns = window_last_ns(&group->object.window) };
-	struct cursor *cursor;
-	struct buf key = { 0 };
-	struct batch batch;
-	int err;
-
-	columns_of(index, place->series_id, &columns);
-	spec.field_ids = columns.ids;
-	spec.field_count = columns.count;
-	index_series_key(index, place->series_id, &key);
-	err = cursor_open(frozen->snapshot, &spec, &cursor);
-	if (err == OK) {
-		while ((err = cursor_next(cursor, &batch)) == OK)
-			for (size_t row = 0; row < batch.row_count; row++)
-				print_row(out, buf_slice(&key), &columns, &batch, row);
-		cursor_close(cursor);
-	}
-	buf_release(&key);
-	free(columns.ids);
-	free(columns.names);
-	return err == END ? OK : err;
-}
-
-/* Called with its lock: the text is there afterwards. */
-static int need_text(struct frozen_file *file, const struct node *node)
-{
-	if (file->has_text)
-		return OK;
-	buf_reset(&file->text);
-	if (is_series(node))
-		TRY(print_series(file->frozen, &node->place, &file->text));
-	else
-		buf_append_slice(&file->text,
-				 buf_slice(&entry_of(file->frozen, &node->place)->payload));
-	file->bytes = file->text.length;
-	file->is_measured = true;
-	file->has_text = true;
-	return OK;
-}
-
-static void drop_text_if_closed(struct frozen_file *file)
-{
-	pthread_mutex_lock(&file->lock);
-	if (file->open_count == 0) {
-		buf_release(&file->text);
-		file->has_text = false;
-	}
-	pthread_mutex_unlock(&file->lock);
-}
-
-/* Most files are opened soon after they were measured: the last few texts are kept for that. */
-static void keep_recent(struct frozen_table *table, struct frozen_file *file)
-{
-	struct frozen_file *old;
-
-	atomic_fetch_add(&file->references, 1);
-	pthread_mutex_lock(&table->lock);
-	old = table->recent[table->recent_next];
-	table->recent[table->recent_next] = file;
-	table->recent_next = (table->recent_next + 1) % RECENT_COUNT;
-	pthread_mutex_unlock(&table->lock);
-	if (!old)
-		return;
-	if (old != file)
-		drop_text_if_closed(old);
-	unref_file(old);
-}
+/* --- attributes ------------------------------------------------------------------------ */
 
 int frozen_measure(struct mount *mount, struct node *node)
 {
 	struct frozen_file *file = file_of(node);
-	bool keep;
-	int err;
+	const struct place *place = &node->place;
+	int err = OK;
 
 	pthread_mutex_lock(&file->lock);
-	err = need_text(file, node);
-	keep = err == OK && file->text.length <= RECENT_BYTES_MAX;
+	if (!file->is_measured)
+		err = engine_series_stat(file->frozen->engine, place->policy_id, place->group_id,
+					 place->series_id, &file->stat);
+	file->is_measured |= err == OK;
 	pthread_mutex_unlock(&file->lock);
-	if (keep)
-		keep_recent(mount->snapshots, file);
-	else
-		drop_text_if_closed(file);
 	return err;
 }
 
-/* The series' own time, unless it was written to since. */
-static int64_t series_mtime(struct mount *mount, const struct frozen *frozen,
-			    const struct place *place)
+static int stat_series(struct node *node, struct attrs *attrs, uint64_t *bytes)
 {
-	struct series_stat stat;
+	struct frozen_file *file = file_of(node);
+	bool known;
 
-	if (engine_series_stat(mount->engine, place->policy_id, place->group_id, place->series_id,
-			       &stat) < 0 ||
-	    stat.ctime_ns > frozen->time_ns)
-		return frozen->time_ns;
-	return stat.mtime_ns;
+	pthread_mutex_lock(&file->lock);
+	known = file->is_measured;
+	*bytes = file->stat.text_bytes;
+	attrs->mtime_ns = attrs->atime_ns = file->stat.mtime_ns;
+	attrs->ctime_ns = file->stat.ctime_ns;
+	pthread_mutex_unlock(&file->lock);
+	attrs->mode &= 0666;
+	return known ? OK : END;
 }
 
 int frozen_stat(struct mount *mount, struct node *node, struct stat *out)
 {
-	struct frozen_file *file = file_of(node);
-	const struct entry *entry = entry_of(file->frozen, &node->place);
-	const struct entry *lender = entry;
-	struct attrs attrs;
+	struct frozen *frozen = file_of(node)->frozen;
+	const struct entry *entry = entry_of(frozen, &node->place);
+	struct attrs attrs = entry->object.attrs;
 	uint64_t bytes = 0;
-	bool known = true;
+	int err = OK;
 
-	if (is_series(node))
-		lender = &entries_of(file->frozen, NULL)[entry->parent_index];
-	attrs = lender->object.attrs;
 	if (is_series(node)) {
-		attrs.mode &= 0666;
-		attrs.mtime_ns = series_mtime(mount, file->frozen, &node->place);
-		attrs.atime_ns = attrs.ctime_ns = attrs.mtime_ns;
-	}
-	if (tree_type(node->place.kind) != S_IFDIR)
+		attrs = entries_of(frozen, NULL)[entry->parent_index].object.attrs;
+		err = stat_series(node, &attrs, &bytes);
+	} else if (tree_type(node->place.kind) != S_IFDIR) {
 		bytes = entry->payload.length;
-	if (is_series(node)) {
-		pthread_mutex_lock(&file->lock);
-		known = file->is_measured;
-		bytes = file->bytes;
-		pthread_mutex_unlock(&file->lock);
 	}
 	attr_fill(out, node->place.kind, &attrs, bytes);
 	out->st_ino = tree_ino(&node->place, slice_of("", 0));
-	return known ? OK : END;
+	return err;
 }
 
 bool frozen_is_measured(const struct node *node)
@@ -722,21 +645,44 @@ int frozen_readlink(struct mount *mount, struct node *node, struct buf *out)
 	return OK;
 }
 
+/* --- reading ----------------------------------------------------------------------------- */
+
+static void read_series(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
+{
+	struct buf out = { 0 };
+	int err = series_text_read(file_of(handle->node)->text, offset, length, &out);
+
+	if (err < 0)
+		reply_err(req, err);
+	else
+		fuse_reply_buf(req, out.data, out.length);
+	buf_release(&out);
+}
+
 static void frozen_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
 {
-	reply_bytes(req, buf_slice(&file_of(handle->node)->text), length, offset);
+	const struct node *node = handle->node;
+
+	if (is_series(node))
+		read_series(req, handle, length, offset);
+	else
+		reply_bytes(req, buf_slice(&entry_of(file_of(node)->frozen, &node->place)->payload),
+			    length, offset);
 }
 
 static void frozen_release(struct handle *handle)
 {
 	struct frozen_file *file = file_of(handle->node);
+	struct series_text *text = NULL;
 
 	pthread_mutex_lock(&file->lock);
-	if (--file->open_count == 0 && file->text.length > RECENT_BYTES_MAX) {
-		buf_release(&file->text);
-		file->has_text = false;
+	if (--file->open_count == 0) {
+		text = file->text;
+		file->text = NULL;
 	}
 	pthread_mutex_unlock(&file->lock);
+	if (text)
+		series_text_close(text);
 	handle_free(handle);
 }
 
@@ -749,12 +695,17 @@ int frozen_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 		struct handle **out)
 {
 	struct frozen_file *file = file_of(node);
-	int err;
+	const struct place *place = &node->place;
+	int err = OK;
 
 	pthread_mutex_lock(&file->lock);
-	err = need_text(file, node);
+	if (is_series(node) && !file->text)
+		err = series_text_open(file->frozen->engine, place->policy_id, place->group_id,
+				       place->series_id, &file->text);
 	if (err == OK)
 		file->open_count++;
+	else
+		file->text = NULL;
 	pthread_mutex_unlock(&file->lock);
 	if (err < 0)
 		return err;

@@ -1,18 +1,17 @@
 /*
- * mydb/.snapshot/NAME: a database as it was at one instant, read-only.
- *
- * mkdir takes a snapshot of the engine and a copy of the names; the text of a
- * series is made when it is first asked for its size, out of that snapshot, and
- * kept as long as the kernel knows the file.
+ * mydb/.snapshot/NAME: a database as it was at one instant, read-only: its tree, and query/ in it.
+ * Kept on disk by the engine (engine_freeze), over restarts.
  */
 #ifndef FS_FROZEN_H
 #define FS_FROZEN_H
 
 #include "fs/handle.h"
 
+struct frozen;
 struct frozen_table;
 
-struct frozen_table *frozen_table_new(void);
+/* With what the engine has kept. */
+struct frozen_table *frozen_table_new(struct mount *mount);
 /* Before the engine closes. */
 void frozen_table_free(struct frozen_table *table);
 
@@ -23,8 +22,15 @@ int frozen_lookup(struct mount *mount, const struct place *place, struct node **
 int frozen_list(struct mount *mount, const struct place *dir,
 		void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
 int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struct node **out);
-/* Only a whole snapshot; what is open stays readable. */
+/* Only a whole snapshot; what the kernel still knows stays readable. */
 int frozen_rmdir(struct mount *mount, const struct place *place);
+/*
+ * The engine that answers below a query/: a snapshot's by its number, with a reference to end, or
+ * for number 0 the mount's own and NULL. ERR_NOT_FOUND: it was let go.
+ */
+int frozen_take_engine(struct mount *mount, uint32_t number, struct frozen **frozen,
+		       struct engine **engine);
+void frozen_release_engine(struct frozen *frozen); /* NULL: nothing */
 /* END: the size of a series is not known before frozen_measure(), which may take long. */
 int frozen_stat(struct mount *mount, struct node *node, struct stat *out);
 int frozen_measure(struct mount *mount, struct node *node);

@@ -119,7 +119,6 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 		if (header->len > BULK_BYTES || atomic_load(&mount->memory_is_tight))
 			return true;
 		break;
-	case FUSE_LOOKUP:
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_INTERRUPT:
@@ -130,6 +129,9 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 	node = node_find(mount->nodes, header->nodeid);
 	if (!node)
 		return false;
+	/* A snapshot's engine opens at the first look into it. */
+	if (header->opcode == FUSE_LOOKUP || header->opcode == FUSE_RMDIR)
+		return node->place.kind == KIND_SNAPSHOTS;
 	/* It waits for the same file as one that takes long, or it would overtake it. */
 	if (node_requests_in_pool(mount->nodes, node) > 0 && tree_type(node->place.kind) == S_IFREG)
 		return true;

@@ -173,7 +173,7 @@ static int start_parts(struct mount *mount)
 	mount->errors = errors_log_new();
 	mount->scratches = scratch_table_new(mount->options.scratch_mb << 20);
 	mount->answers = answer_table_new(mount->options.answers_mb << 20);
-	mount->snapshots = frozen_table_new();
+	mount->snapshots = frozen_table_new(mount);
 	TRY(engine_start(mount->engine));
 	mount->workers = pool_start("worker", write_threads ? write_threads : threads);
 	mount->queries = pool_start("query", query_threads ? query_threads : threads + 2);

@@ -184,6 +184,7 @@ static int find_query(const struct node *dir, struct slice name, struct place *o
 	}
 	buf_append_slice(text, name);
 	*out = below(&dir->place, KIND_ANSWER);
+	out->object_id = dir->place.object_id;
 	if (query_shape(slice_from(buf_slice(text), start), NULL) == QUERY_SHAPE_PREFIX)
 		out->kind = KIND_PREFIX;
 	return OK;

@@ -12,7 +12,7 @@ int setting_object(struct mount *mount, const struct node *node, struct object *
 	return catalog_find(mount->catalog, (uint32_t)node->place.unique, node_text(node), out);
 }
 
-int setting_text(struct mount *mount, const struct object *object, struct buf *out)
+int setting_text(struct catalog *catalog, const struct object *object, struct buf *out)
 {
 	struct object policy;
 
@@ -20,7 +20,7 @@ int setting_text(struct mount *mount, const struct object *object, struct buf *o
 		buf_append_slice(out, object->payload);
 		return OK;
 	}
-	TRY(catalog_get(mount->catalog, object->parent_id, &policy));
+	TRY(catalog_get(catalog, object->parent_id, &policy));
 	policy_print(out, &policy.policy);
 	return OK;
 }
@@ -229,7 +229,7 @@ int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
 					 .uid = context->uid,
 					 .gid = context->gid };
 	if (setting_object(mount, node, &object) == OK)
-		setting_text(mount, &object, &setting->text);
+		setting_text(mount->catalog, &object, &setting->text);
 	/* O_APPEND goes on with what is there. */
 	if (info->flags & O_APPEND && node->place.kind == KIND_CONTINUOUS_QUERY)
 		buf_append_slice(&setting->written, buf_slice(&setting->text));

@@ -14,7 +14,7 @@
 /* The object behind a node. ERR_NOT_FOUND: not written yet, or removed. */
 int setting_object(struct mount *mount, const struct node *node, struct object *out);
 /* Its text, appended. */
-int setting_text(struct mount *mount, const struct object *object, struct buf *out);
+int setting_text(struct catalog *catalog, const struct object *object, struct buf *out);
 /* The place for a name that is about to be written. */
 struct place setting_place_unborn(const struct place *dir);
 /*

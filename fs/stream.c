@@ -9,6 +9,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "fs/frozen.h"
 #include "fs/place.h"
 
 /* A read that waits is answered when this much is there, so that pieces are not tiny. */
@@ -144,14 +145,14 @@ static int allow(void *arg, uint32_t database_id, bool write)
 	return write ? ERR_NOT_PERMITTED : OK;
 }
 
-static int evaluate(struct stream *stream, struct diag *diag)
+static int evaluate(struct stream *stream, struct engine *engine, struct diag *diag)
 {
 	struct query_sink sink = { sink_write, stream };
 	struct query_options options = { 0 };
 	struct buf buffer = { 0 };
 	struct slice statement;
 	struct query_env env = {
-		.engine = stream->mount->engine,
+		.engine = engine,
 		.database_id = stream->place.database_id,
 		.access = { .check = allow },
 		.limits = &stream->mount->query_limits,
@@ -171,8 +172,14 @@ static void *work(void *arg)
 {
 	struct stream *stream = arg;
 	struct diag diag = { 0 };
-	int err = evaluate(stream, &diag);
+	struct frozen *frozen;
+	struct engine *engine;
+	int err = frozen_take_engine(stream->mount, stream->place.object_id, &frozen, &engine);
 
+	if (err == OK) {
+		err = evaluate(stream, engine, &diag);
+		frozen_release_engine(frozen);
+	}
 	if (err < 0 && err != ERR_CANCELLED)
 		place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, &diag, 0,
 			   buf_slice(&stream->text));

@@ -109,7 +109,13 @@ uint64_t tree_ino(const struct place *place, struct slice text)
 	case KIND_PREFIX:
 	case KIND_ANSWER:
 		return ino(INO_TEXT, 0, 0) |
-		       (hash_bytes(text) + place->database_id * UINT64_C(0x9e3779b97f4a7c15)) >> 4;
+		       (hash_bytes(text) + ((uint64_t)place->object_id << 32 | place->database_id) *
+						   UINT64_C(0x9e3779b97f4a7c15)) >>
+			       4;
+	case KIND_QUERY:
+		if (!place->object_id)
+			return ino(INO_FIXED, place->kind, place->database_id);
+		/* fall through */
 	case KIND_FROZEN_DIR:
 	case KIND_FROZEN_FILE:
 	case KIND_FROZEN_LINK:

@@ -75,7 +75,7 @@ struct place {
 	uint32_t database_id;
 	uint32_t policy_id;
 	uint32_t group_id;
-	uint32_t object_id; /* in the catalog */
+	uint32_t object_id; /* in the catalog; of QUERY, PREFIX, ANSWER: a snapshot's number */
 	uint32_t series_id; /* of SERIES and SERIES_ALL; ID_NONE until its first point */
 	uint64_t unique;    /* of a scratch file, an answer, something in a snapshot */
 };

@@ -204,6 +204,44 @@ int env_unlink(const char *path)
 	return unlink(path) < 0 ? failed("unlink", path) : OK;
 }
 
+int env_link(const char *from, const char *to)
+{
+	return link(from, to) < 0 ? failed("link", from) : OK;
+}
+
+/* The kernel copies, and shares the blocks where the file system can. */
+static int copy_bytes(int from_fd, int to_fd, const char *path, uint64_t bytes_max)
+{
+	while (bytes_max > 0) {
+		size_t step = bytes_max < (1u << 30) ? (size_t)bytes_max : 1u << 30;
+		ssize_t copied = copy_file_range(from_fd, NULL, to_fd, NULL, step, 0);
+
+		if (copied == 0)
+			return OK;
+		if (copied < 0 && errno != EINTR)
+			return failed("copy", path);
+		if (copied > 0)
+			bytes_max -= (uint64_t)copied;
+	}
+	return OK;
+}
+
+int env_copy(const char *from, const char *to, uint64_t bytes_max)
+{
+	int from_fd, to_fd, err;
+
+	TRY(open_retrying(from, O_RDONLY, &from_fd));
+	err = open_retrying(to, O_WRONLY | O_CREAT | O_EXCL, &to_fd);
+	if (err == OK) {
+		err = copy_bytes(from_fd, to_fd, from, bytes_max);
+		if (err == OK)
+			err = env_sync(to_fd);
+		env_close(to_fd);
+	}
+	env_close(from_fd);
+	return err;
+}
+
 int env_sync_dir(const char *path)
 {
 	int fd, err = OK;

@@ -29,6 +29,10 @@ int env_write_file(const char *path, struct slice content);
 int env_mkdir(const char *path); /* 0700; OK when it is there already */
 int env_rename(const char *from, const char *to);
 int env_unlink(const char *path);
+/* One more name of a file. Not synced. */
+int env_link(const char *from, const char *to);
+/* The first `bytes_max` bytes of a file as a new one, synced. ERR_EXISTS. */
+int env_copy(const char *from, const char *to, uint64_t bytes_max);
 int env_sync_dir(const char *path);
 int env_remove_tree(const char *path); /* everything below and itself; OK when absent */
 bool env_exists(const char *path);
