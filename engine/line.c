@@ -786,15 +786,40 @@ static const char *bare_token_end(const char *p, const char *end, bool *equals)
 	return p;
 }
 
+/* The same, for the many in which nothing is literal: else two fifths of a restore. */
+static const char *first_token_end(const char *p, const char *end, bool *equals)
+{
+	const char *space = memchr(p, ' ', (size_t)(end - p));
+	size_t length = (size_t)((space ? space : end) - p);
+
+	if (memchr(p, '"', length) || memchr(p, '\\', length))
+		return bare_token_end(p, end, equals);
+	*equals = memchr(p, '=', length) != NULL;
+	return p + length;
+}
+
+/* Has a token an `=` that is not in a string? Before the first one only its start opens one. */
+static bool holds_equals(const char *p, const char *end)
+{
+	if (p < end && *p == '"') {
+		const char *close = string_end(p, end);
+
+		p = close ? close : end;
+	}
+	for (; p < end && *p != ' ' && *p != '='; p++)
+		if (*p == '\\' && p + 1 < end)
+			p++;
+	return p < end && *p == '=';
+}
+
 static int parse_series_line(struct line_context *context, struct scan *scan, struct line *out)
 {
-	bool first_equals = false, second_equals = false;
-	const char *p = bare_token_end(scan->next, scan->end, &first_equals);
+	bool first_equals = false;
+	const char *p = first_token_end(scan->next, scan->end, &first_equals);
 
 	while (p < scan->end && *p == ' ')
 		p++;
-	bare_token_end(p, scan->end, &second_equals);
-	if (second_equals)
+	if (holds_equals(p, scan->end))
 		return parse_full(context, scan, out);
 	if (!first_equals)
 		return parse_bare(context, scan, out);

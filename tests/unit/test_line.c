@@ -175,6 +175,15 @@ TEST(line__series_files_take_short_forms)
 	CHECK_INT(line.time_ns, 7);
 	REQUIRE(parse_as(forms, "\"two words\"", &line) == OK);
 	CHECK_SLICE(text_slice(line.fields[0].value.s), "two words");
+	/* What looks like the second token's `=` is in a string, or behind a backslash. */
+	REQUIRE(parse_as(forms, "s=\"x\" \"a=b\"", &line) == ERR_INVALID);
+	CHECK_INT(line.raw_key.length, 0);
+	REQUIRE(parse_as(forms, "\"a=\\\" b=c\" 7", &line) == OK);
+	CHECK_SLICE(text_slice(line.fields[0].value.s), "a=\" b=c");
+	CHECK_INT(parse_as(forms, "a=1 x\\=y", &line), ERR_INVALID);
+	CHECK_INT(line.raw_key.length, 0);
+	REQUIRE(parse_as(forms, "m\\ n,t=a\\=b f=1 7", &line) == OK);
+	CHECK_SLICE(line.raw_key, "m\\ n,t=a\\=b");
 	CHECK_INT(parse_as(forms, "garbage", &line), ERR_INVALID);
 }
 
