@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # A disk that runs full: ENOSPC exactly behind what was taken; reading, queries and rm go on; after
-# room is made writes go on without a restart; nothing acknowledged is lost, also by a kill -9.
+# room is made writes go on without a restart; nothing acknowledged is lost, also by a kill -9. All
+# the while past shards are rewritten, which takes room, too, and is refused where there is none.
 . "$(dirname "$0")/../lib/mount.sh"
 if [ "$(id -u)" != 0 ]; then
 	echo "a small disk needs root: nothing was tried"
 	exit 0
 fi
-mount -t tmpfs -o size=64m tmpfs "$DATA"
+truncate -s 64M "$WORK/disk"
+mkfs.ext4 -q "$WORK/disk"
+# Where there are no loop devices, in memory.
+mount -o loop "$WORK/disk" "$DATA" 2>"$WORK/loop.err" || mount -t tmpfs -o size=64m tmpfs "$DATA"
 trap 'mount_stop; umount "$DATA"; mount_end' EXIT
 mount_start -o memtable_mb=8
 mkdir "$MNT/db"
@@ -31,12 +35,24 @@ while True:
 print(taken - first)
 PY
 count() { tail -n 1 "$MNT/db/query/select ${1:-} count(v) from m" | cut -d, -f3; }
+(
+	while [ ! -e "$WORK/filled" ]; do
+		echo compact >"$MNT/.seriesfs/ctl"
+		sleep 0.05
+	done
+) 2>"$WORK/compact.err" &
+rewriter=$!
 taken=$(python3 "$WORK/fill.py" "$MNT" 0)
 check "a full disk is told with ENOSPC, after $taken points" [ "${taken:-0}" -gt 1000000 ]
 check "errors says so" grep -q 'no space left' "$MNT/db/errors"
 check_equal "every point that was taken is there" "$taken" "$(count)"
+check "shards were rewritten meanwhile" [ "$(sed -n 's/^seriesfs_rewrites_total //p' "$MNT/.seriesfs/metrics")" -gt 10 ]
 check_equal "series read" 1 "$(head -n 1 "$MNT/db/autogen/m,host=h0" | wc -l)"
+touch "$WORK/filled"
 mount_kill9
+wait $rewriter
+check "a rewrite without room says so" grep -q 'No space left on device' "$WORK/compact.err"
+check_equal "and nothing else" "" "$(grep -v 'No space left\|not connected\|No such\|Software caused' "$WORK/compact.err")"
 mount_start -o memtable_mb=8
 check_equal "also after kill -9" "$taken" "$(count ' ')"
 for group in $(ls "$MNT/db/autogen" | head -n 60); do
@@ -49,3 +65,5 @@ for _ in $(seq 50); do
 	sleep 0.1
 done
 check_equal "then writes go on" "$((kept + 1))" "$(count '   ')"
+check "and rewrites" sh -c "echo compact >'$MNT/.seriesfs/ctl'"
+check_equal "which lose nothing" "$((kept + 1))" "$(count '    ')"
