@@ -767,7 +767,7 @@ static void pass_over(struct writer *writer, int err, struct diag *diag, struct 
 	stat_add(STAT_LINES_REFUSED, 1);
 	if (writer->options.on_bad)
 		writer->options.on_bad(writer->options.on_bad_arg, err, diag, line);
-	memset(diag, 0, sizeof(*diag));
+	diag_reset(diag);
 }
 
 static bool is_lines_fault(int err)
@@ -793,9 +793,11 @@ static void note_stored(struct progress *progress)
 static int take_line(struct writer *writer, struct ahead *ahead, struct progress *progress)
 {
 	struct slice text = ahead->line;
-	struct diag diag = { 0 };
-	int err = parse_and_add(writer, text, &ahead->found, &diag);
+	struct diag diag;
+	int err;
 
+	diag_reset(&diag);
+	err = parse_and_add(writer, text, &ahead->found, &diag);
 	if (err >= 0)
 		return OK;
 	if (writer->options.skip && is_lines_fault(err)) {
@@ -980,9 +982,11 @@ static int put_some(struct writer *writer, const struct new_point *points, size_
 
 	for (size_t i = 0; i < count; i++)
 		keys[i] = points[i].key;
+	struct diag why;
+
+	diag_reset(&why);
 	index_find(writer->index, keys, count, found);
 	for (size_t i = 0; i < count; i++) {
-		struct diag why = { 0 };
 		int err;
 
 		if (writer->row_count == 0)

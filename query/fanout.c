@@ -18,6 +18,7 @@
 
 /* Series that a feeder remembers, before it starts anew. */
 #define FED_SERIES_MAX 200000u
+#define PREFETCH_ROWS  8
 
 /* --- what a feeder knows ------------------------------------------------------------------ */
 
@@ -36,6 +37,10 @@ struct fed_series {
 	size_t tag_count;
 	struct tag *all_tags; /* those that can be asked for */
 	size_t all_count;
+	/* As it was begun last, in this batch with rows of this layout. */
+	const struct into_head *head;
+	uint64_t head_epoch, head_batch;
+	uint32_t head_layout;
 };
 
 /* How the rows of a layout become columns. */
@@ -480,9 +485,13 @@ static struct cell slot_cell(const struct feeder *feeder, const struct fed_serie
 	return cell_null();
 }
 
-static int begin_series(struct feeder *feeder, const struct fed_series *series,
-			const struct fed_layout *layout)
+static int begin_series(struct feeder *feeder, struct fed_series *series,
+			const struct fed_layout *layout, uint32_t number)
 {
+	if (series->head_batch == feeder->batch && series->head_layout == number &&
+	    into_reopen(feeder->into, series->head, series->head_epoch))
+		return OK;
+
 	struct result_series begun = { .name = series->name,
 				       .tags = series->tags,
 				       .tag_count = series->tag_count,
@@ -494,7 +503,11 @@ static int begin_series(struct feeder *feeder, const struct fed_series *series,
 	for (size_t i = 0; i < layout->column_count; i++)
 		names[i + 1] = layout->columns[i].name;
 	begun.columns = names;
-	return feeder->result.ops->series_begin(feeder->result.arg, &begun);
+	TRY(feeder->result.ops->series_begin(feeder->result.arg, &begun));
+	series->head = into_head(feeder->into, &series->head_epoch);
+	series->head_batch = feeder->batch;
+	series->head_layout = number;
+	return OK;
 }
 
 /* Fill the cells; false: WHERE leaves the row out. */
@@ -533,6 +546,18 @@ static void begin_batch(struct feeder *feeder, const struct stored *stored)
 	feeder->layout_capacity = stored->layout_count;
 }
 
+/*
+ * A batch is larger than the cache that it was parsed in: without this a quarter of the time of a
+ * feed went into waiting for values.
+ */
+static void prefetch(const struct stored *stored, size_t i)
+{
+	if (i + PREFETCH_ROWS < stored->row_count) {
+		__builtin_prefetch(stored->rows[i + PREFETCH_ROWS].values);
+		__builtin_prefetch((const char *)stored->rows[i + PREFETCH_ROWS].values + 64);
+	}
+}
+
 static int feed_rows(struct feeder *feeder, const struct stored *stored)
 {
 	uint32_t open_series = ID_NONE, open_layout = ID_NONE;
@@ -543,13 +568,15 @@ static int feed_rows(struct feeder *feeder, const struct stored *stored)
 		const struct memtable_row *row = &stored->rows[i];
 		struct fed_layout *layout;
 
+		prefetch(stored, i);
+
 		if (i == 0 || row->series_id != stored->rows[i - 1].series_id)
 			series = series_of(feeder, stored, row->series_id);
 		if (!series->is_source)
 			continue;
 		layout = layout_of(feeder, stored, row->layout, series->measurement_id);
 		if (row->series_id != open_series || row->layout != open_layout)
-			TRY(begin_series(feeder, series, layout));
+			TRY(begin_series(feeder, series, layout, row->layout));
 		open_series = row->series_id;
 		open_layout = row->layout;
 		if (make_cells(feeder, series, layout, stored->layouts[row->layout], row))

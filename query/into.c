@@ -8,7 +8,8 @@
 #include "engine/base/number.h"
 #include "query/target.h"
 
-#define BATCH_POINTS 4096u
+#define BATCH_POINTS   4096u
+#define HEAD_BYTES_MAX ((size_t)1 << 20)
 
 enum column_role {
 	COLUMN_FIELD,
@@ -20,7 +21,6 @@ enum column_role {
 
 struct column {
 	struct slice name;
-	struct slice lent; /* the same in `batch`, for the points that wait */
 	enum column_role role;
 };
 
@@ -29,6 +29,16 @@ struct part_source {
 	enum { PART_NOWHERE, PART_COLUMN, PART_TAG } kind;
 	size_t index;
 	struct slice value; /* PART_TAG */
+};
+
+/* What the rows of a series have in common. Lives in `heads`, with the names of points that wait.
+ */
+struct into_head {
+	struct slice series_name;
+	struct slice tags; /* as they stand in a key */
+	struct column *columns;
+	size_t column_count;
+	struct part_source *part_sources; /* one for each part of the target */
 };
 
 /* The times that a target's series has already, where only gaps are to be filled. */
@@ -46,17 +56,15 @@ struct into {
 	struct into_spec spec;
 	bool is_old_raw; /* 0.8: a copy of points, tags as tags */
 	struct writer *writer;
-	struct arena arena; /* of the open series */
+	struct arena heads;
+	uint64_t epoch;		      /* of the heads: one more when they are gone */
+	const struct into_head *head; /* of the open series */
 	struct buf key, tags, name;
 	struct arena batch; /* what the points that wait consist of */
 	struct new_point *points;
 	size_t point_count;
-	struct slice series_name;
-	struct column *columns;
-	size_t column_count;
-	const struct cell *cells;	  /* of the open row */
-	struct part_source *part_sources; /* one for each part of the target */
-	size_t tag_first, tag_end;	  /* the columns that are tags: of top(v, tag…) */
+	const struct cell *cells;  /* of the open row */
+	size_t tag_first, tag_end; /* the columns that are tags: of top(v, tag…) */
 	struct known_times known;
 	uint64_t written;
 	int refused;
@@ -240,70 +248,91 @@ static enum column_role role_of(const struct into *into, size_t column, struct s
 	return COLUMN_FIELD;
 }
 
-static void lend_names(struct into *into)
+static void set_columns(struct into *into, const struct result_series *series,
+			struct into_head *head)
 {
-	for (size_t i = 0; i < into->column_count; i++)
-		into->columns[i].lent = arena_copy(&into->batch, into->columns[i].name);
-}
-
-static void set_columns(struct into *into, const struct result_series *series)
-{
-	into->column_count = series->column_count;
-	into->columns = arena_alloc(&into->arena, series->column_count * sizeof(*into->columns));
+	head->column_count = series->column_count;
+	head->columns = arena_alloc(&into->heads, series->column_count * sizeof(*head->columns));
 	for (size_t i = 0; i < series->column_count; i++) {
-		struct slice name = arena_copy(&into->arena, series->columns[i]);
+		struct slice name = arena_copy(&into->heads, series->columns[i]);
 
-		into->columns[i] =
+		head->columns[i] =
 			(struct column){ .name = name, .role = role_of(into, i, name, series) };
 		for (size_t k = 0; k < series->tag_count; k++)
-			if (into->columns[i].role == COLUMN_TAG &&
+			if (head->columns[i].role == COLUMN_TAG &&
 			    slice_equal(name, series->tags[k].key))
-				into->columns[i].role = COLUMN_NONE; /* it is in the key already */
+				head->columns[i].role = COLUMN_NONE; /* it is in the key already */
 	}
 }
 
 static struct part_source source_of(struct into *into, struct slice name,
-				    const struct result_series *series)
+				    const struct result_series *series,
+				    const struct into_head *head)
 {
 	for (size_t i = 0; i < series->tag_count; i++)
 		if (series->tags[i].value.length && slice_equal(series->tags[i].key, name))
 			return (struct part_source){
-				PART_TAG, i, arena_copy(&into->arena, series->tags[i].value)
+				PART_TAG, i, arena_copy(&into->heads, series->tags[i].value)
 			};
-	for (size_t i = 0; i < into->column_count; i++)
-		if (slice_equal(into->columns[i].name, name))
+	for (size_t i = 0; i < head->column_count; i++)
+		if (slice_equal(head->columns[i].name, name))
 			return (struct part_source){ .kind = PART_COLUMN, .index = i };
 	return (struct part_source){ .kind = PART_NOWHERE };
 }
 
-static void set_parts(struct into *into, const struct result_series *series)
+static void set_parts(struct into *into, const struct result_series *series, struct into_head *head)
 {
 	const struct target *target = into->target;
 
-	into->part_sources =
-		arena_alloc(&into->arena, (target->part_count + 1) * sizeof(*into->part_sources));
+	head->part_sources =
+		arena_alloc(&into->heads, (target->part_count + 1) * sizeof(*head->part_sources));
 	for (size_t i = 0; i < target->part_count; i++)
 		if (target->parts[i].kind == TARGET_COLUMN)
-			into->part_sources[i] = source_of(into, target->parts[i].text, series);
+			head->part_sources[i] =
+				source_of(into, target->parts[i].text, series, head);
+}
+
+static void set_tags(struct into *into, const struct result_series *series, struct into_head *head)
+{
+	buf_reset(&into->tags);
+	for (size_t i = 0; i < series->tag_count; i++)
+		if (!target_has_column(into->target, series->tags[i].key))
+			print_tag(&into->tags, series->tags[i].key, series->tags[i].value);
+	head->tags = arena_copy(&into->heads, buf_slice(&into->tags));
 }
 
 static int series_begin(void *arg, const struct result_series *series)
 {
 	struct into *into = arg;
+	bool is_named = into->target->is_source_name || into->target->part_count;
+	struct into_head *head;
 
-	arena_reset(&into->arena);
-	into->series_name =
-		arena_copy(&into->arena, into->target->is_source_name || into->target->part_count
-						 ? series->name
-						 : into->target->name);
-	set_columns(into, series);
-	lend_names(into);
-	set_parts(into, series);
-	buf_reset(&into->tags);
-	for (size_t i = 0; i < series->tag_count; i++)
-		if (!target_has_column(into->target, series->tags[i].key))
-			print_tag(&into->tags, series->tags[i].key, series->tags[i].value);
+	if (into->heads.bytes > HEAD_BYTES_MAX) {
+		TRY(write_points(into));
+		arena_reset(&into->heads);
+		into->epoch++;
+	}
+	head = arena_alloc(&into->heads, sizeof(*head));
+	into->head = head;
+	head->series_name = arena_copy(&into->heads, is_named ? series->name : into->target->name);
+	set_columns(into, series, head);
+	set_parts(into, series, head);
+	set_tags(into, series, head);
 	return OK;
+}
+
+const struct into_head *into_head(const struct into *into, uint64_t *epoch)
+{
+	*epoch = into->epoch;
+	return into->head;
+}
+
+bool into_reopen(struct into *into, const struct into_head *head, uint64_t epoch)
+{
+	if (!head || epoch != into->epoch)
+		return false;
+	into->head = head;
+	return true;
 }
 
 /* --- a row --------------------------------------------------------------------------------- */
@@ -311,7 +340,7 @@ static int series_begin(void *arg, const struct result_series *series)
 static struct cell part_value(const void *arg, size_t part)
 {
 	const struct into *into = arg;
-	const struct part_source *source = &into->part_sources[part];
+	const struct part_source *source = &into->head->part_sources[part];
 
 	switch (source->kind) {
 	case PART_COLUMN: return into->cells[source->index];
@@ -323,38 +352,40 @@ static struct cell part_value(const void *arg, size_t part)
 /* The key of the row's series; false: it has none, and is left out. */
 static bool make_key(struct into *into, const struct cell *cells)
 {
-	struct target_row row = { into->series_name, part_value, into };
+	const struct into_head *head = into->head;
+	struct target_row row = { head->series_name, part_value, into };
 
 	into->cells = cells;
 	buf_reset(&into->key);
 	buf_reset(&into->name);
 	if (into->target->part_count == 0)
-		buf_append_slice(&into->name, into->series_name);
+		buf_append_slice(&into->name, head->series_name);
 	else if (!target_print_name(&into->name, into->target, &row))
 		return false;
 	print_escaped(&into->key, buf_slice(&into->name), ", ");
-	buf_append_slice(&into->key, buf_slice(&into->tags));
-	for (size_t i = into->tag_first; i < into->tag_end && i < into->column_count; i++)
-		if (cells[i].type == CELL_STRING && into->columns[i].role == COLUMN_TAG)
-			print_tag(&into->key, into->columns[i].name, cells[i].s);
+	buf_append_slice(&into->key, head->tags);
+	for (size_t i = into->tag_first; i < into->tag_end && i < head->column_count; i++)
+		if (cells[i].type == CELL_STRING && head->columns[i].role == COLUMN_TAG)
+			print_tag(&into->key, head->columns[i].name, cells[i].s);
 	return true;
 }
 
 static size_t take_fields(struct into *into, const struct cell *cells, enum column_role role,
 			  struct line_field *fields)
 {
+	const struct into_head *head = into->head;
 	size_t count = 0;
 
-	for (size_t i = 1; i < into->column_count; i++)
-		if (has_value(&cells[i]) && into->columns[i].role == role)
-			fields[count++] = field_of(into, into->columns[i].lent, &cells[i]);
+	for (size_t i = 1; i < head->column_count; i++)
+		if (has_value(&cells[i]) && head->columns[i].role == role)
+			fields[count++] = field_of(into, head->columns[i].name, &cells[i]);
 	return count;
 }
 
 static void add_point(struct into *into, const struct cell *cells)
 {
 	struct line_field *fields =
-		arena_alloc_raw(&into->batch, into->column_count * sizeof(*fields), 8);
+		arena_alloc_raw(&into->batch, into->head->column_count * sizeof(*fields), 8);
 	size_t count = take_fields(into, cells, COLUMN_FIELD, fields);
 
 	if (count == 0)
@@ -382,11 +413,7 @@ static int row(void *arg, const struct cell *cells)
 	if (taken)
 		return OK;
 	add_point(into, cells);
-	if (into->point_count == BATCH_POINTS) {
-		TRY(write_points(into));
-		lend_names(into);
-	}
-	return OK;
+	return into->point_count == BATCH_POINTS ? write_points(into) : OK;
 }
 
 static int nothing(void *arg)
@@ -561,7 +588,7 @@ void into_close(struct into *into)
 		return;
 	if (into->writer)
 		writer_close(into->writer);
-	arena_release(&into->arena);
+	arena_release(&into->heads);
 	arena_release(&into->batch);
 	free(into->points);
 	buf_release(&into->key);

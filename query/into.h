@@ -32,6 +32,13 @@ struct into_spec {
  */
 int into_open(struct task *task, struct select_stmt *select, const struct into_spec *spec,
 	      struct into **out, struct result *result);
+/*
+ * The open series, to come back to without beginning it again: rows of several series take turns
+ * where writes are copied. into_reopen() is false when it is gone.
+ */
+struct into_head;
+const struct into_head *into_head(const struct into *into, uint64_t *epoch);
+bool into_reopen(struct into *into, const struct into_head *head, uint64_t epoch);
 /* What was given so far is stored. */
 int into_flush(struct into *into);
 uint64_t into_written(const struct into *into);

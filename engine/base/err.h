@@ -39,6 +39,14 @@ struct diag {
 	uint32_t column;		/* from 1, in bytes; 0 = unknown */
 };
 
+/* Nothing said: what a zeroed one is, at a fraction of the cost where it is done for each line. */
+static inline void diag_reset(struct diag *diag)
+{
+	diag->text[0] = '\0';
+	diag->line = 0;
+	diag->column = 0;
+}
+
 /* The row's sentence for `err`; never NULL. */
 const char *err_text(int err);
 
