@@ -164,10 +164,11 @@ struct stored {
 	size_t layout_count;
 };
 /*
- * Called in the writer's thread, without a lock, before its writer_write() returns;
- * may write to the engine itself, with `feeds_nothing`. Set while nobody writes.
+ * Called without a lock, in order, before writer_write() returns, though not always in its thread;
+ * may write to the engine itself, with `feeds_nothing`. False: nobody is fed at all. Set while
+ * nobody writes.
  */
-typedef void engine_feed(void *arg, const struct stored *stored);
+typedef bool engine_feed(void *arg, const struct stored *stored);
 void engine_set_feed(struct engine *engine, engine_feed *feed, void *arg);
 
 /*

@@ -47,6 +47,11 @@ void freeze_leave(struct engine *engine)
 	pthread_mutex_unlock(&engine->gate_lock);
 }
 
+void freeze_follow(void)
+{
+	depth++;
+}
+
 bool freeze_is_inside(void)
 {
 	return depth > 0;

@@ -201,6 +201,8 @@ void engine_trash_with(struct engine *engine, struct shard *shard, const char *p
  */
 void freeze_enter(struct engine *engine);
 void freeze_leave(struct engine *engine);
+/* This thread works for one that is inside whenever it works. */
+void freeze_follow(void);
 bool freeze_is_inside(void);
 /* The snapshots of a database that was dropped, or of all that are unknown. */
 int freeze_drop_database(struct engine *engine, uint32_t database_id);

@@ -14,11 +14,13 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/feeding.h"
 #include "engine/limits.h"
 #include "engine/state.h"
 
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
+#define FED_TEXT_BYTES_MAX   (128u << 10) /* so that feeding begins soon */
 
 /*
  * The fields of lines that came before, in their order. Those of a measurement
@@ -51,7 +53,9 @@ struct writer {
 	char *series_key; /* options.series_key lies here */
 	struct index *index;
 	struct line_context lines;
-	struct arena arena; /* lines' strings, rows' values of the batch */
+	struct row_batch now;
+	struct feeding *feeding; /* NULL until a batch was given to it */
+	bool is_fed;		 /* the last batch was copied by somebody */
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
 
@@ -66,10 +70,6 @@ struct writer {
 	size_t ahead_count, ahead_next;
 
 	uint32_t batch; /* counts batches, for known_layout */
-	struct memtable_row *rows;
-	size_t row_count, row_capacity;
-	const struct layout **layouts; /* copies in the arena */
-	size_t layout_count, layout_capacity;
 	int64_t arrival_ns;
 	uint64_t points;
 	size_t field_count;	/* values in the batch */
@@ -107,7 +107,7 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 		writer->options.series_key.data = writer->series_key;
 	}
 	writer->lines = (struct line_context){
-		.arena = &writer->arena,
+		.arena = &writer->now.arena,
 		.time_unit_ns = options->time_unit_ns ? options->time_unit_ns : 1,
 		.forms = options->scope == WRITE_ONE_SERIES ? LINE_FULL | LINE_SHORT : LINE_FULL,
 	};
@@ -137,9 +137,8 @@ void writer_close(struct writer *writer)
 	free(writer->lists);
 	live_group_release(writer->group);
 	line_context_release(&writer->lines);
-	arena_release(&writer->arena);
-	free(writer->rows);
-	free(writer->layouts);
+	row_batch_release(&writer->now);
+	feeding_close(writer->feeding);
 	free(writer->series_key);
 	free(writer);
 }
@@ -286,7 +285,7 @@ static int check_own_key(struct writer *writer, const struct line *line, struct 
 
 	if (line->raw_key.length == 0 || slice_equal(line->raw_key, writer->options.series_key))
 		return OK;
-	TRY(line_parse_key(&writer->arena, line->raw_key, &measurement, tags, &count, diag));
+	TRY(line_parse_key(&writer->now.arena, line->raw_key, &measurement, tags, &count, diag));
 	line_print_key(&canonical, measurement, tags, count);
 	bool same = slice_equal(buf_slice(&canonical), writer->options.series_key);
 	buf_release(&canonical);
@@ -472,7 +471,7 @@ static struct known_layout *guessed_layout(struct writer *writer, uint32_t measu
 /* Numbers for the fields of the line; they live in the arena. */
 static uint32_t *field_ids(struct writer *writer, size_t count)
 {
-	uint32_t *ids = arena_alloc_raw(&writer->arena, count * sizeof(*ids), sizeof(*ids));
+	uint32_t *ids = arena_alloc_raw(&writer->now.arena, count * sizeof(*ids), sizeof(*ids));
 
 	if (!ids)
 		log_out_of_memory(count * sizeof(*ids));
@@ -524,7 +523,7 @@ static int resolve_new(struct writer *writer, const struct line *line, struct in
 	struct tag tags[TAGS_PER_SERIES_MAX];
 	size_t tag_count;
 
-	TRY(line_parse_key(&writer->arena, raw_key, &measurement, tags, &tag_count, diag));
+	TRY(line_parse_key(&writer->now.arena, raw_key, &measurement, tags, &tag_count, diag));
 	found->measurement_id = find_measurement(writer, measurement);
 	*known = found->measurement_id == ID_NONE ? NULL
 						  : met_again(writer, line, found->measurement_id);
@@ -588,7 +587,7 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 static void batch_reset(struct writer *writer)
 {
 	writer->batch++;
-	writer->row_count = writer->layout_count = writer->field_count = 0;
+	writer->now.row_count = writer->now.layout_count = writer->field_count = 0;
 }
 
 static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
@@ -599,21 +598,23 @@ static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 
 	if (known->batch == writer->batch)
 		return known->batch_layout;
-	if (writer->layout_count == writer->layout_capacity) {
-		writer->layout_capacity =
-			writer->layout_capacity ? writer->layout_capacity * 2 : 64;
-		writer->layouts = realloc(writer->layouts,
-					  writer->layout_capacity * sizeof(*writer->layouts));
-		if (!writer->layouts)
-			log_out_of_memory(writer->layout_capacity * sizeof(*writer->layouts));
+	if (writer->now.layout_count == writer->now.layout_capacity) {
+		writer->now.layout_capacity =
+			writer->now.layout_capacity ? writer->now.layout_capacity * 2 : 64;
+		writer->now.layouts =
+			realloc(writer->now.layouts,
+				writer->now.layout_capacity * sizeof(*writer->now.layouts));
+		if (!writer->now.layouts)
+			log_out_of_memory(writer->now.layout_capacity *
+					  sizeof(*writer->now.layouts));
 	}
-	copy = arena_alloc_raw(&writer->arena, bytes, 8);
+	copy = arena_alloc_raw(&writer->now.arena, bytes, 8);
 	if (!copy)
 		log_out_of_memory(bytes);
 	memcpy(copy, &known->layout, bytes);
-	writer->layouts[writer->layout_count++] = copy;
+	writer->now.layouts[writer->now.layout_count++] = copy;
 	known->batch = writer->batch;
-	known->batch_layout = (uint32_t)writer->layout_count - 1;
+	known->batch_layout = (uint32_t)writer->now.layout_count - 1;
 	return known->batch_layout;
 }
 
@@ -621,19 +622,21 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 		      const struct line *line)
 {
 	union value *values =
-		arena_alloc_raw(&writer->arena, line->field_count * sizeof(*values), 8);
+		arena_alloc_raw(&writer->now.arena, line->field_count * sizeof(*values), 8);
 
 	if (!values)
 		log_out_of_memory(line->field_count * sizeof(*values));
 	for (size_t i = 0; i < line->field_count; i++)
 		values[i] = line->fields[i].value;
-	if (writer->row_count == writer->row_capacity) {
-		writer->row_capacity = writer->row_capacity ? writer->row_capacity * 2 : 256;
-		writer->rows = realloc(writer->rows, writer->row_capacity * sizeof(*writer->rows));
-		if (!writer->rows)
-			log_out_of_memory(writer->row_capacity * sizeof(*writer->rows));
+	if (writer->now.row_count == writer->now.row_capacity) {
+		writer->now.row_capacity =
+			writer->now.row_capacity ? writer->now.row_capacity * 2 : 256;
+		writer->now.rows = realloc(writer->now.rows,
+					   writer->now.row_capacity * sizeof(*writer->now.rows));
+		if (!writer->now.rows)
+			log_out_of_memory(writer->now.row_capacity * sizeof(*writer->now.rows));
 	}
-	writer->rows[writer->row_count++] =
+	writer->now.rows[writer->now.row_count++] =
 		(struct memtable_row){ series_id, batch_layout(writer, known), line->time_ns,
 				       values };
 	writer->field_count += line->field_count;
@@ -645,45 +648,64 @@ void engine_set_feed(struct engine *engine, engine_feed *feed, void *arg)
 	engine->feed = feed;
 }
 
-static void feed(const struct writer *writer)
+/*
+ * What continuous queries make of the batch. In the midst of a write it may take its time on a
+ * second core: then `writer->now` is another batch, and none of the first is looked at again.
+ */
+static void feed(struct writer *writer, bool in_midst)
 {
+	struct engine *engine = writer->engine;
 	struct stored stored = { .database_id = writer->group->database_id,
 				 .policy_id = writer->group->policy_id,
 				 .index = writer->index,
-				 .rows = writer->rows,
-				 .row_count = writer->row_count,
-				 .layouts = writer->layouts,
-				 .layout_count = writer->layout_count };
+				 .rows = writer->now.rows,
+				 .row_count = writer->now.row_count,
+				 .layouts = writer->now.layouts,
+				 .layout_count = writer->now.layout_count };
 
-	if (writer->engine->feed && !writer->options.feeds_nothing)
-		writer->engine->feed(writer->engine->feed_arg, &stored);
+	if (!engine->feed || writer->options.feeds_nothing)
+		return;
+	if (in_midst && writer->is_fed && !writer->feeding)
+		writer->feeding = feeding_open(engine);
+	if (in_midst && writer->is_fed && writer->feeding) {
+		feeding_give(writer->feeding, &stored, &writer->now);
+		return;
+	}
+	if (writer->feeding)
+		feeding_wait(writer->feeding);
+	writer->is_fed = engine->feed(engine->feed_arg, &stored);
 }
 
 /* Store the batch: all of it or nothing. */
-static int batch_store(struct writer *writer)
+static int store_rows(struct writer *writer, bool in_midst)
 {
 	struct wal_record record = { .arrival_ns = writer->arrival_ns,
-				     .layouts = writer->layouts,
-				     .layout_count = writer->layout_count,
-				     .rows = writer->rows,
-				     .row_count = writer->row_count };
+				     .layouts = writer->now.layouts,
+				     .layout_count = writer->now.layout_count,
+				     .rows = writer->now.rows,
+				     .row_count = writer->now.row_count };
 	uint64_t sequence;
 
-	if (writer->row_count == 0)
+	if (writer->now.row_count == 0)
 		return OK;
 	pthread_mutex_lock(&writer->group->lock);
 	int err = live_group_apply(writer->group, &record, &sequence);
 	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK) {
-		writer->points += writer->row_count;
-		stat_add(STAT_POINTS_WRITTEN, writer->row_count);
+		writer->points += writer->now.row_count;
+		stat_add(STAT_POINTS_WRITTEN, writer->now.row_count);
 		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
 		writer->stored_count++;
-		feed(writer);
+		feed(writer, in_midst);
 	}
 	writer->lost |= err < 0;
 	batch_reset(writer);
 	return err;
+}
+
+static int batch_store(struct writer *writer)
+{
+	return store_rows(writer, false);
 }
 
 /*
@@ -712,7 +734,7 @@ static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct
 	struct live_group *group;
 
 	if (writer->group && !writer->group->dropped && live_group_holds(writer->group, time_ns) &&
-	    writer->row_count > 0)
+	    writer->now.row_count > 0)
 		return check_retention(writer, time_ns, diag);
 	TRY(find_group(writer, time_ns, make, diag, &group));
 	if (group == writer->group) {
@@ -868,8 +890,8 @@ static int take_lines(struct writer *writer, struct slice text, bool final,
 		if (err != OK)
 			return err;
 		ahead = &writer->ahead[writer->ahead_next++];
-		if (writer->row_count == 0)
-			arena_reset(&writer->arena);
+		if (writer->now.row_count == 0)
+			arena_reset(&writer->now.arena);
 		err = take_line(writer, ahead, progress);
 		/* What came before this line was stored on the way to another group. */
 		if (writer->stored_count != stored_count)
@@ -878,10 +900,11 @@ static int take_lines(struct writer *writer, struct slice text, bool final,
 			return err;
 		progress->at += ahead->length;
 		progress->lines++;
-		if (writer->row_count < BATCH_POINTS_MAX &&
-		    progress->at - progress->stored < BATCH_TEXT_BYTES_MAX)
+		if (writer->now.row_count < BATCH_POINTS_MAX &&
+		    progress->at - progress->stored <
+			    (writer->is_fed ? FED_TEXT_BYTES_MAX : BATCH_TEXT_BYTES_MAX))
 			continue;
-		TRY(batch_store(writer));
+		TRY(store_rows(writer, true));
 		note_stored(progress);
 	}
 }
@@ -897,6 +920,8 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 	TRY(begin(writer, text.length, diag));
 	err = take_lines(writer, text, final, &progress);
 	stored = batch_store(writer);
+	if (writer->feeding)
+		feeding_wait(writer->feeding);
 	freeze_leave(writer->engine);
 	if (!writer->lost)
 		note_stored(&progress);
@@ -989,8 +1014,8 @@ static int put_some(struct writer *writer, const struct new_point *points, size_
 	for (size_t i = 0; i < count; i++) {
 		int err;
 
-		if (writer->row_count == 0)
-			arena_reset(&writer->arena);
+		if (writer->now.row_count == 0)
+			arena_reset(&writer->now.arena);
 		err = put_point(writer, &points[i], &found[i], &why);
 		if (err < 0 && (!writer->options.skip || !is_lines_fault(err))) {
 			*diag = why;
@@ -998,7 +1023,7 @@ static int put_some(struct writer *writer, const struct new_point *points, size_
 		}
 		if (err < 0)
 			pass_over(writer, err, &why, points[i].key, 0);
-		if (writer->row_count >= BATCH_POINTS_MAX)
+		if (writer->now.row_count >= BATCH_POINTS_MAX)
 			TRY(batch_store(writer));
 	}
 	return OK;
@@ -1070,10 +1095,10 @@ static int replace_store(struct writer *writer, uint64_t cut)
 			     .sequence = cut };
 	struct wal_record record = { .arrival_ns = writer->arrival_ns,
 				     .masks = &mask,
-				     .layouts = writer->layouts,
-				     .layout_count = writer->layout_count,
-				     .rows = writer->rows,
-				     .row_count = writer->row_count };
+				     .layouts = writer->now.layouts,
+				     .layout_count = writer->now.layout_count,
+				     .rows = writer->now.rows,
+				     .row_count = writer->now.row_count };
 	uint64_t sequence;
 
 	TRY(replace_target(writer, &mask));
@@ -1101,7 +1126,7 @@ int engine_series_replace(struct engine *engine, const struct writer_options *op
 		err = replace_store(writer, cut);
 	if (err == OK && engine->options.sync_writes)
 		err = engine_sync(engine);
-	writer->row_count = 0;
+	writer->now.row_count = 0;
 	writer_close(writer);
 	return err;
 }

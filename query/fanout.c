@@ -777,9 +777,10 @@ static void refresh(struct fanout *fanout)
 	pthread_rwlock_unlock(&fanout->lock);
 }
 
-static void feed(void *arg, const struct stored *stored)
+static bool feed(void *arg, const struct stored *stored)
 {
 	struct fanout *fanout = arg;
+	bool found;
 
 	if (atomic_load(&fanout->version) !=
 	    catalog_version(engine_catalog(fanout->options.engine)))
@@ -787,7 +788,9 @@ static void feed(void *arg, const struct stored *stored)
 	pthread_rwlock_rdlock(&fanout->lock);
 	for (size_t i = 0; i < fanout->query_count; i++)
 		feed_query(fanout, fanout->queries[i], stored);
+	found = fanout->query_count > 0;
 	pthread_rwlock_unlock(&fanout->lock);
+	return found;
 }
 
 struct fanout *fanout_open(const struct fanout_options *options)

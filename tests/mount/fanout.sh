@@ -86,6 +86,16 @@ install none 'select * from events into no.[type] backfill(false)'
 echo continuous >"$MNT/.seriesfs/ctl"
 check_equal "backfill(false)" "" "$(ls "$db"/autogen/20* | grep '^no\.')"
 
+# Large writes are copied beside being read, in order: of equal times in a target the last one stays.
+install large 'select * from /^src[0-9]$/ into large.[u]'
+for t in $(seq 1 20000); do
+	for s in 0 1 2 3 4 5; do echo "src$s u=\"u$((t % 100))\",v=$((t * 10 + s))i $t"; done
+done >"$WORK/large.lp"
+check "120,000 points at once" cp "$WORK/large.lp" "$db/write"
+check_equal "each time in each target, the last point of it" "$(seq 1 20000 | awk '{ n++; v += $1 * 10 + 5 } END { print n "," v }')" \
+	"$(ask 'select count(v), sum(v) from /^large\.u[0-9]+$/' | tail -n +2 | awk -F, '{ n += $3; v += $4 } END { printf "%d,%d", n, v }')"
+rm "$db/continuous/large"
+
 # A kill leaves nothing of an acknowledged write out.
 install killed 'select * from k into k.[u]'
 for i in 1 2 3; do
