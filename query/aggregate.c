@@ -8,6 +8,10 @@
 
 #include "engine/base/log.h"
 
+/* Fewer are kept as they are; so are those which would take about as much when counted. */
+#define TALLY_KEYS_MIN 1024u
+#define KEYS_A_KIND    8u
+
 union state {
 	struct accumulator acc;
 	struct samples samples;
@@ -217,14 +221,29 @@ static int add_sample(struct aggregate *aggregate, struct samples *samples, stru
 	return OK;
 }
 
+/* Make room in `keys` by counting what is in it, if that is worth it. */
+static int tally_keys(struct aggregate *aggregate, struct samples *samples)
+{
+	size_t count = samples->count - samples->tallied;
+	size_t kinds_max = samples->tallied ? SIZE_MAX : count / KEYS_A_KIND;
+	size_t before = tally_bytes(&samples->tally);
+
+	if (count < TALLY_KEYS_MIN || !tally_add(&samples->tally, samples->keys, count, kinds_max))
+		return OK;
+	samples->tallied = samples->count;
+	return run_take_bytes(aggregate->spec.run, tally_bytes(&samples->tally) - before);
+}
+
 static int reserve_keys(struct aggregate *aggregate, struct samples *samples, size_t more)
 {
 	size_t capacity = samples->capacity ? samples->capacity : 64;
 	uint64_t *keys;
 
-	if (samples->count + more <= samples->capacity)
+	if (samples->count - samples->tallied + more > samples->capacity)
+		TRY(tally_keys(aggregate, samples));
+	if (samples->count - samples->tallied + more <= samples->capacity)
 		return OK;
-	while (capacity < samples->count + more)
+	while (capacity < samples->count - samples->tallied + more)
 		capacity *= 2;
 	TRY(run_take_bytes(aggregate->spec.run, (capacity - samples->capacity) * sizeof(*keys)));
 	keys = realloc(samples->keys, capacity * sizeof(*keys));
@@ -242,7 +261,7 @@ static int take_keys(struct aggregate *aggregate, const struct plan_call *call,
 	uint64_t *keys;
 
 	TRY(reserve_keys(aggregate, samples, rows->end - rows->first));
-	keys = samples->keys + samples->count;
+	keys = samples->keys + samples->count - samples->tallied;
 	if (!column->valid) {
 		for (size_t row = rows->first; row < rows->end; row++)
 			*keys++ = key_of_value(call->type, column->values[row]);
@@ -251,7 +270,7 @@ static int take_keys(struct aggregate *aggregate, const struct plan_call *call,
 			if (column_has(column, row))
 				*keys++ = key_of_value(call->type, column->values[row]);
 	}
-	samples->count = (size_t)(keys - samples->keys);
+	samples->count = samples->tallied + (size_t)(keys - samples->keys);
 	return OK;
 }
 
@@ -556,8 +575,11 @@ static void release_samples(struct aggregate *aggregate)
 	for (size_t bucket = 0; bucket < aggregate->count; bucket++)
 		for (size_t i = 0; i < aggregate->spec.leaf_count; i++)
 			if (aggregate->spec.leaves[i]->function->shape == SHAPE_COLLECT) {
-				free(state_of(aggregate, bucket, i)->samples.items);
-				free(state_of(aggregate, bucket, i)->samples.keys);
+				struct samples *samples = &state_of(aggregate, bucket, i)->samples;
+
+				free(samples->items);
+				free(samples->keys);
+				tally_release(&samples->tally);
 			}
 }
 
@@ -589,6 +611,11 @@ static int finish_samples(const struct aggregate *aggregate, const struct plan_c
 {
 	if (samples->count == 0)
 		return OK;
+	if (samples->tallied && !samples->tally.is_sorted) {
+		tally_add(&samples->tally, samples->keys, samples->count - samples->tallied,
+			  SIZE_MAX);
+		tally_sort(&samples->tally);
+	}
 	/* glibc's qsort is stable: of equal times, the order of the series stays. */
 	if (samples->is_unsorted)
 		qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);

@@ -10,6 +10,7 @@
 #define QUERY_FUNCTION_H
 
 #include "query/expr.h"
+#include "query/tally.h"
 
 enum function_shape {
 	SHAPE_FOLD,
@@ -96,13 +97,15 @@ struct sample {
 
 /*
  * A window's values. Where their times do not matter they are kept as keys
- * (key_of_value), of a third of the size.
+ * (key_of_value), of a third of the size, and many of few kinds are counted.
  */
 struct samples {
 	struct sample *items;
 	uint64_t *keys; /* in place of items */
 	size_t count, capacity;
-	bool is_unsorted; /* of several series */
+	struct tally tally; /* of keys that came earlier than those in `keys` */
+	size_t tallied;	    /* so many of `count` */
+	bool is_unsorted;   /* of several series */
 };
 
 /* Numbers and booleans as unsigned numbers of the same order, and back. */

@@ -133,6 +133,12 @@ static uint64_t *keys_of(const struct plan_call *call, struct samples *samples, 
 	return *made;
 }
 
+static uint64_t key_of_rank(const struct samples *samples, uint64_t *keys, size_t rank)
+{
+	return samples->tallied ? tally_key(&samples->tally, rank)
+				: select_key(keys, samples->count, rank);
+}
+
 int reduce_median(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		  int64_t end_ns, struct points *out)
 {
@@ -144,10 +150,10 @@ int reduce_median(const struct plan_call *call, struct samples *samples, int64_t
 	if (samples->count == 0)
 		return OK;
 	keys = keys_of(call, samples, &made);
-	high = value_of_key(call->type, select_key(keys, samples->count, half));
+	high = value_of_key(call->type, key_of_rank(samples, keys, half));
 	median = float_of_value(call->type, high);
 	if (samples->count % 2 == 0) {
-		low = value_of_key(call->type, select_key(keys, samples->count, half - 1));
+		low = value_of_key(call->type, key_of_rank(samples, keys, half - 1));
 		median = middle_of(call->type, low, high);
 	}
 	add_cell(out, start_ns, cell_of_float(median));
@@ -164,7 +170,7 @@ int reduce_percentile(const struct plan_call *call, struct samples *samples, int
 	if (!(place >= 0 && place < (double)samples->count))
 		return OK;
 	if (samples->keys) {
-		key = select_key(samples->keys, samples->count, (size_t)place);
+		key = key_of_rank(samples, samples->keys, (size_t)place);
 		add_cell(out, start_ns, cell_of_typed(call->type, value_of_key(call->type, key)));
 		return OK;
 	}
@@ -263,12 +269,28 @@ static size_t count_distinct_keys(enum data_type type, uint64_t *keys, size_t co
 	return distinct;
 }
 
+static size_t count_kinds(enum data_type type, const struct tally *tally)
+{
+	uint64_t *keys = malloc(tally->used * sizeof(*keys));
+	size_t distinct;
+
+	if (!keys)
+		log_out_of_memory(tally->used * sizeof(*keys));
+	for (size_t i = 0; i < tally->used; i++)
+		keys[i] = tally->slots[i].key;
+	distinct = count_distinct_keys(type, keys, tally->used);
+	free(keys);
+	return distinct;
+}
+
 int reduce_count_distinct(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 			  int64_t end_ns, struct points *out)
 {
 	if (samples->count == 0)
 		return OK;
-	if (samples->keys)
+	if (samples->tallied)
+		samples->count = count_kinds(call->type, &samples->tally);
+	else if (samples->keys)
 		samples->count = count_distinct_keys(call->type, samples->keys, samples->count);
 	else
 		keep_distinct(call, samples);
