@@ -9,8 +9,6 @@
 #include "engine/series_text.h"
 #include "engine/state.h"
 
-#define FORMAT_TEXT "seriesfs 1\n"
-
 static void path_of(const struct engine *engine, const char *name, char *path)
 {
 	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/%s", engine->path, name);
@@ -175,48 +173,23 @@ int64_t engine_arrival_ns(struct engine *engine)
 	return given;
 }
 
-/*
- * The log tells the last arrival and sequence until it is trimmed; after that the
- * file `clock` does, written before: `ARRIVAL_NS SEQUENCE`.
- */
-static int clock_read(struct engine *engine, uint64_t *sequence)
+/* The last line is `# CHECKSUM`; texts without one are of a version that wrote none. */
+int engine_kept_read(const char *path, struct buf *out)
 {
-	char path[ENGINE_PATH_BYTES_MAX];
-	struct buf text = { 0 };
-	long long arrival_ns;
-	unsigned long long last;
+	size_t start = out->length, at;
+	unsigned checksum;
 
-	*sequence = 0;
-	path_of(engine, "clock", path);
-	int err = env_read_file(path, &text);
-	if (err == OK && sscanf(buf_text(&text), "%lld %llu", &arrival_ns, &last) == 2) {
-		engine_note_arrival(engine, arrival_ns);
-		*sequence = last;
-	} else if (err == OK) {
-		/* Later than all there can be: numbers may be left out, never given twice. */
-		log_error("%s is damaged; the log goes on with a number from the clock", path);
-		*sequence = (uint64_t)env_now_ns();
-	}
-	buf_release(&text);
-	return err == ERR_NOT_FOUND ? OK : err;
-}
-
-int engine_write_clock(struct engine *engine)
-{
-	char path[ENGINE_PATH_BYTES_MAX], text[64];
-
-	path_of(engine, "clock", path);
-	snprintf(text, sizeof(text), "%lld %llu\n", (long long)atomic_load(&engine->arrival_ns),
-		 (unsigned long long)wal_sequence(engine->wal));
-	return env_write_file(path, slice_of_text(text));
-}
-
-int engine_keep(struct engine *engine, const char *name, struct slice text)
-{
-	char path[ENGINE_PATH_BYTES_MAX];
-
-	path_of(engine, name, path);
-	return engine->options.read_only ? ERR_READ_ONLY : env_write_file(path, text);
+	TRY(env_read_file(path, out));
+	at = out->length > start ? out->length - 1 : start;
+	while (at > start && out->data[at - 1] != '\n')
+		at--;
+	if (at == out->length || out->data[at] != '#')
+		return OK;
+	struct slice text = slice_of(out->data + start, at - start);
+	bool whole = sscanf(buf_text(out) + at, "# %8x\n", &checksum) == 1 &&
+		     checksum == (uint32_t)hash_bytes(text);
+	out->length = at;
+	return whole ? OK : ERR_CORRUPT;
 }
 
 int engine_kept(struct engine *engine, const char *name, struct buf *out)
@@ -224,7 +197,71 @@ int engine_kept(struct engine *engine, const char *name, struct buf *out)
 	char path[ENGINE_PATH_BYTES_MAX];
 
 	path_of(engine, name, path);
-	return env_read_file(path, out);
+	return engine_kept_read(path, out);
+}
+
+int engine_keep(struct engine *engine, const char *name, struct slice text)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	struct buf summed = { 0 };
+
+	if (engine->options.read_only)
+		return ERR_READ_ONLY;
+	path_of(engine, name, path);
+	buf_append_slice(&summed, text);
+	buf_printf(&summed, "# %08x\n", (unsigned)(uint32_t)hash_bytes(text));
+	int err = env_write_file(path, buf_slice(&summed));
+	buf_release(&summed);
+	return err;
+}
+
+/* Was the log ever trimmed? Then it does not hold all numbers that were given. */
+static bool is_trimmed(struct engine *engine)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	struct object *databases = NULL;
+	size_t count = 0;
+
+	path_of(engine, "wal/00000001", path);
+	catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
+	free(databases);
+	return count > 0 && !env_exists(path);
+}
+
+/*
+ * The log tells the last arrival and sequence until it is trimmed; after that the
+ * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`.
+ */
+static int clock_read(struct engine *engine, uint64_t *sequence)
+{
+	struct buf text = { 0 };
+	long long arrival_ns;
+	unsigned long long last;
+	int err = engine_kept(engine, "clock", &text);
+
+	*sequence = 0;
+	if (err == OK && sscanf(buf_text(&text), "%lld %llu", &arrival_ns, &last) == 2) {
+		engine_note_arrival(engine, arrival_ns);
+		*sequence = last;
+	} else if (err == OK || err == ERR_CORRUPT ||
+		   (err == ERR_NOT_FOUND && is_trimmed(engine))) {
+		/* Later than all there can be: numbers may be left out, never given twice. */
+		log_error("%s/clock is damaged; the log goes on with a number from the clock",
+			  engine->path);
+		*sequence = (uint64_t)env_now_ns();
+		err = OK;
+	}
+	buf_release(&text);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+int engine_write_clock(struct engine *engine)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%lld %llu\n", (long long)atomic_load(&engine->arrival_ns),
+		 (unsigned long long)wal_sequence(engine->wal));
+	return engine_keep(engine, "clock", slice_of_text(text));
 }
 
 /* --- recovery ------------------------------------------------------------------------------ */
@@ -235,6 +272,20 @@ struct recovery {
 	uint64_t records, rows, unknown, damaged;
 };
 
+/* Names come to the disk before what has them: these were there, and are damaged. */
+static uint32_t recover_names(struct index *index, uint32_t series_id, const struct layout *layout)
+{
+	uint32_t measurement_id = index_series_measurement(index, series_id);
+
+	if (measurement_id == ID_NONE && index_reserve_series(index, series_id) == OK)
+		measurement_id = index_series_measurement(index, series_id);
+	uint32_t known = index_field_count(index, measurement_id);
+	for (uint32_t k = 0; k < layout->field_count; k++)
+		if (layout->fields[k].field_id >= known)
+			index_reserve_field(index, measurement_id, layout->fields[k].field_id);
+	return measurement_id;
+}
+
 static void recover_types(struct engine *engine, struct live_group *group,
 			  const struct wal_record *record)
 {
@@ -243,7 +294,7 @@ static void recover_types(struct engine *engine, struct live_group *group,
 	for (size_t i = 0; i < record->row_count; i++) {
 		const struct layout *layout = record->layouts[record->rows[i].layout];
 		uint32_t measurement_id =
-			index_series_measurement(database->index, record->rows[i].series_id);
+			recover_names(database->index, record->rows[i].series_id, layout);
 
 		for (uint32_t k = 0; k < layout->field_count; k++)
 			live_group_set_type(
@@ -306,13 +357,20 @@ static int check_format(struct engine *engine, struct diag *diag)
 
 	path_of(engine, "format", path);
 	int err = env_read_file(path, &text);
-	bool same = err == OK && slice_equal(buf_slice(&text), SLICE(FORMAT_TEXT));
+	unsigned long long version = 0;
+	bool same = err == OK && slice_equal(buf_slice(&text), SLICE(ENGINE_FORMAT_TEXT));
+	if (err == OK)
+		sscanf(buf_text(&text), "seriesfs %llu", &version);
 	buf_release(&text);
 	if (same)
 		return OK;
-	if (err == OK)
+	if (err == OK && version > ENGINE_FORMAT)
 		return diag_set(diag, ERR_INVALID,
-				"%s is of a format that this version does not know", engine->path);
+				"%s is of format %llu, and this version knows formats up to %d",
+				engine->path, version, ENGINE_FORMAT);
+	if (err == OK)
+		return diag_set(diag, ERR_INVALID, "%s is damaged: %s", path,
+				"it names no format; seriesfs-check --repair mends it");
 	if (err != ERR_NOT_FOUND)
 		return diag_set(diag, err, "%s could not be read: %s", path, err_text(err));
 	char catalog[ENGINE_PATH_BYTES_MAX];
@@ -320,7 +378,7 @@ static int check_format(struct engine *engine, struct diag *diag)
 	if (engine->options.read_only || env_exists(catalog))
 		return diag_set(diag, ERR_INVALID, "%s is not a data directory: %s is missing",
 				engine->path, path);
-	return env_write_file(path, SLICE(FORMAT_TEXT));
+	return env_write_file(path, SLICE(ENGINE_FORMAT_TEXT));
 }
 
 static int make_directories(struct engine *engine)
@@ -424,6 +482,28 @@ static void init_locks(struct engine *engine)
 	pthread_condattr_destroy(&monotonic);
 }
 
+static int count_name(void *arg, const char *name)
+{
+	++*(size_t *)arg;
+	return OK;
+}
+
+/* Shards without a catalog are not swept: it was lost, and they may be wanted. */
+static void keep_shards(struct engine *engine)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	size_t count = 0;
+
+	path_of(engine, "shard", path);
+	env_list(path, count_name, &count);
+	if (count == 0)
+		return;
+	log_error("%s/catalog is missing: the points in %s have no names any more", engine->path,
+		  path);
+	path_of(engine, "catalog.damaged", path);
+	env_write_file(path, SLICE(""));
+}
+
 static int open_parts(struct engine *engine, struct diag *diag)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
@@ -436,6 +516,8 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	if (!engine->options.read_only)
 		TRY(make_directories(engine));
 	path_of(engine, "catalog", path);
+	if (!env_exists(path) && !engine->options.read_only)
+		keep_shards(engine);
 	TRY(catalog_open(path, engine->options.read_only, &engine->catalog, diag));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
 	TRY(cold_recover(engine));

@@ -5,13 +5,14 @@
  *
  *	DATADIR/
  *	  lock               held while open; names the owner's pid
- *	  format             "seriesfs 1\n"
+ *	  format             "seriesfs 1\n": ENGINE_FORMAT
  *	  catalog            journal (catalog.h)
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
  *	  db/ID/index        series index journal of a database (index.h)
  *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h); also .tmp, .new (rewrite.c)
  *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (freeze.c)
  *	  trash/             dropped, being deleted
+ *	  lost+found/TIME/   what seriesfs-check --repair has moved aside
  *	  continuous         what continuous queries have done (fs/continuous.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
@@ -25,6 +26,9 @@
 #include "engine/catalog.h"
 #include "engine/index.h"
 #include "engine/row.h"
+
+#define ENGINE_FORMAT	   1
+#define ENGINE_FORMAT_TEXT "seriesfs 1\n"
 
 struct engine;
 
@@ -69,9 +73,13 @@ struct catalog *engine_catalog(struct engine *engine);
 /* The index of a database, alive as long as the engine. NULL: no such database. */
 struct index *engine_index(struct engine *engine, uint32_t database_id);
 int engine_disk(struct engine *engine, struct env_disk *out);
-/* A small text that is kept beside the data under a name: whole, or as it was. ERR_NOT_FOUND. */
+/*
+ * A small text that is kept beside the data under a name, with a checksum in its last line: whole,
+ * or as it was. ERR_NOT_FOUND, ERR_CORRUPT.
+ */
 int engine_keep(struct engine *engine, const char *name, struct slice text);
 int engine_kept(struct engine *engine, const char *name, struct buf *out);
+int engine_kept_read(const char *path, struct buf *out);
 /* A time of arrival: now, but later than any given out before, over restarts too. */
 int64_t engine_arrival_ns(struct engine *engine);
 

@@ -550,20 +550,58 @@ static int replay_record(void *arg, uint64_t sequence, struct slice payload)
 	return OK;
 }
 
+/* For good; read-only, in memory alone. */
+static int keep_record(struct index *index)
+{
+	return index->journal ? commit(index)
+			      : tables_apply(&index->tables, buf_slice(&index->record));
+}
+
 /*
- * A series whose record was lost may have points: it comes back under a name
- * made up, `recovered,series=NUMBER`, for good. Read-only, in memory alone.
+ * A series whose record was lost may have points: it comes back under a name made up. Its
+ * measurement is lost with it, and what its fields are called and of which type: it has one of its
+ * own.
  */
 static int fill_series_hole(struct index *index, uint32_t series_id)
 {
-	struct tag tag = { SLICE("series"), { NULL, 0 } };
-	char number[16];
+	char name[40];
 
-	tag.value = slice_of(number, (size_t)snprintf(number, sizeof(number), "%u", series_id));
+	snprintf(name, sizeof(name), "recovered.series.%u", series_id);
 	buf_reset(&index->record);
-	print_series(index, series_id, SLICE("recovered"), &tag, 1);
-	return index->journal ? commit(index)
-			      : tables_apply(&index->tables, buf_slice(&index->record));
+	print_series(index, series_id, slice_of_text(name), NULL, 0);
+	return keep_record(index);
+}
+
+int index_reserve_series(struct index *index, uint32_t series_id)
+{
+	int err = OK;
+
+	change(index);
+	if (!tables_shape(&index->tables, series_id))
+		err = fill_series_hole(index, series_id);
+	unlock(index);
+	return err;
+}
+
+int index_reserve_field(struct index *index, uint32_t measurement_id, uint32_t field_id)
+{
+	struct measurement *measurement;
+	char name[32];
+	int err = OK;
+
+	change(index);
+	measurement = tables_measurement(&index->tables, measurement_id);
+	if (!measurement)
+		err = ERR_NOT_FOUND;
+	for (uint32_t id = measurement ? measurement->fields.count : 0;
+	     err == OK && measurement && id <= field_id; id++) {
+		snprintf(name, sizeof(name), "recovered.%u", id);
+		buf_reset(&index->record);
+		addition_field(&index->record, measurement_id, id, slice_of_text(name));
+		err = keep_record(index);
+	}
+	unlock(index);
+	return err;
 }
 
 static int fill_holes(struct index *index)

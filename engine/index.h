@@ -78,6 +78,13 @@ void index_set_series_max(struct index *index, uint32_t series_max);
 
 /* Numbers that were never given have an empty name, no tags, ID_NONE. */
 
+/*
+ * After damage: numbers that points have are never given to something else. The series is called
+ * `recovered.series.NUMBER`, the field `recovered.NUMBER`, when nothing is known of them.
+ */
+int index_reserve_series(struct index *index, uint32_t series_id);
+int index_reserve_field(struct index *index, uint32_t measurement_id, uint32_t field_id);
+
 /* --- measurements, fields, tags ---------------------------------------- */
 
 uint32_t index_measurement_count(struct index *index);

@@ -14,7 +14,6 @@
 #include "engine/base/env.h"
 #include "engine/base/log.h"
 
-#define HEADER_BYTES	    16u
 #define RECORD_HEADER_BYTES 16u
 /* A buffer that one large batch has blown up is given back beyond this. */
 #define BUFFER_BYTES_KEPT (4u << 20)
@@ -111,7 +110,7 @@ static int scan_next(struct scan *scan, struct found *found)
 
 static size_t scan_count(struct slice file, uint64_t salt)
 {
-	struct scan scan = { .file = file, .salt = salt, .offset = HEADER_BYTES };
+	struct scan scan = { .file = file, .salt = salt, .offset = JOURNAL_HEADER_BYTES };
 	struct found found;
 	size_t count = 0;
 
@@ -131,11 +130,11 @@ static bool scan_start(struct scan *scan, struct slice file, bool *whole)
 
 	*scan = (struct scan){ .file = file };
 	*whole = false;
-	if (file.length < HEADER_BYTES)
+	if (file.length < JOURNAL_HEADER_BYTES)
 		return false;
 	first = load32(file.data + 8);
 	second = load32(file.data + 12);
-	scan->offset = HEADER_BYTES;
+	scan->offset = JOURNAL_HEADER_BYTES;
 	scan->salt = salt_twice(first);
 	*whole = first == second && memcmp(file.data, magic, sizeof(magic)) == 0;
 	if (*whole)
@@ -168,7 +167,7 @@ int journal_replay(const char *path,
 		err = each(arg, found.sequence, found.payload);
 	*damage = scan.damage;
 	if (!whole)
-		damage->bytes_skipped += HEADER_BYTES;
+		damage->bytes_skipped += JOURNAL_HEADER_BYTES;
 out:
 	buf_release(&file);
 	return err < 0 ? err : OK;
@@ -206,10 +205,10 @@ static int mend(const char *path, struct buf *file, struct scan *scan, bool read
 		save_torn(path, slice_from(buf_slice(file), keep));
 	if (!readable)
 		scan->salt = salt_twice((uint32_t)env_random());
-	if (keep < HEADER_BYTES) {
+	if (keep < JOURNAL_HEADER_BYTES) {
 		buf_reset(file);
-		buf_reserve(file, HEADER_BYTES);
-		keep = HEADER_BYTES;
+		buf_reserve(file, JOURNAL_HEADER_BYTES);
+		keep = JOURNAL_HEADER_BYTES;
 	}
 	file->length = keep;
 	if (header_whole)
@@ -274,6 +273,30 @@ void journal_close(struct journal *journal)
 	free(journal);
 }
 
+int journal_mend(const char *path)
+{
+	struct buf file = { 0 }, mended = { 0 };
+	struct scan scan;
+	struct found found;
+	bool whole;
+	int err = env_read_file(path, &file);
+
+	if (err == OK) {
+		bool readable = scan_start(&scan, buf_slice(&file), &whole);
+
+		header_print(buf_reserve(&mended, JOURNAL_HEADER_BYTES),
+			     readable ? scan.salt : salt_twice((uint32_t)env_random()));
+		mended.length = JOURNAL_HEADER_BYTES;
+		while (readable && scan_next(&scan, &found) == OK)
+			buf_append(&mended, found.payload.data - RECORD_HEADER_BYTES,
+				   RECORD_HEADER_BYTES + found.payload.length);
+		err = env_write_file(path, buf_slice(&mended));
+	}
+	buf_release(&file);
+	buf_release(&mended);
+	return err;
+}
+
 /* --- writing ------------------------------------------------------------- */
 
 static int buffer_record(struct journal *journal, const struct journal_record *record)
@@ -297,7 +320,7 @@ int journal_append(struct journal *journal, const struct journal_record *records
 {
 	uint64_t sequence = journal->sequence;
 	uint64_t bytes = journal->bytes;
-	bool first = bytes == HEADER_BYTES;
+	bool first = bytes == JOURNAL_HEADER_BYTES;
 	int err;
 
 	if (journal->poisoned)

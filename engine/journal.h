@@ -24,6 +24,7 @@
 #include "engine/base/err.h"
 
 #define JOURNAL_PAYLOAD_BYTES_MAX (64u << 20)
+#define JOURNAL_HEADER_BYTES	  16u
 
 struct journal;
 
@@ -66,5 +67,7 @@ struct journal_damage {
 int journal_replay(const char *path,
 		   int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
 		   struct journal_damage *damage);
+/* Offline: write it anew with its whole records alone. ERR_NOT_FOUND, ERR_SPACE, ERR_IO. */
+int journal_mend(const char *path);
 
 #endif

@@ -1,144 +1,147 @@
 /*
- * seriesfs-check: read everything in a data directory once, offline.
+ * seriesfs-check: look at everything in a data directory, offline, and mend what can be mended.
  *
- *	seriesfs-check [-v] DATADIR
+ *	seriesfs-check [-v] [--repair] DATADIR
  *
- * Opening replays journals and log, whose records carry checksums; reading each
- * series of each group decodes its chunks, which carry theirs. Nothing is
- * changed. Exit codes as fsck(8): 0 fine, 4 damage was found, 8 it could not be
- * checked, 16 usage.
+ * Exit codes as fsck(8): 0 clean, 1 damage was found and mended, 4 damage is left, 8 it could not
+ *be checked, 16 usage.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/engine.h"
+#include "engine/base/env.h"
+#include "engine/check.h"
 
-enum { EXIT_FINE = 0, EXIT_DAMAGED = 4, EXIT_UNABLE = 8, EXIT_USAGE = 16 };
+enum { EXIT_CLEAN = 0, EXIT_MENDED = 1, EXIT_LEFT = 4, EXIT_UNABLE = 8, EXIT_USAGE = 16 };
 
-#define READ_BYTES (1u << 20)
-
-struct check {
-	struct engine *engine;
-	bool verbose;
-	uint64_t series, bytes, damaged;
+/* What all directories together come to. */
+struct totals {
+	uint64_t damaged, left;
+	int err;
 };
 
-static void tell(struct check *check, const struct object *group, uint32_t database_id,
-		 uint32_t series_id, int err)
+static int complain(const char *path, const char *text)
 {
-	struct buf name = { 0 };
-
-	index_series_name(engine_index(check->engine, database_id), series_id, &name);
-	printf("%.*s/%s: %s\n", (int)group->name.length, group->name.data, buf_text(&name),
-	       err_text(err));
-	buf_release(&name);
-	check->damaged++;
+	fprintf(stderr, "seriesfs-check: %s: %s\n", path, text);
+	return ERR_IO;
 }
 
-static int read_text(struct check *check, struct series_text *text)
+static int lock(const char *path, int *fd)
 {
-	uint64_t length = series_text_bytes(text);
-	struct buf out = { 0 };
-	int err = OK;
+	char name[CHECK_PATH_BYTES_MAX];
+	int owner;
 
-	for (uint64_t offset = 0; err >= 0 && offset < length; offset += READ_BYTES) {
-		buf_reset(&out);
-		err = series_text_read(text, offset, READ_BYTES, &out);
+	snprintf(name, sizeof(name), "%s/format", path);
+	if (!env_exists(name)) {
+		snprintf(name, sizeof(name), "%s/catalog", path);
+		if (!env_exists(name))
+			return complain(path, "not a data directory");
 	}
-	check->bytes += length;
-	buf_release(&out);
+	snprintf(name, sizeof(name), "%s/lock", path);
+	int err = env_lock(name, fd, &owner);
+	if (err == ERR_BUSY)
+		fprintf(stderr, "seriesfs-check: %s is in use by process %d\n", path, owner);
+	else if (err < 0)
+		complain(name, err_text(err));
 	return err;
 }
 
-static void check_series(struct check *check, const struct object *group, uint32_t database_id,
-			 uint32_t series_id)
+static int check_one(struct check *check, struct totals *totals)
 {
-	struct series_text *text;
-	int err = series_text_open(check->engine, group->parent_id, group->id, series_id, &text);
+	int fd;
 
-	check->series++;
-	if (err >= 0) {
-		err = read_text(check, text);
-		series_text_close(text);
-	}
+	TRY(lock(check->path, &fd));
+	check_files(check);
+	env_close(fd);
+	if (check->err >= 0)
+		check_points(check);
+	totals->damaged += check->damaged;
+	totals->left += check->repair ? check->left : check->damaged;
+	return check->err;
+}
+
+/* --- the snapshots below it ----------------------------------------------------------- */
+
+struct snapshots {
+	const struct check *of;
+	struct totals *totals;
+	char dir[CHECK_PATH_BYTES_MAX - 512];
+};
+
+static int check_snapshot(void *arg, const char *name)
+{
+	struct snapshots *snapshots = arg;
+	struct check *check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return ERR_MEMORY;
+	check->repair = snapshots->of->repair;
+	check->verbose = snapshots->of->verbose;
+	snprintf(check->path, sizeof(check->path), "%.3000s/%.255s", snapshots->dir, name);
+	uint64_t before = snapshots->totals->damaged;
+	int err = check_one(check, snapshots->totals);
+	if (check->verbose || snapshots->totals->damaged > before)
+		printf("that was %s\n", check->path);
 	if (err < 0)
-		tell(check, group, database_id, series_id, err);
+		snapshots->totals->err = err;
+	free(check);
+	return OK;
 }
 
-static void check_group(struct check *check, const struct object *group, uint32_t database_id)
+static int check_snapshots_of(void *arg, const char *name)
 {
-	uint32_t *ids = NULL;
-	size_t count = 0;
-	int err = engine_group_series(check->engine, group->parent_id, group->id, &ids, &count);
+	struct snapshots *all = arg;
+	struct snapshots one = { .of = all->of, .totals = all->totals };
 
-	if (err < 0) {
-		printf("%.*s: %s\n", (int)group->name.length, group->name.data, err_text(err));
-		check->damaged++;
-	}
-	for (size_t i = 0; err >= 0 && i < count; i++)
-		check_series(check, group, database_id, ids[i]);
-	free(ids);
-	if (check->verbose)
-		printf("%.*s: %zu series\n", (int)group->name.length, group->name.data, count);
+	snprintf(one.dir, sizeof(one.dir), "%.3000s/%.255s", all->dir, name);
+	return env_list(one.dir, check_snapshot, &one);
 }
 
-typedef void visit(struct check *check, const struct object *object, uint32_t database_id);
-
-static void for_each(struct check *check, uint32_t parent_id, enum object_kind kind,
-		     uint32_t database_id, visit *visit)
+static void check_snapshots(const struct check *check, struct totals *totals)
 {
-	struct object *objects = NULL;
-	size_t count = 0;
+	struct snapshots all = { .of = check, .totals = totals };
 
-	if (catalog_list(engine_catalog(check->engine), parent_id, kind, &objects, &count) < 0)
-		return;
-	for (size_t i = 0; i < count; i++)
-		visit(check, &objects[i], database_id);
-	free(objects);
+	snprintf(all.dir, sizeof(all.dir), "%.3000s/snapshot", check->path);
+	if (env_exists(all.dir))
+		env_list(all.dir, check_snapshots_of, &all);
 }
 
-static void check_policy(struct check *check, const struct object *policy, uint32_t database_id)
-{
-	for_each(check, policy->id, OBJECT_GROUP, database_id, check_group);
-}
+/* --- the program ------------------------------------------------------------------------- */
 
-static void check_database(struct check *check, const struct object *database, uint32_t unused)
+static int check_all(struct check *check)
 {
-	if (check->verbose)
-		printf("database %.*s\n", (int)database->name.length, database->name.data);
-	for_each(check, database->id, OBJECT_POLICY, database->id, check_policy);
-}
+	struct totals totals = { 0 };
+	int err = check_one(check, &totals);
 
-static int check_directory(struct check *check, const char *path)
-{
-	struct engine_options options = { .path = path, .read_only = true };
-	struct diag diag = { 0 };
-	int err = engine_open(&options, &check->engine, &diag);
-
-	if (err < 0) {
-		fprintf(stderr, "seriesfs-check: %s\n", diag.text[0] ? diag.text : err_text(err));
-		return err == ERR_CORRUPT ? EXIT_DAMAGED : EXIT_UNABLE;
-	}
-	for_each(check, OBJECT_ROOT_ID, OBJECT_DATABASE, 0, check_database);
-	printf("%" PRIu64 " series, %" PRIu64 " bytes as text, %" PRIu64 " damaged\n",
-	       check->series, check->bytes, check->damaged);
-	engine_close(check->engine);
-	return check->damaged ? EXIT_DAMAGED : EXIT_FINE;
+	if (err < 0)
+		return err == ERR_CORRUPT ? EXIT_LEFT : EXIT_UNABLE;
+	check_snapshots(check, &totals);
+	printf("%" PRIu64 " series, %" PRIu64 " points, %" PRIu64 " damaged", check->series,
+	       check->points, totals.damaged);
+	if (check->repair && totals.damaged)
+		printf(", %" PRIu64 " of them left", totals.left);
+	printf("\n");
+	if (totals.err < 0)
+		return EXIT_UNABLE;
+	return totals.left ? EXIT_LEFT : totals.damaged ? EXIT_MENDED : EXIT_CLEAN;
 }
 
 int main(int argc, char **argv)
 {
-	struct check check = { 0 };
+	static struct check check;
+	int i = 1;
 
-	if (argc == 3 && strcmp(argv[1], "-v") == 0) {
-		check.verbose = true;
-		argv++;
-		argc--;
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		check.verbose |= strcmp(argv[i], "-v") == 0;
+		check.repair |= strcmp(argv[i], "--repair") == 0;
+		if (strcmp(argv[i], "-v") != 0 && strcmp(argv[i], "--repair") != 0)
+			break;
 	}
-	if (argc != 2 || argv[1][0] == '-') {
-		fprintf(stderr, "usage: seriesfs-check [-v] DATADIR\n");
+	if (argc - i != 1 || argv[i][0] == '-' ||
+	    snprintf(check.path, sizeof(check.path), "%s", argv[i]) >= (int)sizeof(check.path)) {
+		fprintf(stderr, "usage: seriesfs-check [-v] [--repair] DATADIR\n");
 		return EXIT_USAGE;
 	}
-	return check_directory(&check, argv[1]);
+	return check_all(&check);
 }

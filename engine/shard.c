@@ -327,6 +327,18 @@ int shard_link(struct shard *shard, const char *path)
 	return store_link(shard->store, path);
 }
 
+static int pass(void *arg, const struct store_pair *pair)
+{
+	return OK;
+}
+
+int shard_verify(struct shard *shard)
+{
+	int err = store_scan(shard->store, pass, NULL);
+
+	return err < 0 ? err : OK;
+}
+
 void shard_on_gone(struct shard *shard, void (*gone)(void *arg), void *arg)
 {
 	shard->gone = gone;

@@ -211,6 +211,11 @@ bool shard_version_is_empty(const struct shard_version *version);
 /* False: nothing known of the series. */
 bool shard_version_mtime(const struct shard_version *version, uint32_t series_id, int64_t *mtime_ns,
 			 int64_t *ctime_ns);
+/* Every chunk, masked or not, in no order of use; ends with what `each` gives but OK. */
+int shard_version_each(const struct shard_version *version,
+		       int (*each)(void *arg, const struct chunk_ref *ref), void *arg);
+/* Read all that is stored and let LevelDB verify its checksums. */
+int shard_verify(struct shard *shard);
 /* Sums over all chunks, masked ones too. */
 struct shard_totals {
 	uint64_t chunks, rows, bytes;

@@ -581,6 +581,20 @@ bool shard_version_is_settled(const struct shard_version *version)
 	return version->is_settled;
 }
 
+int shard_version_each(const struct shard_version *version,
+		       int (*each)(void *arg, const struct chunk_ref *ref), void *arg)
+{
+	int err = OK;
+
+	for (size_t r = 0; r < version->run_count; r++)
+		for (size_t i = 0; err == OK && i < version->runs[r]->ref_count; i++) {
+			struct chunk_ref ref = ref_public(version, &version->runs[r]->refs[i]);
+
+			err = each(arg, &ref);
+		}
+	return err;
+}
+
 void shard_version_totals(const struct shard_version *version, struct shard_totals *out)
 {
 	*out = (struct shard_totals){ .time_first_ns = INT64_MAX, .time_last_ns = INT64_MIN };

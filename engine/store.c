@@ -666,7 +666,7 @@ int store_read(struct store *store, struct slice key, int (*with)(void *arg, str
 	return err;
 }
 
-static int scan(struct store *store, leveldb_iterator_t *it,
+static int scan(struct store *store, leveldb_iterator_t *it, bool readable,
 		int (*each)(void *arg, const struct store_pair *pair), void *arg)
 {
 	char seek[STORE_KEY_BYTES_MAX];
@@ -678,7 +678,9 @@ static int scan(struct store *store, leveldb_iterator_t *it,
 		int err;
 
 		seek_bytes = 0;
-		TRY(iterator_error(store, it)); /* LevelDB steps over what is damaged */
+		/* LevelDB steps over what is damaged. */
+		if (!readable)
+			TRY(iterator_error(store, it));
 		err = each(arg, &pair);
 		if (err != OK)
 			return err < 0 ? err : OK;
@@ -687,11 +689,11 @@ static int scan(struct store *store, leveldb_iterator_t *it,
 		else
 			leveldb_iter_next(it);
 	}
-	return iterator_error(store, it);
+	return readable ? OK : iterator_error(store, it);
 }
 
-int store_scan(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
-	       void *arg)
+static int scan_with(struct store *store, bool readable,
+		     int (*each)(void *arg, const struct store_pair *pair), void *arg)
 {
 	leveldb_iterator_t *it;
 	int err = use(store, false);
@@ -701,8 +703,39 @@ int store_scan(struct store *store, int (*each)(void *arg, const struct store_pa
 	if (err < 0)
 		return err;
 	it = leveldb_create_iterator(store->db, store->pool->read_verify);
-	err = scan(store, it, each, arg);
+	err = scan(store, it, readable, each, arg);
 	leveldb_iter_destroy(it);
 	unuse(store);
 	return err;
+}
+
+int store_scan(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
+	       void *arg)
+{
+	return scan_with(store, false, each, arg);
+}
+
+int store_scan_readable(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
+			void *arg)
+{
+	return scan_with(store, true, each, arg);
+}
+
+int store_open_now(struct store *store)
+{
+	TRY(use(store, false));
+	unuse(store);
+	return OK;
+}
+
+int store_repair(struct store_pool *pool, const char *path)
+{
+	char *error = NULL;
+
+	leveldb_repair_db(pool->options, path, &error);
+	if (!error)
+		return OK;
+	log_error("%s: %s", path, error);
+	leveldb_free(error);
+	return ERR_CORRUPT;
 }

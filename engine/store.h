@@ -101,4 +101,18 @@ struct store_pair {
 int store_scan(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
 	       void *arg);
 
+/* --- after damage --- */
+
+/* Does it open? ERR_NOT_FOUND: there is none. */
+int store_open_now(struct store *store);
+
+/* As store_scan(), over all that can be read: pairs in blocks that cannot are left out. */
+int store_scan_readable(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
+			void *arg);
+/*
+ * Make a LevelDB again of a directory that does not open, out of the tables and logs that are in
+ * it. Changes no file that it did not make, so that the directory may be one of links.
+ */
+int store_repair(struct store_pool *pool, const char *path);
+
 #endif

@@ -180,6 +180,8 @@ static int make_autogen(struct writer *writer, struct object *policy)
 					   &settings, &writer->options.attrs, &id);
 		if (err == OK)
 			err = catalog_get(engine->catalog, id, policy);
+		else if (err == ERR_EXISTS) /* not the default, and no other is */
+			err = catalog_find(engine->catalog, database.id, SLICE("autogen"), policy);
 	}
 	pthread_mutex_unlock(&engine->create_lock);
 	return err;

@@ -30,7 +30,7 @@ with open(sys.argv[1], "r+b") as file:
         file.write(bytes([byte[0] ^ 0x55]))
 PY
 check_equal "damage is found offline" 4 "$("$CHECK" "$DATA" >"$WORK/check.2" 2>&1; echo $?)"
-check "and told where" grep -q "^$bad.*damaged" "$WORK/check.2"
+check "and told where" grep -q "^db/autogen/$bad.*damaged" "$WORK/check.2"
 mount_start
 check_fails "the damaged group cannot be read" "Input/output error" bash -c "cat '$MNT'/db/autogen/$bad/m,host=h0"
 check_fails "nor a query that needs it answered" "Input/output error" cat "$MNT/db/query/select sum(v) from m"

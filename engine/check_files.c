@@ -1,0 +1,339 @@
+/* The files of a data directory: which names may be there, and what can be judged without points.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/when.h"
+#include "engine/check.h"
+#include "engine/journal.h"
+
+/* --- telling and moving aside --------------------------------------------------------- */
+
+static void print_line(const char *where, const char *format, va_list args)
+{
+	printf("%s: ", where);
+	vprintf(format, args);
+	printf("\n");
+}
+
+void check_tell(struct check *check, const char *where, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(where, format, args);
+	va_end(args);
+	check->damaged++;
+}
+
+void check_note(struct check *check, const char *where, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(where, format, args);
+	va_end(args);
+}
+
+void check_path(const struct check *check, const char *name, char *path)
+{
+	snprintf(path, CHECK_PATH_BYTES_MAX, "%s/%.500s", check->path, name);
+}
+
+static int make_aside(struct check *check)
+{
+	struct civil now = civil_of_seconds(floor_div(env_now_ns(), NS_PER_SECOND));
+	char parent[CHECK_PATH_BYTES_MAX];
+
+	if (check->aside[0])
+		return OK;
+	check_path(check, "lost+found", parent);
+	TRY(env_mkdir(parent));
+	snprintf(check->aside, sizeof(check->aside), "%.4000s/%04d%02d%02dT%02d%02d%02dZ", parent,
+		 (int)now.year, now.month, now.day, now.hour, now.minute, now.second);
+	return env_mkdir(check->aside);
+}
+
+int check_aside(struct check *check, const char *name, char *path)
+{
+	TRY(make_aside(check));
+	int length = snprintf(path, CHECK_PATH_BYTES_MAX, "%.3500s/%.500s", check->aside, name);
+	for (char *p = path + strlen(check->aside) + 1; *p; p++)
+		if (*p == '/')
+			*p = '.';
+	if (env_exists(path))
+		snprintf(path + length, CHECK_PATH_BYTES_MAX - (size_t)length, ".%016llx",
+			 (unsigned long long)env_random());
+	return OK;
+}
+
+void check_move_aside(struct check *check, const char *name)
+{
+	char from[CHECK_PATH_BYTES_MAX], to[CHECK_PATH_BYTES_MAX];
+
+	check_path(check, name, from);
+	int err = check_aside(check, name, to);
+	if (err == OK)
+		err = env_rename(from, to);
+	if (err == OK) {
+		check_note(check, name, "moved to %s", to);
+		return;
+	}
+	check_note(check, name, "could not be moved aside: %s", err_text(err));
+	check->left++;
+}
+
+/* --- journals -------------------------------------------------------------------------- */
+
+static int pass(void *arg, uint64_t sequence, struct slice payload)
+{
+	return OK;
+}
+
+static int copy_aside(struct check *check, const char *name)
+{
+	char from[CHECK_PATH_BYTES_MAX], to[CHECK_PATH_BYTES_MAX];
+
+	check_path(check, name, from);
+	TRY(check_aside(check, name, to));
+	TRY(env_copy(from, to, UINT64_MAX));
+	check_note(check, name, "copied to %s, whole records stay", to);
+	return OK;
+}
+
+static void mend_journal(struct check *check, const char *name)
+{
+	char path[CHECK_PATH_BYTES_MAX];
+
+	check_path(check, name, path);
+	int err = copy_aside(check, name);
+	if (err == OK)
+		err = journal_mend(path);
+	if (err < 0) {
+		check_note(check, name, "could not be mended: %s", err_text(err));
+		check->left++;
+	}
+}
+
+/* False: it is damaged, or missing. */
+static bool check_journal(struct check *check, const char *name)
+{
+	char path[CHECK_PATH_BYTES_MAX];
+	struct journal_damage damage;
+	struct buf file = { 0 };
+
+	check_path(check, name, path);
+	int err = env_read_file(path, &file);
+	bool is_short = file.length < JOURNAL_HEADER_BYTES;
+	buf_release(&file);
+	if (err == OK)
+		err = journal_replay(path, pass, NULL, &damage);
+	if (err < 0) {
+		check_tell(check, name, "%s", err == ERR_NOT_FOUND ? "missing" : err_text(err));
+		return false;
+	}
+	if (!is_short && !damage.bytes_skipped && !damage.tail_bytes)
+		return true;
+	check_tell(check, name,
+		   "damaged: %llu bytes between records, %llu after the last whole one%s",
+		   (unsigned long long)damage.bytes_skipped, (unsigned long long)damage.tail_bytes,
+		   is_short ? ", no header" : "");
+	if (check->repair)
+		mend_journal(check, name);
+	return false;
+}
+
+/* --- single files ------------------------------------------------------------------------- */
+
+static void check_format(struct check *check)
+{
+	char path[CHECK_PATH_BYTES_MAX];
+	struct buf text = { 0 };
+	unsigned long long version;
+	char rest;
+
+	check_path(check, "format", path);
+	int err = env_read_file(path, &text);
+	bool is_ours = err == OK && slice_equal(buf_slice(&text), SLICE(ENGINE_FORMAT_TEXT));
+	bool is_newer = err == OK && !is_ours &&
+			sscanf(buf_text(&text), "seriesfs %llu%c", &version, &rest) == 2 &&
+			rest == '\n' && version > ENGINE_FORMAT;
+	buf_release(&text);
+	if (is_ours)
+		return;
+	if (is_newer) {
+		fprintf(stderr, "seriesfs-check: %s is of a newer format: %llu\n", check->path,
+			version);
+		check->err = ERR_INVALID;
+		return;
+	}
+	check_tell(check, "format", err == ERR_NOT_FOUND ? "missing" : "damaged");
+	if (!check->repair)
+		return;
+	if (err == OK)
+		check_move_aside(check, "format");
+	if (env_write_file(path, SLICE(ENGINE_FORMAT_TEXT)) < 0)
+		check->left++;
+}
+
+/* Absent before the first flush; the engine does without, but for what it says. */
+static void check_kept(struct check *check, const char *name)
+{
+	char path[CHECK_PATH_BYTES_MAX];
+	struct buf text = { 0 };
+
+	check_path(check, name, path);
+	if (!env_exists(path))
+		return;
+	int err = engine_kept_read(path, &text);
+	buf_release(&text);
+	if (err == OK)
+		return;
+	check_tell(check, name, "%s", err_text(err));
+	if (check->repair)
+		check_move_aside(check, name);
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+/* A name at the top: what it is, and whether a data directory has it. */
+static const char *const top_names[] = { "lock",       "format", "catalog",    "wal",
+					 "db",	       "shard",	 "snapshot",   "trash",
+					 "continuous", "clock",	 "lost+found", "catalog.damaged" };
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t length = strlen(name), end_length = strlen(end);
+
+	return length > end_length && strcmp(name + length - end_length, end) == 0;
+}
+
+/* What a crash leaves, or recovery keeps. */
+static bool is_leftover(const char *name)
+{
+	return ends_with(name, ".new") || ends_with(name, ".tmp") || ends_with(name, ".torn") ||
+	       ends_with(name, ".rewrite");
+}
+
+static bool is_number(const char *name)
+{
+	return name[0] && name[strspn(name, "0123456789")] == '\0';
+}
+
+struct walk {
+	struct check *check;
+	char dir[64]; /* within the data directory, "" for itself */
+	bool (*knows)(struct check *check, const char *name);
+};
+
+static int walk_name(void *arg, const char *name)
+{
+	struct walk *walk = arg;
+	char path[512];
+
+	if (is_leftover(name) || walk->knows(walk->check, name))
+		return OK;
+	snprintf(path, sizeof(path), "%s%s%.400s", walk->dir, walk->dir[0] ? "/" : "", name);
+	check_tell(walk->check, path, "does not belong here");
+	if (walk->check->repair)
+		check_move_aside(walk->check, path);
+	return OK;
+}
+
+static void walk_names(struct check *check, const char *dir,
+		       bool (*knows)(struct check *check, const char *name))
+{
+	struct walk walk = { .check = check, .knows = knows };
+	char path[CHECK_PATH_BYTES_MAX];
+
+	snprintf(walk.dir, sizeof(walk.dir), "%s", dir);
+	check_path(check, dir, path);
+	if (env_exists(path))
+		env_list(path, walk_name, &walk);
+	else if (dir[0] && strcmp(dir, "snapshot") != 0)
+		check_tell(check, dir, "missing");
+}
+
+static bool knows_top(struct check *check, const char *name)
+{
+	for (size_t i = 0; i < sizeof(top_names) / sizeof(*top_names); i++)
+		if (strcmp(name, top_names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool knows_segment(struct check *check, const char *name)
+{
+	char path[64];
+
+	if (!is_number(name) || strlen(name) > 20)
+		return false;
+	snprintf(path, sizeof(path), "wal/%s", name);
+	check_journal(check, path);
+	return true;
+}
+
+static bool knows_index(struct check *check, const char *name)
+{
+	return strcmp(name, "index") == 0;
+}
+
+static bool knows_database(struct check *check, const char *name)
+{
+	char path[64];
+
+	if (!is_number(name) || strlen(name) > 20)
+		return false;
+	snprintf(path, sizeof(path), "db/%s", name);
+	walk_names(check, path, knows_index);
+	snprintf(path, sizeof(path), "db/%s/index", name);
+	check_journal(check, path);
+	return true;
+}
+
+static bool knows_snapshot(struct check *check, const char *name)
+{
+	return is_number(name);
+}
+
+/* LevelDB's */
+static bool knows_store_file(struct check *check, const char *name)
+{
+	static const char *const names[] = { "CURRENT", "LOCK", "LOG", "LOG.old" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return ends_with(name, ".ldb") || ends_with(name, ".log") || ends_with(name, ".dbtmp") ||
+	       strncmp(name, "MANIFEST-", 9) == 0;
+}
+
+/* GROUP.N */
+static bool knows_shard(struct check *check, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	char path[64];
+
+	if (!dot || dot == name || strspn(name, "0123456789") != (size_t)(dot - name) ||
+	    !is_number(dot + 1) || strlen(name) > 40)
+		return false;
+	snprintf(path, sizeof(path), "shard/%s", name);
+	walk_names(check, path, knows_store_file);
+	return true;
+}
+
+void check_files(struct check *check)
+{
+	check_format(check);
+	if (check->err < 0)
+		return;
+	walk_names(check, "", knows_top);
+	check->names_damaged = !check_journal(check, "catalog");
+	check_kept(check, "clock");
+	check_kept(check, "continuous");
+	walk_names(check, "wal", knows_segment);
+	walk_names(check, "db", knows_database);
+	walk_names(check, "shard", knows_shard);
+	walk_names(check, "snapshot", knows_snapshot);
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# seriesfs-check finds damage of each kind in each kind of file; after --repair the mount starts, all
+# that can be read is answered, nothing wrong is, and what was damaged lies in lost+found.
+# FLIPS=n SEED=n: as many random flips.
+. "$(dirname "$0")/../lib/mount.sh"
+CHECK=$PWD/$BUILD/seriesfs-check
+mount_start -o cold_seconds=0
+mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/short" "$MNT/db/continuous" "$MNT/db/views"
+echo 'duration 20000d' >"$MNT/db/short/.policy"
+echo 'select mean(f) into m5 from m group by time(5m), host' >"$MNT/db/continuous/cq"
+ln -s '../query/select 1;.csv' "$MNT/db/views/one"
+cat >"$WORK/points.py" <<'PY'
+import random, sys
+first, last = int(sys.argv[1]), int(sys.argv[2])
+random.seed(first)
+for k in range(first, last):
+    for week in (0, 1, 2):
+        print(f'm,host=h{k % 3} f={random.random()},n={k}i,u={k}u,b={"true" if k % 2 else "false"},s="text {k}" '
+              f'{1700000000 + week * 604800 + k}000000000')
+    print(f"other,host=h{k % 3} v={random.random()} {1700000000 + k}000000000")
+PY
+python3 "$WORK/points.py" 0 3000 >"$MNT/db/write"
+echo compact >"$MNT/.seriesfs/ctl"
+python3 "$WORK/points.py" 3000 4500 >"$MNT/db/write"
+echo flush >"$MNT/.seriesfs/ctl"
+rm "$MNT/db/autogen/2023-11-13--2023-11-20/other,host=h2"
+mkdir "$MNT/db/.snapshot/kept"
+python3 "$WORK/points.py" 4500 5000 >"$MNT/db/write"
+echo 'new,host=a v=1i 1700000000000000000' >"$MNT/db/write"
+rsync -a "$MNT/" "$WORK/whole/"
+sleep 1.2
+mount_kill9
+mv "$DATA" "$WORK/pristine"
+sort "$WORK"/whole/db/*/*/* >"$WORK/lines"
+cut -d' ' -f2- "$WORK/lines" | sort >"$WORK/values"
+lines=$(wc -l <"$WORK/lines")
+
+cat >"$WORK/hurt.py" <<'PY'
+# hurt.py HOW FILE [PLACE]: flip a byte at a share of the file (the middle), cut it there, remove it
+import os, sys
+how, path = sys.argv[1:3]
+place = float(sys.argv[3]) if len(sys.argv) > 3 else 0.5
+data = bytearray(open(path, "rb").read())
+at = min(int(len(data) * place), len(data) - 1)
+os.unlink(path)  # a snapshot may have the same file
+if how == "flip":
+    data[at] ^= 0x41
+if how == "cut":
+    del data[at:]
+if how != "remove":
+    open(path, "wb").write(data)
+PY
+run_check() { "$CHECK" "$@" "$DATA" >"$WORK/checked.out" 2>"$WORK/check.err"; echo $?; }
+fresh() {
+	rm -rf "$DATA"
+	cp -a "$WORK/pristine" "$DATA"
+}
+# judge WHAT LEAST: what the mount answers now is right, and as many lines of it are there
+judge() {
+	mount_start
+	if ! find "$MNT" -type f ! -path '*/continuous/*' ! -name .policy -exec cat {} + 2>"$WORK/cat.err" |
+		sort >"$WORK/now" || [ -s "$WORK/cat.err" ]; then
+		failed "$1: all that is listed can be read: $(head -1 "$WORK/cat.err")"
+	fi
+	check_equal "$1: nothing is answered that was never written" "" \
+		"$(grep -v '^recovered' "$WORK/now" | comm -13 "$WORK/lines" - | head -3)"
+	check_equal "$1: not even where names are lost" "" \
+		"$(grep '^recovered' "$WORK/now" | cut -d' ' -f2- | grep -v recovered | sort | comm -13 "$WORK/values" - | head -3)"
+	[ "$(wc -l <"$WORK/now")" -ge "$2" ] || failed "$1: $(wc -l <"$WORK/now") of at least $2 lines are there"
+	check "$1: writing goes on" bash -c "mkdir -p '$MNT/db/autogen' && echo 'late v=1i 1700000000000000000' >'$MNT/db/write' &&
+		echo flush >'$MNT/.seriesfs/ctl' && grep -q v=1i '$MNT/db/autogen/late'"
+	mount_stop
+}
+# damaged WHAT FOUND MENDED LEAST COMMAND…: its exit codes before and with --repair
+damaged() {
+	what=$1 found=$2 mended=$3 least=$4
+	shift 4
+	fresh
+	(cd "$DATA" && "$@") || failed "$what: cannot damage"
+	check_equal "$what: found" "$found" "$(run_check)"
+	cp "$WORK/checked.out" "$WORK/check.found"
+	check_equal "$what: mended" "$mended" "$(run_check --repair)"
+	cp "$WORK/checked.out" "$WORK/check.mended"
+	check_equal "$what: clean then" 0 "$(run_check)"
+	judge "$what" "$least"
+}
+hurt() { python3 "$WORK/hurt.py" "$@"; }
+fresh
+check_equal "what a kill leaves is clean" 0 "$(run_check)"
+check "it counts what is there" grep -q '^13 series, 20001 points, 0 damaged' "$WORK/checked.out"
+check_equal "and mends nothing" 0 "$(run_check --repair)"
+check_equal "so nothing is moved" "" "$(ls "$DATA" | grep lost)"
+judge "undamaged" $lines
+
+small=$((lines - 30))     # a record or a file that points do not need
+week=$((lines - 6500))    # a group
+part=$((lines - 12000))   # some chunks
+segment=$(ls "$WORK/pristine/wal" | head -1)
+shard=shard/$(ls "$WORK/pristine/shard" | head -1)
+table=$(cd "$WORK/pristine" && ls -S $shard/*.ldb | head -1)
+small_table=$(cd "$WORK/pristine" && ls -S $shard/*.ldb | tail -1)
+manifest=$(cd "$WORK/pristine" && ls $shard/MANIFEST-*)
+index=$(cd "$WORK/pristine" && ls db/*/index)
+damaged "a flip in the log" 4 1 $((lines - 2100)) hurt flip "wal/$segment"
+check "the log's is copied" test -s "$DATA"/lost+found/*/"wal.$segment"
+damaged "a log cut off" 4 1 $((lines - 2100)) hurt cut "wal/$segment"
+damaged "a log without its header" 4 1 $((lines - 2100)) hurt cut "wal/$segment" 0
+for place in 0.1 0.3 0.5 0.7 0.9 0.999; do
+	damaged "a flip in a table at $place" 4 1 $part hurt flip "$table" $place
+	check "the table is kept" test -s "$DATA"/lost+found/*/"$(dirname "$table" | tr / .)/$(basename "$table")"
+	check "what is lost is told" grep -qE ' (is|are) lost' "$WORK/check.mended"
+done
+damaged "a flip in a later table" 4 1 $part hurt flip "$small_table" 0.3
+damaged "a table cut off" 4 1 $week hurt cut "$table"
+damaged "a table that is missing" 4 1 $week hurt remove "$table"
+damaged "a flip in MANIFEST" 4 1 $small hurt flip "$manifest"
+damaged "no MANIFEST" 4 1 $small hurt remove "$manifest"
+damaged "a flip in CURRENT" 4 1 $small hurt flip "$shard/CURRENT"
+damaged "no CURRENT" 4 1 $small hurt remove "$shard/CURRENT"
+damaged "a flip in the catalog" 4 1 0 hurt flip catalog
+damaged "a catalog cut off" 4 4 0 hurt cut catalog 0.95
+damaged "no catalog" 4 4 0 hurt remove catalog
+check "no shard is deleted, all are moved aside" test "$(ls -d "$DATA"/lost+found/*/shard.* | wc -l)" = 3
+for place in 0.2 0.5 0.97; do damaged "a flip in the index at $place" 4 1 $small hurt flip "$index" $place; done
+damaged "an index cut off" 4 1 $small hurt cut "$index" 0.6
+damaged "no index" 4 1 $small hurt remove "$index"
+damaged "a flip in the clock" 4 1 $small hurt flip clock
+damaged "no clock" 0 0 $small hurt remove clock
+damaged "a flip in the format" 4 1 $small hurt flip format
+damaged "no format" 4 1 $small hurt remove format
+damaged "a flip in what continuous queries have done" 4 1 $small hurt flip continuous
+damaged "strays" 4 1 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
+check_equal "strays are moved" 5 "$(ls "$DATA"/lost+found/* | grep -c stray)"
+damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
+
+fresh
+echo 'seriesfs 2' >"$DATA/format"
+check_equal "a newer format is not touched" 8 "$(run_check --repair)"
+check "it says why" grep -q "newer format: 2" "$WORK/check.err"
+check_fails "nor mounted" "is of format 2, and this version knows formats up to 1" "$SERIESFS" "$DATA" "$MNT"
+check_equal "usage" 16 "$("$CHECK" --nothing "$DATA" 2>/dev/null; echo $?)"
+check_equal "no data directory" 8 "$("$CHECK" "$WORK" 2>/dev/null; echo $?)"
+fresh
+mount_start
+check_equal "one that is mounted" 8 "$(run_check)"
+check "says by whom" grep -q "in use by process" "$WORK/check.err"
+mount_stop
+
+seed=${SEED:-$RANDOM}
+echo "SEED=$seed"
+cat >"$WORK/random.py" <<'PY'
+import os, random, sys
+random.seed(int(sys.argv[2]))
+files = [os.path.join(d, f) for d, _, names in os.walk(sys.argv[1]) for f in names
+         if f not in ("LOG", "LOG.old", "LOCK", "lock", "format") and "/snapshot/" not in d and "/trash/" not in d]
+for _ in range(random.choice((1, 1, 3, 10))):
+    path = random.choice([f for f in files if os.path.getsize(f)])
+    data = bytearray(open(path, "rb").read())
+    at = random.randrange(len(data))
+    data[at] ^= 1 << random.randrange(8)
+    os.unlink(path)
+    open(path, "wb").write(data)
+    print(os.path.relpath(path, sys.argv[1]), at, len(data))
+PY
+for i in $(seq "${FLIPS:-12}"); do
+	fresh
+	python3 "$WORK/random.py" "$DATA" $((seed + i)) >"$WORK/flips"
+	run_check >"$WORK/code.found"
+	code=$(run_check --repair)
+	case $code in 0 | 1 | 4) passed ;; *) failed "flip $i: --repair gives $code" ;; esac
+	before=$checks_failed
+	check_equal "flip $i: clean then" 0 "$(run_check)"
+	judge "flip $i" 0
+	[ "$before" = $checks_failed ] || cat "$WORK/flips"
+done
