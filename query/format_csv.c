@@ -21,10 +21,13 @@ struct csv_state {
 
 static bool needs_quotes(struct slice text)
 {
-	for (size_t i = 0; i < text.length; i++)
+	for (size_t i = 0; i < text.length; i++) {
+		if (text.data[i] > ',')
+			continue; /* most bytes, and none of them special */
 		if (text.data[i] == ',' || text.data[i] == '"' || text.data[i] == '\n' ||
 		    text.data[i] == '\r')
 			return true;
+	}
 	return false;
 }
 

@@ -178,7 +178,7 @@ static void print_time(const struct format *format, struct json *json, int64_t t
 	if (format_has_epoch(format))
 		json_integer(json, time_ns / format->options->epoch_unit_ns);
 	else
-		json_string(json, slice_of(text, format_print_time(format, text, time_ns)));
+		json_plain(json, slice_of(text, format_print_time(format, text, time_ns)));
 }
 
 void format_json_cell(const struct format *format, struct json *json, const struct cell *cell)

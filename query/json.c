@@ -44,11 +44,11 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 	return 0;
 }
 
-static bool is_plain(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\' && byte != '<' &&
-	       byte != '>' && byte != '&';
-}
+/* ASCII that stands for itself: no control byte, none of " & < > \ */
+static const bool is_plain[256] = {
+	[' ' ... '!'] = true, ['#' ... '%'] = true, ['\'' ... ';'] = true,
+	['='] = true,	      ['?' ... '['] = true, [']' ... 0x7f] = true,
+};
 
 /* An ASCII byte that does not stand for itself. */
 static void print_escaped(struct buf *out, unsigned char byte)
@@ -89,7 +89,7 @@ void json_print_string(struct buf *out, struct slice text)
 	while (i < text.length) {
 		size_t run = i;
 
-		while (run < text.length && is_plain(bytes[run]))
+		while (run < text.length && is_plain[bytes[run]])
 			run++;
 		buf_append(out, bytes + i, run - i);
 		i = run;
@@ -166,6 +166,18 @@ void json_string(struct json *json, struct slice text)
 {
 	separate(json);
 	json_print_string(json->out, text);
+}
+
+void json_plain(struct json *json, struct slice text)
+{
+	char *room;
+
+	separate(json);
+	room = buf_reserve(json->out, text.length + 2);
+	room[0] = '"';
+	memcpy(room + 1, text.data, text.length);
+	room[text.length + 1] = '"';
+	json->out->length += text.length + 2;
 }
 
 void json_float(struct json *json, double value)

@@ -31,6 +31,8 @@ void json_end(struct json *json, char bracket);
 void json_key(struct json *json, const char *key);
 void json_key_slice(struct json *json, struct slice key);
 void json_string(struct json *json, struct slice text);
+/* One of which it is known that nothing in it needs an escape. */
+void json_plain(struct json *json, struct slice text);
 /* NaN and infinities, which JSON has not, are null. */
 void json_float(struct json *json, double value);
 void json_integer(struct json *json, int64_t value);

@@ -98,24 +98,45 @@ static char *put_offset(char *p, int32_t offset_seconds)
 	return put_digits(p, minutes % 60, 2);
 }
 
+/* `2026-11-22T` of a day since 1970. Times come in order: most are of the same day as the one
+ * before. */
+static char *put_day(char *p, int64_t days)
+{
+	static _Thread_local struct {
+		int64_t days;
+		bool is_known;
+		char text[11];
+	} last;
+	struct civil c;
+	char *q = last.text;
+
+	if (!last.is_known || last.days != days) {
+		c = civil_of_days(days);
+		/* int64 nanoseconds reach from 1677 to 2262: four digits are enough. */
+		q = put_digits(q, (uint32_t)c.year, 4);
+		*q++ = '-';
+		q = put_digits(q, (uint32_t)c.month, 2);
+		*q++ = '-';
+		q = put_digits(q, (uint32_t)c.day, 2);
+		*q = 'T';
+		last.days = days;
+		last.is_known = true;
+	}
+	memcpy(p, last.text, sizeof(last.text));
+	return p + sizeof(last.text);
+}
+
 size_t when_print_offset(char *out, int64_t time_ns, int32_t offset_seconds)
 {
-	struct civil c =
-		civil_of_seconds(floor_div(time_ns, NS_PER_SECOND) + (int64_t)offset_seconds);
-	char *p = out;
+	int64_t seconds = floor_div(time_ns, NS_PER_SECOND) + (int64_t)offset_seconds;
+	uint32_t second = (uint32_t)floor_mod(seconds, SECONDS_PER_DAY);
+	char *p = put_day(out, floor_div(seconds, SECONDS_PER_DAY));
 
-	/* int64 nanoseconds reach from 1677 to 2262: four digits are enough. */
-	p = put_digits(p, (uint32_t)c.year, 4);
-	*p++ = '-';
-	p = put_digits(p, (uint32_t)c.month, 2);
-	*p++ = '-';
-	p = put_digits(p, (uint32_t)c.day, 2);
-	*p++ = 'T';
-	p = put_digits(p, (uint32_t)c.hour, 2);
+	p = put_digits(p, second / 3600, 2);
 	*p++ = ':';
-	p = put_digits(p, (uint32_t)c.minute, 2);
+	p = put_digits(p, second / 60 % 60, 2);
 	*p++ = ':';
-	p = put_digits(p, (uint32_t)c.second, 2);
+	p = put_digits(p, second % 60, 2);
 	p = put_fraction(p, (uint32_t)floor_mod(time_ns, NS_PER_SECOND), 9);
 	return (size_t)(put_offset(p, offset_seconds) - out);
 }
