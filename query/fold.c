@@ -172,14 +172,6 @@ static int64_t scan_fraction(struct scan *scan)
 	return ns;
 }
 
-static int days_in_month(int64_t year, int month)
-{
-	int64_t next =
-		month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, month + 1, 1);
-
-	return (int)(next - days_from_civil(year, month, 1));
-}
-
 /* date := yyyy-mm-dd, as seconds */
 static int64_t scan_date(struct scan *scan)
 {
@@ -305,27 +297,15 @@ static struct expr *fold_scaled(const struct fold *fold, enum token op, int64_t 
 	return new_duration(fold, cell.i);
 }
 
-/* Months forward or back; a day that the month has not becomes its last. */
-static __int128 add_months(__int128 ns, int32_t months)
+static __int128 add_months(const struct fold *fold, __int128 ns, int32_t months)
 {
 	int64_t seconds = (int64_t)(ns / NS_PER_SECOND), rest = (int64_t)(ns % NS_PER_SECOND);
-	struct civil civil;
-	int64_t month, year;
-	int day;
 
 	if (rest < 0) {
 		rest += NS_PER_SECOND;
 		seconds--;
 	}
-	civil = civil_of_seconds(seconds);
-	month = civil.year * 12 + civil.month - 1 + months;
-	year = floor_div(month, 12);
-	day = days_in_month(year, (int)floor_mod(month, 12) + 1);
-	if (civil.day < day)
-		day = civil.day;
-	seconds = days_from_civil(year, (int)floor_mod(month, 12) + 1, day) * 86400 +
-		  floor_mod(seconds, 86400);
-	return (__int128)seconds * NS_PER_SECOND + rest;
+	return (__int128)zone_add_months(fold->zone, seconds, months) * NS_PER_SECOND + rest;
 }
 
 static struct expr *fold_time(const struct fold *fold, enum token op, const struct expr *left,
@@ -347,7 +327,7 @@ static struct expr *fold_time(const struct fold *fold, enum token op, const stru
 	case EXPR_CALENDAR:
 		if (op != TOKEN_ADD && op != TOKEN_SUB)
 			return NULL;
-		return new_time(fold, add_months(a, sign * right->calendar.months));
+		return new_time(fold, add_months(fold, a, sign * right->calendar.months));
 	case EXPR_TIME:
 		difference = a - wide_of(right);
 		if (op != TOKEN_SUB)
@@ -394,6 +374,7 @@ static struct expr *fold_integer(const struct fold *fold, enum token op, const s
 		return new_time(fold,
 				(__int128)left->integer +
 					(op == TOKEN_SUB ? -1 : 1) * (__int128)right->duration_ns);
+	case EXPR_CALENDAR: return fold_time(fold, op, new_time(fold, left->integer), right);
 	case EXPR_TIME: return fold_duration(fold, op, left->integer, right);
 	case EXPR_STRING:
 		time = time_of_string(fold, right);

@@ -511,18 +511,27 @@ bool plan_looks_back(struct slice name, bool has_inner)
 	       !slice_starts_with(name, SLICE("holt_winters"));
 }
 
+static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t windows)
+{
+	__int128 ns = (__int128)time_ns + (__int128)windows * spec->interval_ns;
+	int64_t seconds = floor_div(time_ns, NS_PER_SECOND);
+
+	if (spec->months)
+		ns += (__int128)(zone_add_months(spec->zone, seconds, windows * spec->months) -
+				 seconds) *
+		      NS_PER_SECOND;
+	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
+}
+
 /* Where time runs backwards, the past lies behind the range. */
 struct window_spec plan_widened(const struct plan *plan, int64_t windows)
 {
 	struct window_spec spec = plan->window;
-	__int128 length = (__int128)windows * window_length_ns(&spec);
-	__int128 first = (__int128)spec.time_first_ns - length;
-	__int128 last = (__int128)spec.time_last_ns + length;
 
 	if (plan->is_descending)
-		spec.time_last_ns = last > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)last;
+		spec.time_last_ns = moved(&spec, spec.time_last_ns, windows);
 	else if (plan->has_first)
-		spec.time_first_ns = first < TIME_MIN_NS ? TIME_MIN_NS : (int64_t)first;
+		spec.time_first_ns = moved(&spec, spec.time_first_ns, -windows);
 	return spec;
 }
 

@@ -21,11 +21,16 @@ static bool is_small_shift(const struct window_spec *spec, int64_t shift)
 /* The UTC time at which a local month begins, counted from year 0. */
 static int64_t month_start(const struct window_spec *spec, int64_t month)
 {
-	int64_t year = floor_div(month, 12), seconds;
+	int64_t year = floor_div(month, 12), local_s, utc_s, skipped_s;
 	__int128 ns;
 
-	seconds = days_from_civil(year, (int)floor_mod(month, 12) + 1, 1) * 86400;
-	ns = (__int128)zone_utc_of_local(spec->zone, seconds) * NS_PER_SECOND + spec->offset_ns;
+	local_s = days_from_civil(year, (int)floor_mod(month, 12) + 1, 1) * 86400;
+	utc_s = zone_utc_of_local(spec->zone, local_s);
+	/* Where the clocks skip midnight, the month begins when they have. */
+	skipped_s = local_s - utc_s - zone_offset_s(spec->zone, utc_s);
+	if (skipped_s > 0)
+		utc_s += skipped_s;
+	ns = (__int128)utc_s * NS_PER_SECOND + spec->offset_ns;
 	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
 }
 

@@ -140,7 +140,7 @@ static bool is_leap(int64_t year)
 static int64_t rule_time(const struct rule *rule, int64_t year)
 {
 	int64_t day;
-	int weekday, days_in_month;
+	int weekday;
 
 	if (rule->kind == RULE_JULIAN) {
 		day = days_from_civil(year, 1, 1) + rule->day - 1;
@@ -150,14 +150,11 @@ static int64_t rule_time(const struct rule *rule, int64_t year)
 		day = days_from_civil(year, 1, 1) + rule->day;
 	} else {
 		day = days_from_civil(year, rule->month, 1);
-		days_in_month =
-			(int)((rule->month == 12 ? days_from_civil(year + 1, 1, 1)
-						 : days_from_civil(year, rule->month + 1, 1)) -
-			      day);
 		weekday = (int)floor_mod(day + 4, 7);
 		day += floor_mod(rule->day - weekday, 7);
 		for (int week = 1; week < rule->week; week++)
-			if (day + 7 < days_from_civil(year, rule->month, 1) + days_in_month)
+			if (day + 7 < days_from_civil(year, rule->month, 1) +
+					      days_in_month(year, rule->month))
 				day += 7;
 	}
 	return day * 86400 + rule->time_s;
@@ -243,6 +240,22 @@ int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s)
 	else if (local_s - offset >= until)
 		offset = zone_offset_s(zone, until);
 	return local_s - offset;
+}
+
+int64_t zone_add_months(const struct zone *zone, int64_t time_s, int64_t months)
+{
+	int64_t local_s = time_s + zone_offset_s(zone, time_s), year;
+	struct civil civil = civil_of_seconds(local_s);
+	int month, day;
+
+	months += civil.year * 12 + civil.month - 1;
+	year = floor_div(months, 12);
+	month = (int)floor_mod(months, 12) + 1;
+	day = days_in_month(year, month);
+	if (civil.day < day)
+		day = civil.day;
+	return zone_utc_of_local(zone, days_from_civil(year, month, day) * 86400 +
+					       floor_mod(local_s, 86400));
 }
 
 /* --- the file -------------------------------------------------------------------- */

@@ -20,5 +20,7 @@ int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns);
 /* A local time (seconds as if it were UTC) as UTC seconds; what a clock shows twice is the first.
  */
 int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s);
+/* Months forward or back on the zone's calendar; a day that the month has not becomes its last. */
+int64_t zone_add_months(const struct zone *zone, int64_t time_s, int64_t months);
 
 #endif

@@ -53,6 +53,14 @@ static struct civil civil_of_days(int64_t days)
 	};
 }
 
+int days_in_month(int64_t year, int month)
+{
+	static const char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
 struct civil civil_of_seconds(int64_t seconds)
 {
 	struct civil civil = civil_of_days(floor_div(seconds, SECONDS_PER_DAY));
@@ -204,14 +212,6 @@ static bool take_offset(struct text_cursor *c, int *seconds)
 		return false;
 	*seconds = (hour * 60 + minute) * (west ? -60 : 60);
 	return true;
-}
-
-static int days_in_month(int year, int month)
-{
-	static const char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return days[month - 1] + (month == 2 && leap);
 }
 
 static int ns_from_seconds(int64_t seconds, int nanosecond, int64_t *time_ns)

@@ -30,6 +30,7 @@ struct civil {
 };
 
 int64_t days_from_civil(int64_t year, int month, int day);
+int days_in_month(int64_t year, int month);
 /* Seconds may be far outside the ns range (group windows). */
 struct civil civil_of_seconds(int64_t seconds);
 
