@@ -127,7 +127,8 @@ static int points_of_raw(struct calls *calls, const struct plan_call *call, stru
 	return raw_points(calls->plan, calls->group, calls->run, call, &calls->arena, out);
 }
 
-static int points_of_leaf(struct calls *calls, const struct plan_call *call, struct points *out)
+static int points_of_leaf(struct calls *calls, const struct plan_call *call, size_t count_max,
+			  struct points *out)
 {
 	uint32_t leaf = call->number_of_leaf;
 
@@ -137,7 +138,7 @@ static int points_of_leaf(struct calls *calls, const struct plan_call *call, str
 		turn_windows(&calls->windows[leaf], out);
 	else if (calls->plan->is_descending)
 		turn(out->items, out->count);
-	return fill_points(calls->plan, &calls->windows[leaf], call, calls->run, out);
+	return fill_points(calls->plan, &calls->windows[leaf], call, count_max, calls->run, out);
 }
 
 /* Points of windows beside the range were only there to be looked back at. */
@@ -161,7 +162,9 @@ static void date_areas(const struct plan *plan, const struct plan_call *call, st
 		points->items[i].time_ns = call->type == DATA_FLOAT ? 0 : plan_range_time(plan);
 }
 
-static int points_of(struct calls *calls, const struct plan_call *call, struct points *out)
+/* No more than `count_max` of them are looked at. */
+static int points_of(struct calls *calls, const struct plan_call *call, size_t count_max,
+		     struct points *out)
 {
 	struct transform_context context = { .call = call,
 					     .run = calls->run,
@@ -173,8 +176,9 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 	int err;
 
 	if (call->function->shape != SHAPE_TRANSFORM)
-		return points_of_leaf(calls, call, out);
-	err = call->inner ? points_of(calls, call->inner, &in) : points_of_raw(calls, call, &in);
+		return points_of_leaf(calls, call, count_max, out);
+	err = call->inner ? points_of(calls, call->inner, SIZE_MAX, &in)
+			  : points_of_raw(calls, call, &in);
 	if (err >= 0)
 		err = call->function->transform(&context, &in, out);
 	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
@@ -183,6 +187,17 @@ static int points_of(struct calls *calls, const struct plan_call *call, struct p
 		date_areas(calls->plan, call, out);
 	points_release(&in);
 	return err;
+}
+
+/* Where LIMIT cuts: windows behind it need not be filled, and without a bound they are many. */
+static size_t count_of_limit(const struct plan *plan)
+{
+	size_t count;
+
+	if (plan->stmt->limit == 0 ||
+	    __builtin_add_overflow((size_t)plan->stmt->limit, (size_t)plan->stmt->offset, &count))
+		return SIZE_MAX;
+	return count;
 }
 
 /* OFFSET and LIMIT count the points of each call, as InfluxDB counts them: rows may be more. */
@@ -279,7 +294,7 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		  struct emitter *emitter)
 {
 	struct calls calls = { .plan = plan, .group = group, .run = run };
-	size_t bytes = run->bytes;
+	size_t bytes = run->bytes, given;
 	int err = OK;
 
 	calls.leaves = calloc(plan->leaf_count + 1, sizeof(*calls.leaves));
@@ -290,12 +305,13 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 	if (err >= 0)
 		err = run_leaves(&calls);
 	for (size_t i = 0; err >= 0 && i < plan->call_count; i++) {
-		err = points_of(&calls, plan->calls[i], &calls.results[i]);
+		err = points_of(&calls, plan->calls[i], count_of_limit(plan), &calls.results[i]);
 		limit_points(plan, &calls.results[i]);
 	}
+	given = run->bytes;
 	if (err >= 0)
 		err = line_up(&calls, emitter);
 	release(&calls);
-	run->bytes = bytes;
+	run->bytes = bytes + (run->bytes - given); /* what a subquery keeps of the rows stays */
 	return err;
 }

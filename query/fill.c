@@ -30,10 +30,10 @@ static struct cell number_of(const struct fill *fill)
 	}
 }
 
-/* Times are counted in windows, as InfluxDB counts them. */
+/* Times are counted in windows, as InfluxDB counts them; those of months are not alike. */
 static struct cell line_at(const struct fill *fill, int64_t time_ns, const struct point *after)
 {
-	int64_t length = window_length_ns(&fill->plan->window);
+	int64_t length = fill->plan->window.months ? 1 : fill->plan->window.interval_ns;
 	double low, high, x, slope, value;
 
 	if (!fill->before || !after || !cell_float(&fill->before->value, &low) ||
@@ -97,7 +97,8 @@ static int add_point(struct run *run, struct points *out, struct point point)
 }
 
 int fill_points(const struct plan *plan, const struct window_spec *window,
-		const struct plan_call *call, struct run *run, struct points *points)
+		const struct plan_call *call, size_t count_max, struct run *run,
+		struct points *points)
 {
 	struct fill fill = { .plan = plan, .call = call, .option = plan->fill };
 	struct points out = { 0 };
@@ -113,7 +114,8 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		fill.option = FILL_NUMBER;
 	bounds_of(plan, window, points, &first, &last);
 	window_walk_begin(&walk, window, plan->is_descending, first);
-	while (err >= 0 && (next < points->count || !is_before(plan, last, walk.start_ns))) {
+	while (err >= 0 && out.count < count_max &&
+	       (next < points->count || !is_before(plan, last, walk.start_ns))) {
 		const struct point *point = next < points->count ? &points->items[next] : NULL;
 
 		if (!point || is_before(plan, walk.start_ns, point->time_ns)) {

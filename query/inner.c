@@ -13,7 +13,8 @@ struct inner_result {
 	struct arena arena;
 	struct inner_series **series;
 	size_t count, capacity;
-	size_t batch_capacity; /* of the newest series */
+	/* of the newest series */
+	size_t batch_capacity, row_capacity;
 };
 
 static enum value_type column_type(enum data_type type)
@@ -44,17 +45,21 @@ static int begin(void *arg, const struct series_key *key)
 	series->key = key;
 	inner->series[inner->count++] = series;
 	inner->batch_capacity = 0;
+	inner->row_capacity = 0;
 	return OK;
 }
 
-/* Room for rows is made a batch at a time, small ones first. */
+/* Room for rows is made a batch at a time, small ones first: most series have a row or two. */
 static int add_batch(struct inner_result *inner, struct inner_series *series)
 {
 	size_t columns = inner->plan->column_count;
-	size_t rows = BATCH_ROWS_MAX;
+	size_t rows = series->batch_count ? inner->row_capacity * 8 : BATCH_ROWS_MAX / 128;
 	struct batch *batch;
 	struct batch_column *list;
 
+	if (rows > BATCH_ROWS_MAX)
+		rows = BATCH_ROWS_MAX;
+	inner->row_capacity = rows;
 	TRY(run_take_bytes(inner->run, rows * (columns + 1) * sizeof(union value)));
 	series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
 				    &inner->batch_capacity, sizeof(*batch));
@@ -67,7 +72,7 @@ static int add_batch(struct inner_result *inner, struct inner_series *series)
 		list[i] = (struct batch_column){
 			.type = column_type(inner->plan->columns[i].type),
 			.values = arena_alloc(&inner->arena, rows * sizeof(union value)),
-			.valid = arena_alloc(&inner->arena, rows / 8),
+			.valid = arena_alloc(&inner->arena, (rows + 63) / 64 * sizeof(uint64_t)),
 		};
 	return OK;
 }
@@ -101,7 +106,7 @@ static int row(void *arg, int64_t time_ns, const struct cell *cells)
 	size_t place;
 
 	if (series->batch_count == 0 ||
-	    series->batches[series->batch_count - 1].row_count == BATCH_ROWS_MAX)
+	    series->batches[series->batch_count - 1].row_count == inner->row_capacity)
 		TRY(add_batch(inner, series));
 	batch = &series->batches[series->batch_count - 1];
 	place = batch->row_count++;

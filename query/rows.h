@@ -47,8 +47,10 @@ int raw_points(struct plan *plan, const struct group *group, struct run *run,
 	       const struct plan_call *call, struct arena *arena, struct points *out);
 int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		  struct emitter *emitter); /* calls.c */
-/* A call's points with a value for every window (fill.c); replaces `points`. */
+/* A call's points with a value for every window, the first `count_max` (fill.c); replaces `points`.
+ */
 int fill_points(const struct plan *plan, const struct window_spec *window,
-		const struct plan_call *call, struct run *run, struct points *points);
+		const struct plan_call *call, size_t count_max, struct run *run,
+		struct points *points);
 
 #endif

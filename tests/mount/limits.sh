@@ -48,6 +48,18 @@ check_equal "just under the buckets" 1001 \
 	"$(wc -l <"$MNT/db/query/select mean(v) from m where h = '1' and time >= 0 and time < 1000s group by time(1s)")"
 check_equal "just under the series" 2 "$(wc -l <"$MNT/db/query/select mean(v) from m where h != '6' and time < 3000s")"
 
+# A series of a subquery costs what its rows cost: 2,000 of them in 1 MiB.
+mkdir "$MNT/many"
+seq 2000 | sed 's/.*/m,h=& v=& 0/' >"$MNT/many/write"
+mount_stop
+mount_start -o query_memory_mb=1
+check_equal "many series of a subquery" "m,1970-01-01T00:00:00Z,2000" \
+	"$(tail -n 1 "$MNT/many/query/select max(mean) from (select mean(v) from m group by h)")"
+check_equal "LIMIT ends what fill() would make up to now" "m,1970-01-01T00:00:00Z,1000.5 m,1970-01-01T00:00:01Z," \
+	"$(tail -n 2 "$MNT/many/query/select mean(v) from m where time >= 0 group by time(1s) limit 2" | paste -sd' ')"
+mount_stop
+mount_start -o query_buckets=1000,query_series=5,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=400000,streams_max=1
+
 # Deep and long statements end: at a limit, or with their answer.
 check_equal "statements of 100,000 parts" "$(printf '%s\n' fields names calls sources groups keys conditions brackets)" \
 	"$(python3 - "$MNT/huge/exec" "$MNT/huge" <<'END'
