@@ -180,13 +180,31 @@ struct rows {
 	size_t first, end;
 };
 
+/* The best of the rows, or SIZE_MAX. Those of a subquery may have equal times. */
+static size_t pick_row(const struct plan_call *call, const struct rows *rows)
+{
+	const struct batch_column *column = &rows->block->columns[call->slot];
+	const int64_t *times_ns = rows->block->times_ns;
+	size_t best = SIZE_MAX;
+
+	if (!rows->feed->series->inner)
+		return call->function->pick(call->type, column, rows->first, rows->end);
+	for (size_t row = rows->first; row < rows->end; row++)
+		if (column_has(column, row) &&
+		    (best == SIZE_MAX ||
+		     call->function->beats(call->type, times_ns[best], column->values[best],
+					   times_ns[row], column->values[row])))
+			best = row;
+	return best;
+}
+
 static int take_selected(struct aggregate *aggregate, size_t leaf, const struct rows *rows)
 {
 	const struct plan_call *call = aggregate->spec.leaves[leaf];
 	const struct batch_column *column = &rows->block->columns[call->slot];
 	struct accumulator *part = &aggregate->parts[leaf];
 	struct accumulator chosen = { .count = 1 };
-	size_t row = call->function->pick(call->type, column, rows->first, rows->end);
+	size_t row = pick_row(call, rows);
 
 	if (row == SIZE_MAX)
 		return OK;
@@ -435,6 +453,14 @@ static int take_summary(void *arg, const struct rows_summary *rows)
 
 /* --- first() and last() of everything -------------------------------------------------- */
 
+static bool has_inner_series(const struct group *group)
+{
+	for (size_t i = 0; i < group->series_count; i++)
+		if (group->series[i].inner)
+			return true;
+	return false;
+}
+
 /* Are they all the one, or all the other? Then a series is left after its first rows. */
 static void choose_direction(struct aggregate *aggregate)
 {
@@ -445,7 +471,8 @@ static void choose_direction(struct aggregate *aggregate)
 		firsts += slice_equal(spec->leaves[i]->name, SLICE("first"));
 		lasts += slice_equal(spec->leaves[i]->name, SLICE("last"));
 	}
-	if (window_is_given(&spec->window) || spec->leaf_count == 0)
+	if (window_is_given(&spec->window) || spec->leaf_count == 0 ||
+	    has_inner_series(spec->group))
 		return;
 	aggregate->wants_first_only = firsts == spec->leaf_count || lasts == spec->leaf_count;
 	aggregate->reads_backwards = lasts == spec->leaf_count;

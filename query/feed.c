@@ -246,7 +246,10 @@ static union value value_of_cell(const struct cell *cell)
 	return value;
 }
 
-/* A shard group has other types than the statement took: numbers convert, all else is null. */
+/*
+ * A shard group has other types than the statement took: numbers convert, all
+ * else is null. What a cast cannot convert of a subquery's rows stays as it is.
+ */
 static struct batch_column cast_column(struct feed *feed, size_t slot, size_t row_count,
 				       const struct batch_column *from)
 {
@@ -254,7 +257,9 @@ static struct batch_column cast_column(struct feed *feed, size_t slot, size_t ro
 	union value *values;
 
 	if (!is_number(from->type) || !is_number(value_type_of(type)))
-		return (struct batch_column){ .type = VALUE_NONE };
+		return feed->series->inner && plan_is_raw(feed->plan)
+			       ? *from
+			       : (struct batch_column){ .type = VALUE_NONE };
 	if (!feed->cast_values)
 		feed->cast_values = allocate(feed->plan->slot_count * BATCH_ROWS_MAX,
 					     sizeof(*feed->cast_values));

@@ -177,7 +177,7 @@ struct area {
 	const struct transform_context *context;
 	struct points *out;
 	struct point before;
-	bool has_before;
+	bool has_before, is_integer;
 	int64_t start_ns, end_ns; /* of the window; `end` is where it is left */
 	double sum;
 };
@@ -210,16 +210,23 @@ static bool leaves_window(const struct area *area, int64_t time_ns)
 	return area->context->is_descending ? time_ns <= area->end_ns : time_ns >= area->end_ns;
 }
 
-/* What lies behind the window's end belongs to the window of the next point. */
-static void end_window(struct area *area, int64_t time_ns, double value)
+/*
+ * What lies behind the window's end belongs to the window of the next point. Of
+ * integers InfluxDB takes it as if the line went on from the value before, to
+ * the one at the window's end.
+ */
+static void end_window(struct area *area, int64_t time_ns, double *value)
 {
-	double slope, at_end;
+	double before = area->before.value.f, slope, at_end;
 
 	if (area->before.time_ns != area->end_ns) {
-		slope = (value - area->before.value.f) / (double)(time_ns - area->before.time_ns);
-		at_end = slope * (double)(area->end_ns - area->before.time_ns) +
-			 area->before.value.f;
+		slope = (*value - before) / (double)(time_ns - area->before.time_ns);
+		at_end = slope * (double)(area->end_ns - area->before.time_ns) + before;
 		add_trapezoid(area, area->end_ns, at_end);
+		if (area->is_integer) {
+			area->before.value.f = before;
+			*value = at_end;
+		}
 	}
 	add(area->out, area->start_ns, cell_of_float(area->sum));
 	area->sum = 0;
@@ -232,10 +239,11 @@ static void add_to_area(struct area *area, int64_t time_ns, double value)
 		enter(area, time_ns);
 		area->has_before = true;
 	} else if (area->before.time_ns != time_ns) {
+		double end_value = value;
+
 		if (leaves_window(area, time_ns))
-			end_window(area, time_ns, value);
-		add_trapezoid(area, time_ns, value);
-		return;
+			end_window(area, time_ns, &end_value);
+		add_trapezoid(area, time_ns, end_value);
 	}
 	area->before = (struct point){ .time_ns = time_ns, .value = cell_of_float(value) };
 }
@@ -244,7 +252,9 @@ static void add_to_area(struct area *area, int64_t time_ns, double value)
 int transform_integral(const struct transform_context *context, const struct points *in,
 		       struct points *out)
 {
-	struct area area = { .context = context, .out = out };
+	struct area area = { .context = context,
+			     .out = out,
+			     .is_integer = context->call->type == DATA_INTEGER };
 	double value;
 
 	for (size_t i = 0; i < in->count; i++)

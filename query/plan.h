@@ -40,6 +40,7 @@ struct plan_bound {
 };
 
 struct plan_source {
+	size_t place;	   /* in FROM */
 	struct slice name; /* of the measurement */
 	struct snapshot *snapshot;
 	struct index *index;
@@ -171,6 +172,7 @@ int plan_bind_slots(struct plan *plan);
 struct plan_name {
 	struct slice name;
 	enum data_type type;
+	bool is_field; /* DATA_TAG: a subquery's column that shows a tag; else a tag itself */
 };
 /* All fields and tags of all sources, sorted by name, then type; in the arena. */
 int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count);

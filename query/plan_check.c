@@ -760,6 +760,8 @@ static int check_source(struct plan *plan, struct source *source)
 	if (source->kind != SOURCE_SUBQUERY)
 		return OK;
 	TRY(plan_check(plan->context, source->subquery, plan, &inner));
-	plan->sources[plan->source_count++].subquery = inner;
+	plan->sources[plan->source_count++] =
+		(struct plan_source){ .place = (size_t)(source - plan->stmt->sources),
+				      .subquery = inner };
 	return OK;
 }

@@ -257,11 +257,14 @@ int plan_bind_sources(struct plan *plan)
 		TRY(plan_bind(plan->sources[i].subquery));
 	for (size_t i = 0; i < plan->stmt->source_count; i++) {
 		const struct source *source = &plan->stmt->sources[i];
+		size_t first = plan->source_count;
 
 		if (source->kind == SOURCE_MEASUREMENT)
 			TRY(bind_measurement(plan, &list, source));
 		else if (source->kind == SOURCE_MERGE)
 			TRY(bind_merge(plan, &list, source));
+		for (size_t k = first; k < plan->source_count; k++)
+			plan->sources[k].place = i;
 	}
 	return OK;
 }
@@ -304,10 +307,10 @@ static const struct plan_column *column_find(const struct plan *plan, struct sli
 	return NULL;
 }
 
-static bool has_dimension(const struct plan *plan, struct slice name)
+static bool has_dimension(const struct dimensions *dimensions, struct slice name)
 {
-	for (size_t i = 0; i < plan->own_dimensions->count; i++)
-		if (slice_equal(plan->own_dimensions->names[i], name))
+	for (size_t i = 0; i < dimensions->count; i++)
+		if (slice_equal(dimensions->names[i], name))
 			return true;
 	return false;
 }
@@ -324,7 +327,7 @@ static int source_type(struct plan *plan, const struct plan_source *source, stru
 		column = column_find(source->subquery, name, &id);
 		if (column)
 			*out = column->type == DATA_TAG ? DATA_STRING : column->type;
-		else if (has_dimension(source->subquery, name))
+		else if (has_dimension(source->subquery->own_dimensions, name))
 			*out = DATA_TAG;
 		return OK;
 	}
@@ -386,9 +389,12 @@ static int bind_slot(struct plan *plan, struct plan_source *source, const struct
 
 	*bound = (struct plan_bound){ BOUND_NOTHING, 0 };
 	if (source->subquery) {
-		if (slot->type != DATA_TAG && column_find(source->subquery, slot->name, &id))
+		if ((slot->type != DATA_TAG || !slot->is_filter) &&
+		    column_find(source->subquery, slot->name, &id))
 			*bound = (struct plan_bound){ BOUND_FIELD, id };
-		else if (has_dimension(source->subquery, slot->name))
+		else if (has_dimension(slot->is_filter ? source->subquery->dimensions
+						       : source->subquery->own_dimensions,
+				       slot->name))
 			*bound = (struct plan_bound){ BOUND_TAG, 0 };
 		return OK;
 	}
@@ -433,13 +439,13 @@ struct name_list {
 	size_t count, capacity;
 };
 
-static int add_name(struct name_list *list, struct slice name, enum data_type type)
+static int add_name(struct name_list *list, struct plan_name name)
 {
 	list->items = plan_grow(list->arena, list->items, list->count, &list->capacity,
 				sizeof(*list->items));
 	if (!list->items)
 		return ERR_LIMIT;
-	list->items[list->count++] = (struct plan_name){ name, type };
+	list->items[list->count++] = name;
 	return OK;
 }
 
@@ -465,9 +471,10 @@ static int list_tag_keys(struct plan *plan, const struct plan_source *source,
 	free(ids);
 	for (uint32_t key = 0; key < count; key++)
 		if (seen[key])
-			TRY(add_name(list,
-				     index_tag_key_name(source->index, source->measurement_id, key),
-				     DATA_TAG));
+			TRY(add_name(list, (struct plan_name){ .name = index_tag_key_name(
+								       source->index,
+								       source->measurement_id, key),
+							       .type = DATA_TAG }));
 	return OK;
 }
 
@@ -481,9 +488,11 @@ static int list_measurement(struct plan *plan, const struct plan_source *source,
 
 		TRY(measurement_type(plan, source, id, &type));
 		if (type != DATA_UNKNOWN)
-			TRY(add_name(list,
-				     index_field_name(source->index, source->measurement_id, id),
-				     type));
+			TRY(add_name(list, (struct plan_name){ .name = index_field_name(
+								       source->index,
+								       source->measurement_id, id),
+							       .type = type,
+							       .is_field = true }));
 	}
 	return list_tag_keys(plan, source, list);
 }
@@ -491,11 +500,12 @@ static int list_measurement(struct plan *plan, const struct plan_source *source,
 static int list_subquery(const struct plan *inner, struct name_list *list)
 {
 	for (size_t i = 0; i < inner->column_count; i++)
-		TRY(add_name(list, inner->columns[i].name,
-			     inner->columns[i].type == DATA_TAG ? DATA_STRING
-								: inner->columns[i].type));
+		TRY(add_name(list, (struct plan_name){ .name = inner->columns[i].name,
+						       .type = inner->columns[i].type,
+						       .is_field = true }));
 	for (size_t i = 0; i < inner->own_dimensions->count; i++)
-		TRY(add_name(list, inner->own_dimensions->names[i], DATA_TAG));
+		TRY(add_name(list, (struct plan_name){ .name = inner->own_dimensions->names[i],
+						       .type = DATA_TAG }));
 	return OK;
 }
 
@@ -505,7 +515,7 @@ static int compare_names(const void *a, const void *b)
 	int order = slice_compare(x->name, y->name);
 
 	if (order == 0)
-		order = (x->type == DATA_TAG) - (y->type == DATA_TAG);
+		order = y->is_field - x->is_field;
 	return order ? order
 		     : data_type_yields(x->type, y->type) - data_type_yields(y->type, x->type);
 }
@@ -527,7 +537,7 @@ int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
 		const struct plan_name *last = kept ? &list.items[kept - 1] : NULL;
 
 		if (!last || !slice_equal(last->name, list.items[i].name) ||
-		    (last->type == DATA_TAG) != (list.items[i].type == DATA_TAG))
+		    last->is_field != list.items[i].is_field)
 			list.items[kept++] = list.items[i];
 	}
 	*out = list.items;

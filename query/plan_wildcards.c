@@ -46,6 +46,14 @@ static int matches(const struct expr *wildcard, struct pattern *pattern,
 	return OK;
 }
 
+static struct expr *reference(const struct plan *plan, const struct plan_name *name)
+{
+	bool shows_tag = name->is_field && name->type == DATA_TAG;
+
+	return expr_new_varref(plan->context->arena, name->name,
+			       shows_tag ? DATA_STRING : name->type);
+}
+
 static int expand_plain(struct expansion *expansion, const struct field *field)
 {
 	struct plan *plan = expansion->plan;
@@ -60,9 +68,7 @@ static int expand_plain(struct expansion *expansion, const struct field *field)
 
 		err = matches(field->expr, pattern, name, &found);
 		if (err >= 0 && found)
-			err = add_field(expansion, (struct field){ .expr = expr_new_varref(
-									   plan->context->arena,
-									   name->name, name->type),
+			err = add_field(expansion, (struct field){ .expr = reference(plan, name),
 								   .position = field->position });
 	}
 	pattern_close(pattern);
@@ -193,7 +199,7 @@ static int expand_dimension(struct plan *plan, struct dimension_list *list,
 		return OK;
 	TRY(open_regex(plan, dimension, &pattern));
 	for (size_t i = 0; err >= 0 && i < count; i++) {
-		bool found = names[i].type == DATA_TAG;
+		bool found = !names[i].is_field;
 
 		if (found && pattern)
 			err = pattern_find(pattern, names[i].name, &found);
@@ -215,10 +221,10 @@ static int inherit_dimensions(struct plan *plan, struct dimension_list *list)
 	return OK;
 }
 
-static bool is_grouped(const struct dimension_list *list, struct slice name)
+static bool is_grouped(const struct dimensions *dimensions, struct slice name)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (slice_equal(list->names[i], name))
+	for (size_t i = 0; i < dimensions->count; i++)
+		if (slice_equal(dimensions->names[i], name))
 			return true;
 	return false;
 }
@@ -273,7 +279,8 @@ int plan_expand_wildcards(struct plan *plan)
 
 		if (i == 0)
 			expansion.name_count = 0;
-		if (name->type == DATA_TAG && (without_tags || is_grouped(&dimensions, name->name)))
+		if (!name->is_field &&
+		    (without_tags || is_grouped(plan->own_dimensions, name->name)))
 			continue;
 		expansion.names[expansion.name_count++] = *name;
 	}

@@ -2,25 +2,45 @@
  * Why: the rows of a group's series in time order, without holding more of
  * each than a block.
  *
- * A heap of the series by the time of their next row. Rows of equal times come
- * in the order in which InfluxDB's heap gives them: the steps of the two are
- * the same, down to who is swapped with whom (J. W. J. Williams, 1964, as Go's
- * container/heap has it).
+ *	series ─► heap of a shard group ─┐
+ *	series ─► heap of a shard group ─┴─► heap of the sources ─► rows
+ *
+ * Heaps by the time of the next row. Rows of equal times come in the order in
+ * which InfluxDB's heaps give them, and it has one in each shard: the steps of
+ * the two are the same, down to who is swapped with whom (J. W. J. Williams,
+ * 1964, as Go's container/heap has it).
  *
  * Of a subquery that selects a point a series, InfluxDB does not look at the
  * times of these: its series come one after the other.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
 #include "query/rows.h"
 
+struct lane;
+
 struct head {
+	struct lane *lane;
 	struct feed feed;
 	struct block block;
 	size_t row;
-	const struct group *group;
-	size_t next, end; /* the series that follow this one in its stream, in the order of rows */
+	bool has_row;
+	size_t next, end; /* the lane's series that follow this one in its stream */
+};
+
+struct heap {
+	struct head **items;
+	size_t count;
+};
+
+/* The series of one source, in the order of rows. */
+struct lane {
+	const struct group_series **series;
+	struct head *heads;
+	size_t series_count, head_count;
+	struct heap heap; /* of the heads that have a row in the shard group at hand */
 };
 
 /* Takes a row: OK, END to stop, or below 0. */
@@ -29,9 +49,12 @@ typedef int take_row(void *arg, const struct head *head);
 struct merge {
 	struct plan *plan;
 	struct run *run;
+	struct lane *lanes;
+	size_t lane_count;
+	struct heap heap;		    /* of the first heads of the lanes */
+	const struct group_series **series; /* room for the lanes */
 	struct head *heads;
-	struct head **heap; /* a binary heap of those that have a row */
-	size_t count;
+	struct head **items;
 	size_t *read; /* the slots of which a row has at least one */
 	size_t read_count;
 	size_t shown_count; /* of these, what tells rows of equal times apart */
@@ -63,53 +86,78 @@ static bool gives_calls(const struct head *head)
 	return plan && !plan_is_raw(plan);
 }
 
-static bool comes_first(const struct merge *merge, size_t a, size_t b)
+static int64_t time_of(const struct head *head)
 {
-	const struct head *x = merge->heap[a], *y = merge->heap[b];
-	int64_t x_time = x->block.times_ns[x->row], y_time = y->block.times_ns[y->row];
+	return head->block.times_ns[head->row];
+}
+
+static bool comes_first(const struct merge *merge, const struct head *x, const struct head *y)
+{
+	int64_t x_time = time_of(x), y_time = time_of(y);
 
 	if (x_time != y_time)
 		return merge->plan->is_descending ? x_time > y_time : x_time < y_time;
-	if (x->feed.series->source == y->feed.series->source && gives_calls(x))
+	if (x->lane == y->lane && gives_calls(x))
 		return x < y; /* they were merged in the order of series already */
 	return is_smaller(merge, x, y);
 }
 
-static void swap(struct merge *merge, size_t a, size_t b)
-{
-	struct head *head = merge->heap[a];
+/* --- heaps ---------------------------------------------------------------------------- */
 
-	merge->heap[a] = merge->heap[b];
-	merge->heap[b] = head;
+static void swap(struct heap *heap, size_t a, size_t b)
+{
+	struct head *head = heap->items[a];
+
+	heap->items[a] = heap->items[b];
+	heap->items[b] = head;
 }
 
-static void sift_down(struct merge *merge, size_t place, size_t count)
+static void sift_down(const struct merge *merge, struct heap *heap, size_t place)
 {
 	for (;;) {
 		size_t child = place * 2 + 1;
 
-		if (child >= count)
+		if (child >= heap->count)
 			return;
-		if (child + 1 < count && comes_first(merge, child + 1, child))
+		if (child + 1 < heap->count &&
+		    comes_first(merge, heap->items[child + 1], heap->items[child]))
 			child++;
-		if (!comes_first(merge, child, place))
+		if (!comes_first(merge, heap->items[child], heap->items[place]))
 			return;
-		swap(merge, place, child);
+		swap(heap, place, child);
 		place = child;
 	}
 }
 
-static void sift_up(struct merge *merge, size_t place)
+static void heap_order(const struct merge *merge, struct heap *heap)
 {
+	for (size_t i = heap->count / 2; i-- > 0;)
+		sift_down(merge, heap, i);
+}
+
+static struct head *heap_pop(const struct merge *merge, struct heap *heap)
+{
+	swap(heap, 0, --heap->count);
+	sift_down(merge, heap, 0);
+	return heap->items[heap->count];
+}
+
+static void heap_push(const struct merge *merge, struct heap *heap, struct head *head)
+{
+	size_t place = heap->count++;
+
+	heap->items[place] = head;
 	while (place > 0) {
 		size_t parent = (place - 1) / 2;
 
-		if (!comes_first(merge, place, parent))
+		if (!comes_first(merge, heap->items[place], heap->items[parent]))
 			return;
-		swap(merge, place, parent);
+		swap(heap, place, parent);
 		place = parent;
 	}
 }
+
+/* --- the rows of a series -------------------------------------------------------------- */
 
 /* A row is there when a field that was asked for has a value; a subquery's always is. */
 static bool has_value(const struct merge *merge, const struct head *head)
@@ -123,17 +171,11 @@ static bool has_value(const struct merge *merge, const struct head *head)
 	return head->feed.series->inner && merge->shown_count;
 }
 
-static const struct group_series *series_at(const struct merge *merge, const struct group *group,
-					    size_t place)
-{
-	return &group->series[merge->plan->is_descending ? group->series_count - 1 - place : place];
-}
-
 static int open_series(const struct merge *merge, struct head *head, size_t place)
 {
 	const struct plan *plan = merge->plan;
 
-	return feed_open(&head->feed, plan, series_at(merge, head->group, place), &plan->window,
+	return feed_open(&head->feed, plan, head->lane->series[place], &plan->window,
 			 plan->is_descending, merge->run);
 }
 
@@ -150,7 +192,7 @@ static int next_block(const struct merge *merge, struct head *head)
 	return err;
 }
 
-/* The next row of the head, or END. */
+/* To the next row of the head, if it has one. */
 static int advance(const struct merge *merge, struct head *head, bool is_start)
 {
 	bool wants_block = is_start;
@@ -161,34 +203,19 @@ static int advance(const struct merge *merge, struct head *head, bool is_start)
 		if (wants_block) {
 			int err = next_block(merge, head);
 
+			head->has_row = false;
 			if (err != OK)
-				return err;
+				return err < 0 ? err : OK;
 			head->row = 0;
 			wants_block = false;
 		}
-		if (has_value(merge, head))
+		head->has_row = has_value(merge, head);
+		if (head->has_row)
 			return OK;
 	}
 }
 
-static int merge_rows(struct merge *merge)
-{
-	while (merge->count) {
-		struct head *head = merge->heap[0];
-		int err = merge->take(merge->arg, head);
-
-		if (err != OK)
-			return err;
-		swap(merge, 0, --merge->count);
-		sift_down(merge, 0, merge->count);
-		err = advance(merge, head, false);
-		if (err < 0)
-			return err;
-		if (err == OK)
-			sift_up(merge, merge->count++);
-	}
-	return OK;
-}
+/* --- lanes ------------------------------------------------------------------------------ */
 
 static bool selects_points(const struct plan *plan)
 {
@@ -197,52 +224,148 @@ static bool selects_points(const struct plan *plan)
 }
 
 /* Where the stream that begins with this series ends. */
-static size_t stream_end(const struct merge *merge, const struct group *group, size_t place)
+static size_t stream_end(const struct lane *lane, size_t place)
 {
-	const struct plan_source *source = series_at(merge, group, place)->source;
+	const struct plan *subquery = lane->series[place]->source->subquery;
 
-	place++;
-	while (source->subquery && selects_points(source->subquery) &&
-	       place < group->series_count && series_at(merge, group, place)->source == source)
-		place++;
-	return place;
+	return subquery && selects_points(subquery) ? lane->series_count : place + 1;
 }
 
-static int open_heads(struct merge *merge, const struct group *group)
+/* The heap of the next shard group, if there is one. */
+static void enter_group(const struct merge *merge, struct lane *lane)
 {
-	for (size_t i = 0; i < group->series_count; i = merge->heads[i].end) {
-		struct head *head = &merge->heads[i];
-		int err;
+	const struct head *first = NULL;
 
-		head->group = group;
-		head->next = i + 1;
-		head->end = stream_end(merge, group, i);
-		TRY(open_series(merge, head, i));
-		err = advance(merge, head, true);
-		if (err < 0)
-			return err;
-		if (err == OK)
-			merge->heap[merge->count++] = head;
+	assert(lane->heap.count == 0);
+	for (size_t i = 0; i < lane->head_count; i++) {
+		const struct head *head = &lane->heads[i];
+
+		if (head->has_row &&
+		    (!first || (merge->plan->is_descending ? time_of(head) > time_of(first)
+							   : time_of(head) < time_of(first))))
+			first = head;
 	}
-	for (size_t i = merge->count / 2; i-- > 0;)
-		sift_down(merge, i, merge->count);
+	for (size_t i = 0; first && i < lane->head_count; i++)
+		if (lane->heads[i].has_row &&
+		    lane->heads[i].block.group_id == first->block.group_id)
+			lane->heap.items[lane->heap.count++] = &lane->heads[i];
+	heap_order(merge, &lane->heap);
+}
+
+static int open_lane(const struct merge *merge, struct lane *lane)
+{
+	for (size_t i = 0; i < lane->series_count; i = lane->heads[lane->head_count - 1].end) {
+		struct head *head = &lane->heads[lane->head_count++];
+
+		head->lane = lane;
+		head->next = i + 1;
+		head->end = stream_end(lane, i);
+		TRY(open_series(merge, head, i));
+		TRY(advance(merge, head, true));
+	}
+	enter_group(merge, lane);
+	return OK;
+}
+
+/* Behind the first row of the lane. */
+static int pass_row(const struct merge *merge, struct lane *lane)
+{
+	struct head *head = heap_pop(merge, &lane->heap);
+	uint32_t group_id = head->block.group_id;
+
+	TRY(advance(merge, head, false));
+	if (head->has_row && head->block.group_id == group_id)
+		heap_push(merge, &lane->heap, head);
+	else if (lane->heap.count == 0)
+		enter_group(merge, lane);
+	return OK;
+}
+
+static int compare_series(const void *a, const void *b, void *arg)
+{
+	const struct group_series *x = *(const struct group_series *const *)a;
+	const struct group_series *y = *(const struct group_series *const *)b;
+	const struct plan *plan = arg;
+
+	if (x->source->place != y->source->place)
+		return x->source->place < y->source->place ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return (x < y) != plan->is_descending ? -1 : 1;
+}
+
+/* The group's series as lanes, in the order of FROM. */
+static void split_group(struct merge *merge, const struct group *group)
+{
+	struct lane *lane = NULL;
+
+	for (size_t i = 0; i < group->series_count; i++)
+		merge->series[i] = &group->series[i];
+	qsort_r(merge->series, group->series_count, sizeof(*merge->series), compare_series,
+		merge->plan);
+	for (size_t i = 0; i < group->series_count; i++) {
+		if (!lane || lane->series[0]->source != merge->series[i]->source) {
+			lane = &merge->lanes[merge->lane_count++];
+			lane->series = &merge->series[i];
+			lane->heads = &merge->heads[i];
+			lane->heap.items = &merge->items[i];
+		}
+		lane->series_count++;
+	}
+}
+
+static int open_lanes(struct merge *merge)
+{
+	for (size_t i = 0; i < merge->lane_count; i++) {
+		struct lane *lane = &merge->lanes[i];
+
+		TRY(open_lane(merge, lane));
+		if (lane->heap.count)
+			merge->heap.items[merge->heap.count++] = lane->heap.items[0];
+	}
+	heap_order(merge, &merge->heap);
+	return OK;
+}
+
+static int merge_rows(struct merge *merge)
+{
+	while (merge->heap.count) {
+		struct head *head = merge->heap.items[0];
+		struct lane *lane = head->lane;
+		int err = merge->take(merge->arg, head);
+
+		if (err != OK)
+			return err;
+		heap_pop(merge, &merge->heap);
+		TRY(pass_row(merge, lane));
+		if (lane->heap.count)
+			heap_push(merge, &merge->heap, lane->heap.items[0]);
+	}
 	return OK;
 }
 
 static int merge_group(struct merge *merge, const struct group *group)
 {
+	size_t count = group->series_count;
 	int err = ERR_MEMORY;
 
-	merge->heads = calloc(group->series_count, sizeof(*merge->heads));
-	merge->heap = calloc(group->series_count, sizeof(struct head *));
-	if (merge->heads && merge->heap)
-		err = open_heads(merge, group);
+	merge->lanes = calloc(count, sizeof(*merge->lanes));
+	merge->series = calloc(count, sizeof(*merge->series));
+	merge->heads = calloc(count, sizeof(*merge->heads));
+	merge->items = calloc(count * 2, sizeof(*merge->items));
+	if (merge->lanes && merge->series && merge->heads && merge->items) {
+		merge->heap.items = merge->items + count;
+		split_group(merge, group);
+		err = open_lanes(merge);
+	}
 	if (err >= 0)
 		err = merge_rows(merge);
-	for (size_t i = 0; merge->heads && i < group->series_count; i++)
+	for (size_t i = 0; merge->heads && i < count; i++)
 		feed_close(&merge->heads[i].feed);
+	free(merge->lanes);
+	free(merge->series);
 	free(merge->heads);
-	free(merge->heap);
+	free(merge->items);
 	return err;
 }
 
