@@ -76,7 +76,7 @@ static int next_view(struct cursor *cursor)
 		return scan_open(&(struct scan_spec){ view, spec->series_id, spec->field_ids,
 						      spec->field_count, spec->time_first_ns,
 						      spec->time_last_ns, spec->descending,
-						      cursor->taker },
+						      cursor->taker, spec->counts },
 				 &cursor->scan);
 	}
 	return END;

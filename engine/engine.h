@@ -282,6 +282,10 @@ struct cursor_spec {
 	int64_t time_first_ns, time_last_ns;
 	bool descending;
 	const bool *cancelled; /* may be NULL; checked between batches, read atomically */
+	/* Counted up by the time the cursor is closed; borrowed until then; NULL: nobody asks. */
+	struct chunk_counts {
+		uint64_t decoded, summarized, skipped; /* outside the range, or not reached */
+	} * counts;
 };
 struct cursor;
 int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out);

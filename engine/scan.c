@@ -32,7 +32,8 @@ struct scan {
 	struct shard_version *version; /* the view's */
 	struct masks masks;
 	struct capture captures[2];
-	struct source *sources; /* by time */
+	uint64_t chunk_count, decoded, summarized; /* of the series; of these */
+	struct source *sources;			   /* by time */
 	size_t source_count;
 	size_t *clusters; /* the source each begins at, and source_count behind the last */
 	size_t cluster_count;
@@ -123,6 +124,7 @@ static void collect_sources(struct scan *scan)
 	scan->sources = calloc(refs.count + 2, sizeof(*scan->sources));
 	if (!scan->sources)
 		log_out_of_memory(refs.count * sizeof(*scan->sources));
+	scan->chunk_count = refs.count;
 	for (size_t i = 0; i < refs.count; i++) {
 		const struct chunk_ref *ref = &refs.items[i];
 
@@ -179,10 +181,25 @@ int scan_open(const struct scan_spec *spec, struct scan **out)
 	return OK;
 }
 
+static void give_counts(const struct scan *scan)
+{
+	uint64_t skipped = scan->chunk_count - scan->decoded - scan->summarized;
+
+	stat_add(STAT_CHUNKS_DECODED, scan->decoded);
+	stat_add(STAT_CHUNKS_SUMMARIZED, scan->summarized);
+	stat_add(STAT_CHUNKS_SKIPPED, skipped);
+	if (!scan->spec.counts)
+		return;
+	scan->spec.counts->decoded += scan->decoded;
+	scan->spec.counts->summarized += scan->summarized;
+	scan->spec.counts->skipped += skipped;
+}
+
 void scan_close(struct scan *scan)
 {
 	if (!scan)
 		return;
+	give_counts(scan);
 	for (size_t i = 0; i < scan->data_count; i++)
 		chunk_data_release(&scan->data[i]);
 	free(scan->data);
@@ -278,7 +295,7 @@ static int load_chunk(struct scan *scan, const struct source *source, struct chu
 {
 	TRY(shard_version_read(scan->version, &source->ref, scan->spec.field_ids,
 			       scan->spec.field_count, data));
-	stat_add(STAT_CHUNKS_DECODED, 1);
+	scan->decoded++;
 	out->row_count = data->row_count;
 	out->times_ns = (int64_t *)data->times_ns;
 	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
@@ -540,7 +557,7 @@ int scan_next(struct scan *scan, struct slab *out)
 			int taken = offer_summary(scan, &scan->sources[first]);
 
 			TRY(taken);
-			stat_add(STAT_CHUNKS_SUMMARIZED, taken > 0);
+			scan->summarized += taken > 0;
 			if (taken)
 				continue;
 		}

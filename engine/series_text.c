@@ -155,7 +155,7 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 
 	row_text_set(&text, database->index, series_id);
 	int err = scan_open(&(struct scan_spec){ view, series_id, text.field_ids, text.field_count,
-						 time_first_ns, INT64_MAX, false, NULL },
+						 time_first_ns, INT64_MAX, false, NULL, NULL },
 			    &scan);
 	if (err == OK) {
 		while ((err = scan_next(scan, &slab)) == OK)
@@ -770,7 +770,7 @@ static int reading_open(struct series_text *text, struct reading *reading, size_
 	reading->offset = from->offset;
 	return scan_open(&(struct scan_spec){ &text->parts[part].view, text->series_id,
 					      text->rows.field_ids, text->rows.field_count,
-					      from->time_ns, INT64_MAX, false, NULL },
+					      from->time_ns, INT64_MAX, false, NULL, NULL },
 			 &reading->scan);
 }
 

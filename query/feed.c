@@ -175,7 +175,8 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 				    .time_first_ns = window->time_first_ns,
 				    .time_last_ns = window->time_last_ns,
 				    .descending = descending,
-				    .cancelled = run->env->cancelled };
+				    .cancelled = run->env->cancelled,
+				    .counts = &run->chunks };
 	bool takes;
 
 	*feed = (struct feed){
@@ -536,11 +537,22 @@ static int next_inner(struct feed *feed, struct batch *out)
 	return OK;
 }
 
+static int next_timed(struct feed *feed, struct batch *out)
+{
+	int64_t start_ns = env_monotonic_ns();
+	int err = cursor_next(feed->cursor, out);
+
+	feed->run->read_ns += env_monotonic_ns() - start_ns;
+	return err;
+}
+
 static int next_batch(struct feed *feed, struct batch *out)
 {
 	if (feed->series->inner)
 		return next_inner(feed, out);
-	return feed->cursor ? cursor_next(feed->cursor, out) : END;
+	if (!feed->cursor)
+		return END;
+	return feed->run->is_timed ? next_timed(feed, out) : cursor_next(feed->cursor, out);
 }
 
 int feed_next(struct feed *feed, struct block *out)

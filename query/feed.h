@@ -19,7 +19,10 @@ struct run {
 	int64_t deadline_ns; /* monotonic; 0 = none */
 	uint64_t points, buckets, series;
 	uint64_t summaries; /* chunks that were not decoded */
-	size_t bytes;	    /* of samples and rows that are kept */
+	struct chunk_counts chunks;
+	bool is_timed;	 /* EXPLAIN ANALYZE */
+	int64_t read_ns; /* in cursors, when timed */
+	size_t bytes;	 /* of samples and rows that are kept */
 };
 /* ERR_CANCELLED, ERR_LIMIT. */
 int run_check(struct run *run);

@@ -114,6 +114,7 @@ struct explanation {
 	const struct result *result;
 	struct buf line;
 	uint64_t rows, series;
+	int64_t planned_ns;
 };
 
 static int give_line(struct explanation *explanation)
@@ -235,28 +236,46 @@ static int count_nothing(void *arg)
 	return OK;
 }
 
+static double milliseconds(int64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
 static int analyze_plan(struct explanation *explanation, struct plan *plan)
 {
 	struct row_sink sink = { count_series, count_row, count_nothing, explanation };
-	int64_t start_ns = env_monotonic_ns();
+	int64_t start_ns = env_monotonic_ns(), ran_ns;
 	struct run run;
 
 	begin_run(&run, plan->context->env, plan->context->diag);
+	run.is_timed = true;
 	TRY(rows_run(plan, &run, &sink));
+	ran_ns = env_monotonic_ns() - start_ns;
 	buf_printf(&explanation->line,
 		   "RAN: %llu rows read, of them those of %llu chunks by their summaries; "
 		   "%llu rows in %llu series given, %.3f ms",
 		   (unsigned long long)run.points, (unsigned long long)run.summaries,
 		   (unsigned long long)explanation->rows, (unsigned long long)explanation->series,
-		   (double)(env_monotonic_ns() - start_ns) / 1e6);
+		   milliseconds(ran_ns));
+	TRY(give_line(explanation));
+	buf_printf(&explanation->line, "PLANNING: %.3f ms", milliseconds(explanation->planned_ns));
+	TRY(give_line(explanation));
+	buf_printf(&explanation->line,
+		   "READING: %llu chunks decoded, %llu by their summaries, %llu skipped; %.3f ms",
+		   (unsigned long long)run.chunks.decoded,
+		   (unsigned long long)run.chunks.summarized,
+		   (unsigned long long)run.chunks.skipped, milliseconds(run.read_ns));
+	TRY(give_line(explanation));
+	buf_printf(&explanation->line, "COMPUTING: %.3f ms", milliseconds(ran_ns - run.read_ns));
 	return give_line(explanation);
 }
 
-static int give_explanation(struct plan *plan, bool analyze, const struct result *result)
+static int give_explanation(struct plan *plan, bool analyze, int64_t planned_ns,
+			    const struct result *result)
 {
 	struct slice column = SLICE("QUERY PLAN");
 	struct result_series series = { .columns = &column, .column_count = 1 };
-	struct explanation explanation = { .result = result };
+	struct explanation explanation = { .result = result, .planned_ns = planned_ns };
 	int err;
 
 	TRY(result->ops->series_begin(result->arg, &series));
@@ -273,13 +292,14 @@ int select_explain(const struct query_env *env, const struct select_scope *scope
 		   const struct result *result, struct diag *diag)
 {
 	struct plan_context context = context_of(env, scope, arena, diag);
+	int64_t start_ns = env_monotonic_ns();
 	struct plan *plan = NULL;
 	int err = plan_check(&context, stmt, NULL, &plan);
 
 	if (err >= 0)
 		err = plan_bind(plan);
 	if (err >= 0)
-		err = give_explanation(plan, analyze, result);
+		err = give_explanation(plan, analyze, env_monotonic_ns() - start_ns, result);
 	plan_close(&context, plan);
 	return explain_error(err, diag);
 }

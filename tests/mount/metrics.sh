@@ -47,6 +47,18 @@ check_equal "two looks, one query" "1 0" "$(metric queries_total) $(metric query
 check "the other an answer that was there" test "$(metric answers_reused_total)" -ge 1
 check "which is kept in memory" test "$(metric answer_bytes)" -gt 0
 grep -q sum "$MNT/db/query/select sum(usage_idle) from cpu"
+explain() { cat "$MNT/db/query/explain analyze $1;.txt?fresh=1"; }
+explain "select value from a where time < '2016-01-01T00:00:10Z'" >"$WORK/explained"
+check "EXPLAIN ANALYZE tells what was decoded, and how long all took" grep -qE \
+	'^READING: 500 chunks decoded, 0 by their summaries, 0 skipped; [0-9.]+ ms' "$WORK/explained"
+check_equal "by operator" "RAN PLANNING READING COMPUTING" \
+	"$(sed -n 's/^\([A-Z]*\): .* ms$/\1/p' "$WORK/explained" | paste -sd' ')"
+echo 'late v=1 1' >"$MNT/db/write"
+echo flush >"$MNT/.seriesfs/ctl"
+echo 'late v=1 2' >"$MNT/db/write"
+echo flush >"$MNT/.seriesfs/ctl"
+check "and what was not" grep -q '^READING: 1 chunks decoded, 0 by their summaries, 1 skipped' \
+	<(explain "select v from late where time = 2")
 check_fails "a query fails" "Invalid argument" cat "$MNT/db/query/select nothing(v) from m;"
 check "and is counted" test "$(metric query_errors_total)" -ge 1
 rm "$MNT"/db/autogen/*/a,id=s8,*
