@@ -5,6 +5,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "fs/import.h"
 #include "fs/ingest.h"
 #include "fs/place.h"
 
@@ -17,7 +18,10 @@ struct write_options {
 struct write_stream {
 	struct ingest ingest;
 	struct mount *mount;
+	struct import import; /* of `write` and `.write` */
 	struct writer *writer;
+	struct writer_options options; /* its own */
+	bool has_policy;	       /* somebody has named it: a file does not change it */
 	struct place place;
 	struct buf text; /* of the place */
 };
@@ -120,12 +124,59 @@ int write_check_options(struct mount *mount, uint32_t database_id, struct slice 
 	return parse_options(mount, database_id, rest, &options, diag);
 }
 
+static int write_points(void *arg, struct slice text, bool final, size_t *consumed, uint64_t *lines,
+			struct diag *diag)
+{
+	struct write_stream *stream = arg;
+
+	return writer_write(stream->writer, text, final, consumed, lines, diag);
+}
+
 static int store(void *arg, struct slice text, bool final, size_t *consumed, uint64_t *lines,
 		 struct diag *diag)
 {
 	struct write_stream *stream = arg;
 
-	return writer_write(stream->writer, text, final, consumed, lines, diag);
+	if (stream->options.scope == WRITE_ANY_SERIES)
+		return import_write(&stream->import, text, final, consumed, lines, diag);
+	return write_points(stream, text, final, consumed, lines, diag);
+}
+
+/* Whoever may write to a database may make policies in it. */
+static int allow_own(void *arg, uint32_t database_id, bool write)
+{
+	const struct write_stream *stream = arg;
+
+	return database_id == stream->place.database_id ? OK : ERR_ACCESS;
+}
+
+static int run_statement(void *arg, struct slice text, struct diag *diag)
+{
+	struct write_stream *stream = arg;
+	struct query_env env = {
+		.engine = stream->mount->engine,
+		.database_id = stream->place.database_id,
+		.access = { .check = allow_own, .arg = stream, .attrs = stream->options.attrs },
+		.limits = &stream->mount->query_limits,
+	};
+
+	return query_import(&env, text, diag);
+}
+
+static int go_to_policy(void *arg, struct slice name, struct diag *diag)
+{
+	struct write_stream *stream = arg;
+	struct write_options found = { 0 };
+	struct writer *writer;
+
+	if (stream->has_policy || name.length == 0)
+		return OK;
+	TRY(set_policy(stream->mount, stream->place.database_id, name, &found, diag));
+	stream->options.policy_id = found.policy_id;
+	TRY(writer_open(stream->mount->engine, &stream->options, &writer));
+	writer_close(stream->writer);
+	stream->writer = writer;
+	return OK;
 }
 
 static void tell(void *arg, int err, const struct diag *diag, uint64_t line_number,
@@ -142,7 +193,8 @@ static void tell_skipped(void *arg, int err, const struct diag *diag, struct sli
 {
 	struct write_stream *stream = arg;
 
-	tell(arg, err, diag, ingest_lines_before(&stream->ingest) + diag->line, line);
+	tell(arg, err, diag,
+	     ingest_lines_before(&stream->ingest) + stream->import.lines + diag->line, line);
 }
 
 /* A policy or group that has to be made looks like what it is made in. */
@@ -197,7 +249,7 @@ int write_stream_open(struct mount *mount, const struct place *place, struct sli
 		      struct write_stream **out)
 {
 	struct write_stream *stream = calloc(1, sizeof(*stream));
-	struct writer_options options;
+	struct writer_options *options = &stream->options;
 	struct diag diag = { 0 };
 	int err;
 
@@ -206,16 +258,19 @@ int write_stream_open(struct mount *mount, const struct place *place, struct sli
 	stream->mount = mount;
 	stream->place = *place;
 	buf_append_slice(&stream->text, text);
-	err = tree_is_series(place->kind) ? write_series_options(mount, place, text, &options)
-					  : any_series_options(mount, place, text, &options, &diag);
-	options.on_bad_arg = stream;
+	err = tree_is_series(place->kind) ? write_series_options(mount, place, text, options)
+					  : any_series_options(mount, place, text, options, &diag);
+	options->on_bad_arg = stream;
+	stream->has_policy = options->policy_id != 0;
 	if (err == OK)
-		err = writer_open(mount->engine, &options, &stream->writer);
+		err = writer_open(mount->engine, options, &stream->writer);
 	if (err < 0) {
 		buf_release(&stream->text);
 		free(stream);
 		return err == ERR_NOT_FOUND ? ERR_STALE : err;
 	}
+	import_init(&stream->import,
+		    &(struct import_owner){ write_points, run_statement, go_to_policy, stream });
 	ingest_init(&stream->ingest, &(struct ingest_owner){ store, tell, stream },
 		    mount->options.line_bytes);
 	*out = stream;
@@ -238,6 +293,7 @@ void write_stream_close(struct write_stream *stream)
 	ingest_finish(&stream->ingest);
 	writer_close(stream->writer);
 	ingest_release(&stream->ingest);
+	import_release(&stream->import);
 	buf_release(&stream->text);
 	free(stream);
 }

@@ -155,6 +155,31 @@ static int drop_policy(struct task *task)
 	return engine_drop(task->env->engine, policy.id);
 }
 
+/* The first one is the default by itself. */
+int manage_import(struct task *task)
+{
+	const struct policy_stmt *stmt = &task->statement->policy;
+	bool is_database = task->statement->kind == STATEMENT_CREATE_DATABASE;
+	struct slice name = stmt->name.length ? stmt->name : SLICE("autogen");
+	struct policy_settings settings;
+	struct object existing;
+
+	if (!is_database && task->statement->kind != STATEMENT_CREATE_POLICY)
+		return diag_set(task->diag, ERR_INVALID,
+				"an import may make its database and retention policies, and "
+				"nothing else");
+	if (is_database && !stmt->is_with)
+		return OK;
+	TRY(check_policy_name(task, name));
+	TRY(settings_of(task, &settings));
+	TRY(task_access(task, task->env->database_id, true));
+	if (catalog_find(task_catalog(task), task->env->database_id, name, &existing) == OK)
+		return OK;
+	if (is_database)
+		settings.is_default = false;
+	return create_policy_of(task, task->env->database_id, name, &settings);
+}
+
 /* --- databases ----------------------------------------------------------------- */
 
 static struct slice first_policy_name(const struct policy_stmt *stmt)

@@ -17,6 +17,8 @@ bool manage_is(enum statement_kind kind);
  * ERR_SPACE, ERR_IO.
  */
 int manage_run(struct task *task);
+/* For query_import(). */
+int manage_import(struct task *task);
 
 /* --- manage_points.c: rows of manage_run()'s table ------------------------- */
 

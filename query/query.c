@@ -203,6 +203,29 @@ int query_run(const struct query_env *env, struct slice request,
 	return err;
 }
 
+/* --- in front of points ---------------------------------------------------------------------- */
+
+int query_import(const struct query_env *env, struct slice text, struct diag *diag)
+{
+	struct query_options options = { 0 };
+	struct run_request run = { .env = env, .options = &options, .diag = diag };
+	int err;
+
+	run.arena.bytes_max = env->limits->memory_bytes_max;
+	err = parse(&run, text);
+	for (size_t i = 0; err == OK && i < run.request.count; i++) {
+		struct task task = { .env = env,
+				     .options = &options,
+				     .arena = &run.arena,
+				     .statement = &run.request.statements[i],
+				     .diag = diag };
+
+		err = manage_import(&task);
+	}
+	arena_release(&run.arena);
+	return err;
+}
+
 /* --- does the clock matter? ------------------------------------------------------------------ */
 
 static bool find_now(void *arg, struct expr *expr)

@@ -89,6 +89,13 @@ struct query_sink {
 };
 
 /*
+ * Statements that stand in front of points to be imported: CREATE DATABASE … WITH and CREATE
+ * RETENTION POLICY make the policy in env->database_id, whatever database they name, unless it is
+ * there. ERR_INVALID with diag: others.
+ */
+int query_import(const struct query_env *env, struct slice text, struct diag *diag);
+
+/*
  * Run a request (one or more statements) and write its answer. For JSON a
  * failing statement's error object is part of the answer; for all formats the
  * first error is also returned, with its words in diag ("error parsing query: …"

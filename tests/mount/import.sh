@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Files for `influx -import`: headers, statements and contexts are understood by `write`, fields of one
+# time that come in lines of their own are one row. InfluxDB, if it is here, answers the same for the
+# same file.
+. "$(dirname "$0")/../lib/mount.sh"
+mount_start
+# As influx_inspect export writes: one field a line, all of a series and field together, then the next.
+cat >"$WORK/export.py" <<'PY'
+import sys
+policies = {"autogen": 0, "long": 3}
+print("# INFLUXDB EXPORT: 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z\n# DDL")
+for policy in policies:
+    print(f"CREATE DATABASE NOAA WITH NAME {policy}")
+print("# DML")
+for policy, more in policies.items():
+    print(f"# CONTEXT-DATABASE:NOAA\n# CONTEXT-RETENTION-POLICY:{policy}\n# writing tsm data")
+    for host in ("a", "b\\ c"):
+        for field, value in (("usage", lambda k: f"{k / 8:g}"), ("n", lambda k: f"{k}i"), ("ok", lambda k: "true" if k % 2 else "false"),
+                             ("s", lambda k: f'"text {k}\n# CONTEXT-DATABASE:{k}\n# no header, \\"quoted\\""')):
+            for k in range(300 + more):
+                if field != "ok" or k % 3:
+                    print(f"cpu,host={host},region=eu {field}={value(k)} {1700000000 + k * 60}000000000")
+    print("# writing wal data")
+    print(f"late v={1 + more} 1700000000000000000")
+PY
+python3 "$WORK/export.py" >"$WORK/dump"
+mkdir "$MNT/noaa"
+check "the dump goes in" cp "$WORK/dump" "$MNT/noaa/write"
+check_equal "nothing is told" "" "$(cat "$MNT/noaa/errors")"
+check_equal "its policies are there" "autogen long" "$(ls "$MNT/noaa" | tr '\n' ' ' | sed 's/ $//')"
+ask() { tail -n +2 "$MNT/noaa/query/$1;.csv"; }
+check_equal "points of one time are one row" "cpu,1970-01-01T00:00:00Z,600,600,400,600" \
+	"$(ask 'select count(usage), count(n), count(ok), count(s) from autogen.cpu' | head -n 1)"
+check_equal "of one series" 300 "$(cat "$MNT"/noaa/autogen/2023*/cpu,host=a,region=eu | grep -c ' n=')"
+check_equal "each in its policy" "late,1970-01-01T00:00:00Z,1 late,1970-01-01T00:00:00Z,4" \
+	"$(ask 'select sum(v) from autogen.late') $(ask 'select sum(v) from long.late')"
+check_equal "what looks like a header in a string is text" 606 \
+	"$(ask 'select count(s) from long.cpu where s =~ /CONTEXT-DATABASE/' | head -n 1 | cut -d, -f3)"
+
+# In pieces of any size, by any pipe.
+mkdir "$MNT/pieces"
+check "in small pieces" bash -c "dd if='$WORK/dump' of='$MNT/pieces/write' bs=37 conv=notrunc 2>&1 | grep -v records"
+check "it comes to the same" diff -r "$MNT/noaa" "$MNT/pieces"
+zcat -f <(gzip -c "$WORK/dump") >"$MNT/pieces/write"
+check "and once more changes nothing" diff -r "$MNT/noaa" "$MNT/pieces"
+
+# A hand-written one.
+cat >"$WORK/hand" <<'EOT'
+# DDL
+CREATE DATABASE pirates
+CREATE RETENTION POLICY oneday ON pirates DURATION 9000d REPLICATION 1
+
+# DML
+# CONTEXT-DATABASE: pirates
+# CONTEXT-RETENTION-POLICY: oneday
+
+treasures,captain_id=dread_pirate_roberts value=801 1700000001
+# a comment
+treasures,captain_id=flint value=29 1700000002
+EOT
+mkdir "$MNT/pirates"
+check "with ?precision" bash -c "cat '$WORK/hand' >'$MNT/pirates/write?precision=s'"
+check_equal "its policy is made as told" "duration 9000d" "$(head -n 1 "$MNT/pirates/oneday/.policy")"
+check_equal "its points are in it" 2 "$(cat "$MNT"/pirates/oneday/2023*/treasures* | wc -l)"
+mkdir "$MNT/pirates/mine"
+check "where a policy is named, it is that" bash -c "sed /CREATE/d '$WORK/hand' >'$MNT/pirates/mine/.write?precision=s'"
+check_equal "whatever the file says" 2 "$(cat "$MNT"/pirates/mine/2023*/treasures* | wc -l)"
+
+# What cannot be meant.
+mkdir "$MNT/bad"
+{ cat "$WORK/hand"; printf '# CONTEXT-DATABASE: other\nm v=1\n'; } >"$WORK/two"
+check_fails "a second database" "Invalid argument" bash -c "cat '$WORK/two' >'$MNT/bad/write?precision=s'"
+check "is told where it begins" grep -q 'line 12: the points of database "pirates" end here, those of "other" begin' "$MNT/bad/errors"
+check_equal "what precedes it is there" 2 "$(cat "$MNT"/bad/oneday/2023*/treasures* | wc -l)"
+check_fails "a policy that nobody made" "Invalid argument" bash -c "printf '# DML\n# CONTEXT-RETENTION-POLICY: none\nm v=1\n' >'$MNT/bad/write'"
+check "is told" grep -q 'line 2: retention policy not found: "none"' "$MNT/bad/errors"
+check_fails "statements of other kinds" "Invalid argument" bash -c "printf '# DDL\nDROP DATABASE noaa\n# DML\n' >'$MNT/bad/write'"
+check "are told" grep -q 'line 2: an import may make' "$MNT/bad/errors"
+check "and did nothing" test -d "$MNT/noaa/autogen"
+check_fails "a bad line has its number in the file" "Invalid argument" bash -c "{ cat '$WORK/hand'; echo 'bad line'; } >'$MNT/bad/write?precision=s'"
+check "with all headers counted" grep -q 'line 12: ' "$MNT/bad/errors"
+check "?skip passes over it" bash -c "{ cat '$WORK/hand'; echo 'worse'; echo 'after v=1 1700000000'; } >'$MNT/bad/write?precision=s&skip=true'"
+check "and tells its line" grep -q 'worse' "$MNT/bad/errors"
+check_equal "and goes on" 1 "$(cat "$MNT"/bad/oneday/2023*/after | wc -l)"
+
+# What we list is a dump that goes in again.
+mkdir "$MNT/again"
+{ echo '# DML'; for rp in autogen long; do echo "# CONTEXT-RETENTION-POLICY:$rp"; cat "$MNT/noaa/$rp"/*/*; done; } >"$WORK/ours"
+mkdir "$MNT/again/autogen" "$MNT/again/long"
+check "listings with headers go in" cp "$WORK/ours" "$MNT/again/write"
+check "and come to the same" diff -r -x .policy "$MNT/noaa" "$MNT/again"
+
+if command -v influxd >/dev/null; then
+	python3 - "$WORK" "$MNT" <<'PY' >"$WORK/differ" 2>&1
+import sys
+sys.path.insert(0, "tests/oracle")
+from influxd import Influxd
+work, mnt = sys.argv[1:]
+with Influxd(work + "/influx") as influx:
+    # As influx -import does: statements as queries, then each context's lines to /write.
+    ddl, dml = open(work + "/dump").read().split("# DML\n")
+    influx.query("CREATE DATABASE NOAA")
+    influx.query("CREATE RETENTION POLICY long ON NOAA DURATION INF REPLICATION 1")
+    for part in dml.split("# CONTEXT-DATABASE:NOAA\n# CONTEXT-RETENTION-POLICY:")[1:]:
+        policy, lines = part.split("\n", 1)
+        influx.write("NOAA", lines, policy=policy)
+    for query in ("select count(usage), sum(n), count(ok), count(s) from {}.cpu group by host", "select * from {}.late",
+                  "select * from {}.cpu where time < 1700001000000000000"):
+        for policy in ("autogen", "long"):
+            text = query.format(policy)
+            theirs = influx.query(text, db="NOAA").decode().strip()
+            ours = open(f"{mnt}/noaa/query/{text};.json").read().strip()
+            if theirs != ours or '"series"' not in ours:
+                print(text, theirs, ours, sep="\n")
+PY
+	check_equal "InfluxDB answers the same for the same file" "" "$(head -c 2000 "$WORK/differ")"
+fi
