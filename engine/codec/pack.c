@@ -41,30 +41,48 @@ static uint64_t word_of(const struct layout *layout, uint64_t word)
 	return layout->folded ? zigzag((int64_t)word) : word - (uint64_t)layout->base;
 }
 
-/* Two in turn: adding to one and the same count waits for the addition before. */
-static void histogram_of(const uint64_t *words, size_t count, const struct layout *layout,
-			 size_t histogram[65])
+static unsigned longest_of(const uint64_t *words, size_t count, const struct layout *layout)
 {
-	uint32_t even[65] = { 0 }, odd[65] = { 0 };
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bits |= word_of(layout, words[i]);
+	return bit_length(bits);
+}
+
+/*
+ * Gives the longest length, and counts none beyond it: vectors of a few values, of which high
+ * cardinality has many, cost half of what 65 counts did. Two in turn: adding to one and the same
+ * count waits for the addition before.
+ */
+static unsigned histogram_of(const uint64_t *words, size_t count, const struct layout *layout,
+			     size_t histogram[65])
+{
+	unsigned longest = longest_of(words, count, layout);
+	uint32_t even[65], odd[65];
 	size_t i = 0;
 
+	memset(even, 0, (longest + 1) * sizeof(*even));
+	memset(odd, 0, (longest + 1) * sizeof(*odd));
 	for (; i + 2 <= count; i += 2) {
 		even[bit_length(word_of(layout, words[i]))]++;
 		odd[bit_length(word_of(layout, words[i + 1]))]++;
 	}
 	if (i < count)
 		even[bit_length(word_of(layout, words[i]))]++;
-	for (i = 0; i < 65; i++)
+	for (i = 0; i <= longest; i++)
 		histogram[i] = even[i] + odd[i];
+	return longest;
 }
 
 /* An exception costs its gap (about a byte and a half) and its high bits as a varint. */
-static void choose_width(const size_t histogram[65], size_t count, struct layout *layout)
+static void choose_width(const uint64_t *words, size_t count, struct layout *layout)
 {
+	size_t histogram[65];
 	size_t above = 0, above_bits = 0; /* words longer than width, and by how many bits in all */
 
 	layout->bytes = SIZE_MAX;
-	for (unsigned width = 65; width-- > 0;) {
+	for (unsigned width = histogram_of(words, count, layout, histogram) + 1; width-- > 0;) {
 		size_t bytes = (count * width + 7) / 8 + 2 * above + (above_bits + 3 * above) / 7;
 
 		if (bytes < layout->bytes) {
@@ -74,23 +92,22 @@ static void choose_width(const size_t histogram[65], size_t count, struct layout
 		}
 		above += histogram[width];
 		above_bits += above;
+		if (2 * above >= layout->bytes)
+			return; /* narrower ones cost more */
 	}
 }
 
 static struct layout folded_layout(const uint64_t *words, size_t count)
 {
 	struct layout layout = { .folded = true };
-	size_t histogram[65];
 
-	histogram_of(words, count, &layout, histogram);
-	choose_width(histogram, count, &layout);
+	choose_width(words, count, &layout);
 	return layout;
 }
 
 static struct layout layout_of(const uint64_t *words, size_t count)
 {
 	struct layout layout = { .base = (int64_t)words[count - 1], .constant = true }, folded;
-	size_t histogram[65];
 
 	/* The first word stands apart: a delta's is the value itself. It may lie below the base. */
 	for (size_t i = 1; i < count; i++) {
@@ -102,8 +119,7 @@ static struct layout layout_of(const uint64_t *words, size_t count)
 		layout.bytes = 0; /* nothing is smaller */
 		return layout;
 	}
-	histogram_of(words, count, &layout, histogram);
-	choose_width(histogram, count, &layout);
+	choose_width(words, count, &layout);
 	if (layout.base >= 0)
 		return layout;
 	folded = folded_layout(words, count);
