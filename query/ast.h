@@ -160,6 +160,13 @@ enum source_kind {
  * or policy does not exist the binder may read it as one 0.8 name (LANGUAGE,
  * "Names in FROM").
  */
+/* What a raw dotted name is. */
+enum dotted_kind {
+	DOTTED_UNKNOWN, /* not looked up yet: whoever binds it tells */
+	DOTTED_PATH,
+	DOTTED_NAME,
+};
+
 struct source {
 	enum source_kind kind;
 	struct position position;
@@ -169,6 +176,7 @@ struct source {
 	struct slice name;	       /* "" when `regex` is there */
 	struct expr *regex;	       /* EXPR_REGEX, or NULL */
 	struct slice whole_name;       /* `a.b.c` written raw: the whole; "" otherwise */
+	enum dotted_kind dotted;
 	const char *path_error; /* NULL, or why it is no 1.x path ("too many segments in …"):
 				   the binder's error unless whole_name is a measurement */
 	/* SOURCE_SUBQUERY */

@@ -3,6 +3,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/when.h"
+#include "query/parser.h"
 #include "query/print.h"
 
 static struct slice trimmed(struct slice text)
@@ -24,32 +25,6 @@ static struct lexeme next_word(struct lexer *lexer)
 		lexeme = lexer_next(lexer);
 	} while (lexeme.token == TOKEN_BLANK || lexeme.token == TOKEN_COMMENT);
 	return lexeme;
-}
-
-/* [ RESAMPLE [ EVERY duration ] [ FOR duration ] ] select */
-void continuous_split(struct slice text, struct slice *resample, struct slice *select)
-{
-	struct arena arena = { 0 };
-	struct lexer lexer;
-	struct lexeme word;
-	uint32_t end;
-
-	text = trimmed(text);
-	*resample = slice_of(text.data, 0);
-	*select = text;
-	lexer_init(&lexer, text, &arena);
-	word = next_word(&lexer);
-	if (word.token == TOKEN_RESAMPLE) {
-		end = word.end;
-		for (word = next_word(&lexer);
-		     word.token == TOKEN_EVERY || word.token == TOKEN_FOR ||
-		     word.token == TOKEN_DURATION_VALUE;
-		     word = next_word(&lexer))
-			end = word.end;
-		*resample = slice_of(text.data, end);
-		*select = trimmed(slice_from(text, end));
-	}
-	arena_release(&arena);
 }
 
 static void print_duration_option(struct buf *out, const char *word, int64_t ns)
@@ -95,22 +70,71 @@ void continuous_print_stored(struct buf *out, const struct statement *create)
 	buf_append_slice(out, body_of(create->text));
 }
 
-void continuous_print_create(struct buf *out, struct slice name, struct slice database,
-			     struct slice text)
-{
-	struct slice resample, select;
+/* --- as InfluxDB shows it --------------------------------------------------------------- */
 
-	continuous_split(text, &resample, &select);
-	buf_append_text(out, "CREATE CONTINUOUS QUERY ");
-	print_ident(out, name);
-	buf_append_text(out, " ON ");
-	print_ident(out, database);
-	buf_append_byte(out, ' ');
-	if (resample.length) {
-		buf_append_slice(out, resample);
-		buf_append_byte(out, ' ');
+struct naming {
+	struct catalog *catalog;
+	const struct object *database;
+};
+
+/* A path is named whole; of a name that may be none, only who runs it can tell. */
+static void name_path(const struct naming *naming, struct slice *database_name,
+		      struct slice *policy_name)
+{
+	struct object database = *naming->database, policy;
+
+	if (database_name->length &&
+	    catalog_find(naming->catalog, OBJECT_ROOT_ID, *database_name, &database) < 0)
+		return;
+	*database_name = database.name;
+	if (policy_name->length == 0 &&
+	    catalog_default_policy(naming->catalog, database.id, &policy) >= 0)
+		*policy_name = policy.name;
+}
+
+static bool is_path(const struct naming *naming, const struct source *source)
+{
+	struct object policy;
+
+	return source->whole_name.length == 0 ||
+	       (source->database.length == 0 && source->policy.length &&
+		catalog_find(naming->catalog, naming->database->id, source->policy, &policy) >= 0);
+}
+
+static void name_sources(const struct naming *naming, struct select_stmt *select)
+{
+	for (size_t i = 0; i < select->source_count; i++) {
+		struct source *source = &select->sources[i];
+
+		if (source->kind == SOURCE_SUBQUERY)
+			name_sources(naming, source->subquery);
+		else if (source->kind == SOURCE_MEASUREMENT && is_path(naming, source))
+			name_path(naming, &source->database, &source->policy);
 	}
-	buf_append_text(out, "BEGIN ");
-	buf_append_slice(out, select);
-	buf_append_text(out, " END");
+}
+
+int continuous_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
+			    const struct object *query)
+{
+	struct naming naming = { catalog, database };
+	struct statement statement = { .kind = STATEMENT_CREATE_CONTINUOUS_QUERY };
+	struct continuous_stmt *continuous = &statement.continuous;
+	struct arena arena = { 0 };
+	struct diag diag = { 0 };
+	int err = parse_continuous_text(query->payload, &arena, continuous, &diag);
+
+	if (err >= 0) {
+		continuous->name = query->name;
+		continuous->database = database->name;
+		if (!continuous->select->is_old) {
+			struct target *target = continuous->select->target;
+
+			name_sources(&naming, continuous->select);
+			if (target->part_count == 0)
+				name_path(&naming, &target->database, &target->policy);
+		}
+		statement_print(out, &statement);
+	}
+	arena_release(&arena);
+	return err;
 }

@@ -8,15 +8,16 @@
 #ifndef QUERY_CONTINUOUS_H
 #define QUERY_CONTINUOUS_H
 
-#include "engine/base/buf.h"
+#include "engine/catalog.h"
 #include "query/ast.h"
 
-/* The two parts of a stored text; `resample` is "" when it says nothing. Borrows. */
-void continuous_split(struct slice text, struct slice *resample, struct slice *select);
 /* The stored text of a CREATE CONTINUOUS QUERY, appended: what stands in BEGIN … END. */
 void continuous_print_stored(struct buf *out, const struct statement *create);
-/* CREATE CONTINUOUS QUERY name ON database [RESAMPLE …] BEGIN select END, appended. */
-void continuous_print_create(struct buf *out, struct slice name, struct slice database,
-			     struct slice text);
+/*
+ * CREATE CONTINUOUS QUERY … BEGIN select END, appended, as InfluxDB shows it: the tree of what is
+ * stored, its paths named whole; a statement of 0.8 keeps its names. ERR_INVALID, ERR_LIMIT.
+ */
+int continuous_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
+			    const struct object *query);
 
 #endif

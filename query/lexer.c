@@ -560,6 +560,7 @@ struct lexeme lexer_next_regex(struct lexer *lexer)
 			has_escape |= accept_char(lexer, '/');
 	}
 	lexer->ended_inside |= rune == 0;
+	lexer->ended_in_regex |= rune == 0;
 	if (rune != '/') {
 		out.token = TOKEN_BAD_REGEX;
 		return finish(lexer, &out);

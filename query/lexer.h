@@ -59,7 +59,8 @@ struct lexer {
 	struct position position;
 	bool seen_end;
 	bool ended_inside; /* the text ended within a string, quoted name, regex or comment */
-	bool no_memory;	   /* the arena's budget is used up: the lexeme is TOKEN_ILLEGAL */
+	bool ended_in_regex;
+	bool no_memory; /* the arena's budget is used up: the lexeme is TOKEN_ILLEGAL */
 	unsigned index, unread;
 	struct lexer_char chars[3]; /* a ring: the last ones read, for reading again */
 };

@@ -30,7 +30,7 @@ static void decode_value(struct slice value, struct buf *out)
 			       hex_value(value.data[i + 2]) >= 0;
 
 		if (!is_code) {
-			buf_append_byte(out, value.data[i] == '+' ? ' ' : value.data[i]);
+			buf_append_byte(out, value.data[i]);
 			continue;
 		}
 		buf_append_byte(out, (char)(hex_value(value.data[i + 1]) << 4 |
@@ -268,20 +268,23 @@ static const char *last_char(struct slice text, char c)
 	return text.length ? memrchr(text.data, c, text.length) : NULL;
 }
 
-static struct slice cut_options(struct slice text, struct slice *list)
+/* The text before the options, decoded. Values of options are decoded by themselves. */
+static void cut_options(struct slice path_text, struct buf *text, struct slice *list)
 {
-	const char *question = last_char(text, '?');
-	size_t length;
+	const char *question = last_char(path_text, '?');
+	size_t length = question ? (size_t)(question - path_text.data) : path_text.length;
 
 	*list = slice_of("", 0);
+	buf_reset(text);
+	decode_text(slice_of(path_text.data, length), text);
 	if (!question)
-		return text;
-	length = (size_t)(question - text.data);
-	if (!is_option_list(slice_from(text, length + 1)) ||
-	    ends_inside(slice_of(text.data, length)))
-		return text;
-	*list = slice_from(text, length + 1);
-	return slice_of(text.data, length);
+		return;
+	*list = slice_from(path_text, length + 1);
+	if (is_option_list(*list) && !ends_inside(buf_slice(text)))
+		return;
+	*list = slice_of("", 0);
+	buf_reset(text);
+	decode_text(path_text, text);
 }
 
 static struct slice cut_format(struct slice text, struct query_options *options)
@@ -304,13 +307,13 @@ static struct slice cut_format(struct slice text, struct query_options *options)
 int query_options_parse(struct slice path_text, struct query_options *options, struct buf *buffer,
 			struct slice *statement, struct diag *diag)
 {
-	struct slice list, text;
+	struct slice list;
 
 	*options = (struct query_options){ 0 };
-	buf_reset(buffer);
-	decode_text(path_text, buffer);
-	text = cut_options(slice_of(buffer->data ? buffer->data : "", buffer->length), &list);
-	*statement = cut_format(text, options);
+	cut_options(path_text, buffer, &list);
+	*statement =
+		cut_format(slice_of(buffer->data ? buffer->data : "", buffer->length), options);
+	options->has_rest = options->has_format || list.length;
 	return query_options_parse_list(list, options, diag);
 }
 
@@ -348,23 +351,21 @@ enum query_shape query_shape(struct slice path_text, struct diag *diag)
 	struct diag own = { 0 };
 	struct slice text;
 	enum query_shape shape = QUERY_SHAPE_WHOLE;
-	bool has_rest;
 
 	if (query_options_parse(path_text, &options, &buffer, &text, &own) < 0) {
 		buf_release(&buffer);
 		diag_set(diag, ERR_INVALID, "%s", own.text);
 		return QUERY_SHAPE_WHOLE;
 	}
-	has_rest = options.has_format || text.length != buffer.length;
 	if (parse_path(text, &options, &end, &own) < 0) {
-		if (end.is_inside || (end.is_end && !has_rest))
+		if (end.is_inside || (end.is_end && !options.has_rest))
 			shape = QUERY_SHAPE_PREFIX;
 		diag_set(diag, ERR_INVALID, "error parsing query: %s%s", own.text,
-			 end.is_inside ? " (to end a regular expression beyond doubt, write `;` "
-					 "behind it)"
-				       : "");
+			 end.is_in_regex ? " (to end a regular expression beyond doubt, write `;` "
+					   "behind it)"
+					 : "");
 	}
-	if (!has_rest && ends_in_blank(text))
+	if (!options.has_rest && ends_in_blank(text))
 		shape = QUERY_SHAPE_PREFIX;
 	buf_release(&buffer);
 	return shape;

@@ -479,6 +479,7 @@ int parse_request(struct slice text, const struct params *params, struct arena *
 	p.text = p.lexer.text;
 	err = parse_statements(&p, &statements);
 	p.end.is_inside = err < 0 && p.lexer.ended_inside;
+	p.end.is_in_regex = err < 0 && p.lexer.ended_in_regex;
 	if (end)
 		*end = p.end;
 	*out = (struct request){ statements.items, statements.count };

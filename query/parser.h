@@ -13,7 +13,8 @@
 /* How a text that could not be parsed ended: what the mount makes a directory of. */
 struct parse_end {
 	bool is_inside; /* within a string, quoted name, regex or comment */
-	bool is_end;	/* only its end was unexpected: more text could make it whole */
+	bool is_in_regex;
+	bool is_end; /* only its end was unexpected: more text could make it whole */
 };
 
 /*

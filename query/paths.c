@@ -1,43 +1,65 @@
 /*
  * Why: `a.b.c.d` is a parse error of 1.x, unless it is the name of a measurement
  * here; only whoever knows the measurements can tell, and must tell it as the
- * parser would have.
+ * parser would have. So it is told before any statement of a request runs.
  */
 #include "query/paths.h"
 
 struct path_check {
-	struct index *index; /* NULL: there is no default database */
+	struct catalog *catalog;
+	uint32_t database_id; /* 0: there is no default database */
+	struct index *index;
 	struct diag *diag;
 };
 
-static int check_select(const struct path_check *check, const struct select_stmt *select);
+static bool is_path(const struct path_check *check, const struct source *source)
+{
+	struct object found;
 
-static int check_sources(const struct path_check *check, const struct source *sources, size_t count,
+	if (source->database.length)
+		return catalog_find(check->catalog, OBJECT_ROOT_ID, source->database, &found) >= 0;
+	return source->policy.length &&
+	       catalog_find(check->catalog, check->database_id, source->policy, &found) >= 0;
+}
+
+static bool is_name(const struct path_check *check, const struct source *source)
+{
+	return check->database_id &&
+	       index_measurement_find(check->index, source->whole_name) != ID_NONE;
+}
+
+static int check_select(const struct path_check *check, struct select_stmt *select);
+
+static int check_sources(const struct path_check *check, struct source *sources, size_t count,
 			 bool is_old)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct source *source = &sources[i];
+		struct source *source = &sources[i];
 
-		if (source->kind == SOURCE_SUBQUERY)
+		if (source->kind == SOURCE_SUBQUERY) {
 			TRY(check_select(check, source->subquery));
-		else if (source->kind != SOURCE_MEASUREMENT)
+		} else if (source->kind != SOURCE_MEASUREMENT) {
 			TRY(check_sources(check, source->parts, source->part_count, is_old));
-		else if (source->path_error && !is_old &&
-			 (!check->index ||
-			  index_measurement_find(check->index, source->whole_name) == ID_NONE))
-			return diag_set(check->diag, ERR_INVALID, "%s", source->path_error);
+		} else if (source->whole_name.length) {
+			source->dotted =
+				!is_path(check, source) && (is_old || is_name(check, source))
+					? DOTTED_NAME
+					: DOTTED_PATH;
+			if (source->path_error && !is_old && !is_name(check, source))
+				return diag_set(check->diag, ERR_INVALID, "%s", source->path_error);
+		}
 	}
 	return OK;
 }
 
-static int check_select(const struct path_check *check, const struct select_stmt *select)
+static int check_select(const struct path_check *check, struct select_stmt *select)
 {
 	return check_sources(check, select->sources, select->source_count, select->is_old);
 }
 
-static int check_statement(const struct path_check *check, const struct statement *statement)
+static int check_statement(const struct path_check *check, struct statement *statement)
 {
-	const struct show_stmt *show = &statement->show;
+	struct show_stmt *show = &statement->show;
 
 	switch (statement_kinds[statement->kind].family) {
 	case FAMILY_SELECT: return check_select(check, statement->select);
@@ -52,9 +74,11 @@ static int check_statement(const struct path_check *check, const struct statemen
 	}
 }
 
-int paths_check(const struct query_env *env, const struct request *request, struct diag *diag)
+int paths_check(const struct query_env *env, struct request *request, struct diag *diag)
 {
-	struct path_check check = { .diag = diag };
+	struct path_check check = { .catalog = engine_catalog(env->engine),
+				    .database_id = env->database_id,
+				    .diag = diag };
 
 	if (env->database_id)
 		check.index = engine_index(env->engine, env->database_id);

@@ -8,8 +8,9 @@
 /*
  * Before any statement of the request runs. ERR_INVALID with 1.x's words: more
  * segments than a path has, or a place that this statement does not take, and
- * no measurement of the default database has the whole as its name.
+ * no measurement of the default database has the whole as its name. The dotted
+ * names of the trees are marked as what they are.
  */
-int paths_check(const struct query_env *env, const struct request *request, struct diag *diag);
+int paths_check(const struct query_env *env, struct request *request, struct diag *diag);
 
 #endif

@@ -194,8 +194,8 @@ static bool is_whole_name(struct plan *plan, const struct source *source,
 	struct object found;
 	struct catalog *catalog = catalog_of(plan);
 
-	if (source->whole_name.length == 0)
-		return false;
+	if (source->whole_name.length == 0 || source->dotted != DOTTED_UNKNOWN)
+		return source->dotted == DOTTED_NAME;
 	if (source->database.length &&
 	    catalog_find(catalog, OBJECT_ROOT_ID, source->database, &found) >= 0)
 		return false;

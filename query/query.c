@@ -200,7 +200,7 @@ int query_run(const struct query_env *env, struct slice request,
 	stat_add(STAT_QUERY_ERRORS, err < 0);
 	format_close(&format);
 	arena_release(&run.arena);
-	return err;
+	return err == ERR_NOT_FOUND || err == ERR_EXISTS ? ERR_INVALID : err;
 }
 
 /* --- in front of points ---------------------------------------------------------------------- */

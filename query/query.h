@@ -24,6 +24,7 @@ bool query_format_of(struct slice extension, enum query_format *out);
 struct query_options {
 	enum query_format format;
 	bool has_format;       /* an extension was given */
+	bool has_rest;	       /* that or options were */
 	int64_t epoch_unit_ns; /* 0 = RFC 3339, else 1, 1000, … */
 	char rp[256];	       /* default policy of FROM, "" = the database's */
 	bool pretty, chunked, fresh, exact;
@@ -100,6 +101,8 @@ int query_import(const struct query_env *env, struct slice text, struct diag *di
  * failing statement's error object is part of the answer; for all formats the
  * first error is also returned, with its words in diag ("error parsing query: …"
  * for parse errors, with nothing run). Statements before it have taken effect.
+ * A name in it that is not there, or there already, is ERR_INVALID like all else
+ * that is wrong with a request.
  */
 int query_run(const struct query_env *env, struct slice request,
 	      const struct query_options *options, const struct query_sink *sink,

@@ -212,10 +212,11 @@ static int print_continuous_query(struct task *task, const struct object *databa
 	struct cell cells[2];
 	int err;
 
-	continuous_print_create(&text, query->name, database->name, query->payload);
+	err = continuous_print_create(&text, task_catalog(task), database, query);
 	cells[0] = cell_string(query->name);
 	cells[1] = cell_string(buf_slice(&text));
-	err = task_row(task, cells);
+	if (err >= 0)
+		err = task_row(task, cells);
 	buf_release(&text);
 	return err;
 }
