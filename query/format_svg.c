@@ -27,7 +27,10 @@
 #define TOP	     34
 #define AXIS	     30 /* below the lines, for times */
 #define LEGEND_ROW   18
+#define LEGEND_KEY   24 /* the piece of line before a name */
 #define LEGEND_WIDTH 210
+#define LETTER	     7	/* an average one's width */
+#define LEGEND_GROWS 40 /* rows for which a chart of no given height gets taller */
 #define LABEL_MAX    32 /* characters of a name in the legend */
 #define COLOURS	     10
 #define LINES_MAX    1000
@@ -152,6 +155,8 @@ struct chart {
 	int64_t first_ns, last_ns;
 	double low, high;
 	size_t shown; /* lines with a value */
+	size_t legend_columns;
+	double legend_width;
 };
 
 static double x_of(const struct chart *chart, int64_t time_ns)
@@ -230,23 +235,32 @@ static double value_step(double range, int count)
 	return power * (digits <= 1 ? 1 : digits <= 2 ? 2 : digits <= 5 ? 5 : 10);
 }
 
-static int64_t time_step(__int128 range_ns, int count)
+/* Months are not alike, so steps are either a length or a number of them. */
+struct time_step {
+	int64_t ns;
+	int months;
+};
+
+static struct time_step time_step(__int128 range_ns, int count)
 {
 	static const int64_t seconds[] = {
-		1,	2,	5,	 10,	  15,	   30,	     60,       120,	  300,
-		600,	900,	1800,	 3600,	  7200,	   10800,    21600,    43200,	  86400,
-		172800, 604800, 1209600, 2592000, 7776000, 15552000, 31536000, 157680000, 315360000,
+		1,    2,    5,	  10,	 15,	30,    60,    120,    300,    600,     900,
+		1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600,
 	};
+	static const int months[] = { 1, 2, 3, 6, 12, 24, 60, 120, 240, 600 };
 	int64_t rough = (int64_t)(range_ns / (count < 2 ? 2 : count)), small = 1;
 
 	for (; small < NS_PER_SECOND; small *= 10)
 		for (int k = 1; k <= 5; k += k == 1 ? 1 : 3)
 			if (small * k >= rough)
-				return small * k;
+				return (struct time_step){ .ns = small * k };
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
 		if (seconds[i] * NS_PER_SECOND >= rough)
-			return seconds[i] * NS_PER_SECOND;
-	return rough + 1;
+			return (struct time_step){ .ns = seconds[i] * NS_PER_SECOND };
+	for (size_t i = 0; i < sizeof(months) / sizeof(months[0]); i++)
+		if (months[i] * 30 * NS_PER_DAY >= rough)
+			return (struct time_step){ .months = months[i] };
+	return (struct time_step){ .months = 1200 };
 }
 
 /* --- drawing -------------------------------------------------------------------------------- */
@@ -267,6 +281,32 @@ static void print_escaped(struct buf *out, struct slice text)
 	}
 }
 
+/* Of the largest unit that needs no more than three decimals for a step. */
+static void print_value(char *text, size_t size, const struct chart *chart, double step,
+			double value)
+{
+	static const struct {
+		double unit;
+		const char *letter;
+	} rows[] = { { 1e12, "T" }, { 1e9, "G" }, { 1e6, "M" } };
+	double largest = fmax(fabs(chart->low), fabs(chart->high)), unit = 1;
+	const char *letter = "";
+	int decimals;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && unit == 1; i++)
+		if (largest >= rows[i].unit && step >= rows[i].unit / 1000) {
+			unit = rows[i].unit;
+			letter = rows[i].letter;
+		}
+	decimals = step < unit ? (int)ceil(-log10(step / unit) - 1e-9) : 0;
+	if (largest / unit >= 1e6 || decimals > 9)
+		snprintf(text, size, "%.6g", value);
+	else if (fabs(value) < step / 2)
+		snprintf(text, size, "0");
+	else
+		snprintf(text, size, "%.*f%s", decimals, value / unit, letter);
+}
+
 static void draw_text(struct chart *chart, double x, double y, const char *anchor, const char *text)
 {
 	buf_printf(chart->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
@@ -277,7 +317,6 @@ static void draw_text(struct chart *chart, double x, double y, const char *ancho
 static void draw_values(struct chart *chart)
 {
 	double step = value_step(chart->high - chart->low, (int)(chart->bottom - TOP) / 50 + 1);
-	int decimals = step < 1 ? (int)ceil(-log10(step) - 1e-9) : 0;
 
 	chart->low = floor(chart->low / step) * step;
 	chart->high = ceil(chart->high / step) * step;
@@ -285,54 +324,88 @@ static void draw_values(struct chart *chart)
 		double value = chart->low + i * step, y = y_of(chart, value);
 		char text[64];
 
-		if (fabs(value) >= 1e9 || decimals > 9)
-			snprintf(text, sizeof(text), "%.6g", value);
-		else
-			snprintf(text, sizeof(text), "%.*f", decimals,
-				 fabs(value) < step / 2 ? 0 : value);
+		print_value(text, sizeof(text), chart, step, value);
 		buf_printf(chart->out, "<path class=\"grid\" d=\"M%d %.1fH%.1f\"/>\n", LEFT, y,
 			   chart->width - RIGHT);
 		draw_text(chart, LEFT - 8, y + 4, "end", text);
 	}
 }
 
-static void print_tick(char *text, size_t size, const struct chart *chart, int64_t step_ns,
+static void print_tick(char *text, size_t size, const struct chart *chart, struct time_step step,
 		       int64_t local_ns)
 {
 	struct civil c = civil_of_seconds(floor_div(local_ns, NS_PER_SECOND));
 	int64_t rest = floor_mod(local_ns, NS_PER_SECOND);
-	bool spans_days = time_range(chart) > NS_PER_DAY;
+	long long year = c.year;
+	char fraction[16];
 
-	if (step_ns >= NS_PER_DAY)
-		snprintf(text, size, "%04lld-%02d-%02d", (long long)c.year, c.month, c.day);
-	else if (step_ns >= NS_PER_MINUTE && spans_days)
+	if (step.months % 12 == 0 && step.months)
+		snprintf(text, size, "%04lld", year);
+	else if (step.months)
+		snprintf(text, size, "%04lld-%02d", year, c.month);
+	else if (step.ns >= NS_PER_DAY || (floor_mod(local_ns, NS_PER_DAY) == 0))
+		snprintf(text, size, "%04lld-%02d-%02d", year, c.month, c.day);
+	else if (step.ns >= NS_PER_MINUTE && time_range(chart) > NS_PER_DAY)
 		snprintf(text, size, "%02d-%02d %02d:%02d", c.month, c.day, c.hour, c.minute);
-	else if (step_ns >= NS_PER_MINUTE)
+	else if (step.ns >= NS_PER_MINUTE)
 		snprintf(text, size, "%02d:%02d", c.hour, c.minute);
-	else if (step_ns >= NS_PER_SECOND)
+	else if (step.ns >= NS_PER_SECOND)
 		snprintf(text, size, "%02d:%02d:%02d", c.hour, c.minute, c.second);
-	else
-		snprintf(text, size, "%02d.%09lld", c.second, (long long)rest);
+	else {
+		snprintf(fraction, sizeof(fraction), "%09lld", (long long)rest);
+		snprintf(text, size, "%02d:%02d.%.*s", c.minute, c.second,
+			 step.ns >= NS_PER_MS	? 3
+			 : step.ns >= NS_PER_US ? 6
+						: 9,
+			 fraction);
+	}
+}
+
+static void draw_tick(struct chart *chart, struct time_step step, __int128 local_ns)
+{
+	double x = x_of(chart, (int64_t)(local_ns - chart->state->offset_s * NS_PER_SECOND)), half;
+	char text[64];
+
+	print_tick(text, sizeof(text), chart, step, (int64_t)local_ns);
+	half = (double)strlen(text) * LETTER / 2;
+	buf_printf(chart->out, "<path class=\"grid\" d=\"M%.1f %dV%.1f\"/>\n", x, TOP,
+		   chart->bottom + 4);
+	draw_text(chart, fmin(x, chart->width - 2 - half), chart->bottom + 18, "middle", text);
+}
+
+static __int128 next_month(__int128 local_ns, int months, bool is_first)
+{
+	struct civil c = civil_of_seconds((int64_t)(local_ns / NS_PER_SECOND));
+	int64_t month = c.year * 12 + c.month - 1;
+	__int128 start;
+
+	month -= floor_mod(month, months);
+	for (;; month += months) {
+		start = (__int128)days_from_civil(floor_div(month, 12),
+						  (int)floor_mod(month, 12) + 1, 1) *
+			NS_PER_DAY;
+		if (start > local_ns || (is_first && start == local_ns))
+			return start;
+	}
 }
 
 /* Round times of the zone's clock. */
 static void draw_times(struct chart *chart)
 {
 	int64_t offset_ns = chart->state->offset_s * NS_PER_SECOND;
-	int64_t step = time_step(time_range(chart), (int)(chart->width - LEFT - RIGHT) / 100 + 1);
-	__int128 first = (__int128)chart->first_ns + offset_ns, local = first / step * step;
+	struct time_step step =
+		time_step(time_range(chart), (int)(chart->width - LEFT - RIGHT) / 100 + 1);
+	__int128 first = (__int128)chart->first_ns + offset_ns, local;
 
-	if (local < first)
-		local += step;
-
-	for (; local - offset_ns <= chart->last_ns; local += step) {
-		char text[64];
-		double x = x_of(chart, (int64_t)(local - offset_ns));
-
-		print_tick(text, sizeof(text), chart, step, (int64_t)local);
-		buf_printf(chart->out, "<path class=\"grid\" d=\"M%.1f %dV%.1f\"/>\n", x, TOP,
-			   chart->bottom + 4);
-		draw_text(chart, x, chart->bottom + 18, "middle", text);
+	if (step.months) {
+		local = next_month(first, step.months, true);
+	} else {
+		local = first / step.ns * step.ns;
+		local += local < first ? step.ns : 0;
+	}
+	while (local - offset_ns <= chart->last_ns) {
+		draw_tick(chart, step, local);
+		local = step.months ? next_month(local, step.months, false) : local + step.ns;
 	}
 }
 
@@ -430,40 +503,49 @@ static void shorten(char *text, size_t characters)
 
 static void draw_legend(struct chart *chart, struct chart_line *line, size_t number)
 {
-	size_t columns = (size_t)(chart->width - LEFT) / LEGEND_WIDTH;
-	double x = LEFT + (double)(number % (columns ? columns : 1)) * LEGEND_WIDTH;
+	double x = LEFT + (double)(number % chart->legend_columns) * chart->legend_width;
 	double y =
-		chart->bottom + AXIS + 14 + (double)(number / (columns ? columns : 1)) * LEGEND_ROW;
+		chart->bottom + AXIS + 14 + (double)(number / chart->legend_columns) * LEGEND_ROW;
 
 	buf_printf(chart->out, "<path class=\"line c%zu%s\" d=\"M%.1f %.1fh18\"/>\n",
 		   number % COLOURS, number / COLOURS % 2 ? " dash" : "", x, y - 4);
 	shorten(line->label, LABEL_MAX);
-	draw_text(chart, x + 24, y, "start", line->label);
+	draw_text(chart, x + LEGEND_KEY, y, "start", line->label);
 }
 
+static void draw_colours(struct chart *chart, const char *const *colours)
+{
+	for (int i = 0; i < COLOURS; i++)
+		buf_printf(chart->out, ".line.c%d{stroke:%s}.dot.c%d{fill:%s}\n", i, colours[i], i,
+			   colours[i]);
+}
+
+/* A background that is drawn: not everything that shows a picture knows a style of its root. */
 static void draw_head(struct chart *chart, const char *title)
 {
-	static const char *const colours[COLOURS] = {
+	static const char *const on_light[COLOURS] = {
 		"#1f77b4", "#d95f02", "#2a9d4a", "#c7254e", "#7b5cc4",
 		"#8c6d1f", "#d64fa6", "#5f6b76", "#0097a7", "#9aa800",
+	};
+	static const char *const on_dark[COLOURS] = {
+		"#5aa9e6", "#ff9440", "#57c878", "#f2688a", "#a78bfa",
+		"#c9a54a", "#f08fcf", "#9aa7b3", "#3ccbd9", "#cddc39",
 	};
 
 	buf_printf(chart->out,
 		   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
 		   "viewBox=\"0 0 %.0f %.0f\">\n<style>\n"
-		   "svg{background:#fff;font:12px sans-serif}\n"
-		   "text{fill:#333}.title{font-size:15px}\n"
-		   ".grid{stroke:#ddd;fill:none}\n"
+		   "text{fill:#333;font:12px sans-serif}.title{font-size:15px}\n"
+		   ".back{fill:#fff}.grid{stroke:#ddd;fill:none}\n"
 		   ".line{fill:none;stroke-width:1.6;stroke-linejoin:round}\n"
 		   ".dash{stroke-dasharray:5 3}\n",
 		   chart->width, chart->height, chart->width, chart->height);
-	for (int i = 0; i < COLOURS; i++)
-		buf_printf(chart->out, ".line.c%d{stroke:%s}.dot.c%d{fill:%s}\n", i, colours[i], i,
-			   colours[i]);
-	buf_append_text(chart->out,
-			"@media(prefers-color-scheme:dark){svg{background:#16191d}"
-			"text{fill:#ddd}.grid{stroke:#3a3f45}.line{filter:brightness(1.35)}}\n"
-			"</style>\n");
+	draw_colours(chart, on_light);
+	buf_append_text(chart->out, "@media(prefers-color-scheme:dark){\n"
+				    ".back{fill:#16191d}text{fill:#ddd}.grid{stroke:#3a3f45}\n");
+	draw_colours(chart, on_dark);
+	buf_append_text(chart->out, "}\n</style>\n<rect class=\"back\" width=\"100%\" "
+				    "height=\"100%\"/>\n");
 	if (title[0]) {
 		buf_printf(chart->out, "<text class=\"title\" x=\"%d\" y=\"20\">", LEFT);
 		print_escaped(chart->out, slice_of_text(title));
@@ -486,6 +568,40 @@ static void draw_lines(struct chart *chart)
 			draw_legend(chart, &chart->state->lines[i], number++);
 }
 
+/* As many columns as the longest name leaves room for; gives the height of all rows. */
+static double settle_legend(struct chart *chart, size_t *rows)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < chart->state->line_count; i++) {
+		const struct chart_line *line = &chart->state->lines[i];
+		size_t length = strlen(line->label);
+
+		if (line->has_value && length > longest)
+			longest = length;
+	}
+	longest = longest > LABEL_MAX ? LABEL_MAX : longest;
+	chart->legend_width =
+		fmin(LEGEND_WIDTH, LEGEND_KEY + (double)longest * LETTER + LEGEND_KEY);
+	chart->legend_columns = (size_t)((chart->width - LEFT) / chart->legend_width);
+	if (chart->legend_columns == 0)
+		chart->legend_columns = 1;
+	*rows = (chart->shown + chart->legend_columns - 1) / chart->legend_columns;
+	return (double)*rows * LEGEND_ROW;
+}
+
+static void settle_height(struct chart *chart, uint32_t given)
+{
+	size_t rows;
+	double legend = settle_legend(chart, &rows);
+
+	chart->height = given ? given : HEIGHT;
+	if (!given && rows > 1)
+		chart->height += (double)(rows < LEGEND_GROWS ? rows : LEGEND_GROWS) * LEGEND_ROW;
+	chart->bottom = fmax(TOP + 40, chart->height - AXIS - 6 - legend);
+	chart->height = fmax(chart->height, chart->bottom + AXIS);
+}
+
 static int svg_request_end(struct format *format)
 {
 	const struct query_options *options = format->options;
@@ -494,17 +610,10 @@ static int svg_request_end(struct format *format)
 			       .width = options->width ? options->width : WIDTH,
 			       .low = INFINITY,
 			       .high = -INFINITY };
-	size_t columns;
 
 	chart.width = fmax(chart.width, 2 * LEFT + RIGHT);
 	find_ranges(&chart);
-	columns = (size_t)(chart.width - LEFT) / LEGEND_WIDTH;
-	columns = columns ? columns : 1;
-	chart.height = options->height ? options->height : HEIGHT;
-	chart.bottom = fmax(TOP + 40,
-			    chart.height - AXIS - 6 -
-				    (double)((chart.shown + columns - 1) / columns) * LEGEND_ROW);
-	chart.height = fmax(chart.height, chart.bottom + AXIS);
+	settle_height(&chart, options->height);
 	draw_head(&chart, options->title);
 	if (chart.shown)
 		draw_lines(&chart);
