@@ -19,18 +19,19 @@
 
 enum { FLAG_SUMS = 1, FLAGS_KNOWN = FLAG_SUMS };
 enum { TIMES_EVEN = 0, TIMES_VECTORS = 1 };
-enum { KIND_TYPE = 7, KIND_SPARSE = 8, KIND_SUMMARY_SHIFT = 4, KIND_KNOWN = 0x3f };
+enum {
+	KIND_TYPE = 7,
+	KIND_SPARSE = 8,
+	KIND_SUMMARY_SHIFT = 4,
+	KIND_BINS = 0x40,
+	KIND_KNOWN = 0x7f
+};
 enum summary_kind { SUMMARY_NONE = 0, SUMMARY_WHOLE = 1, SUMMARY_DOUBLE = 2 };
 
 /* The seed keeps a run of zeros from being a chunk. */
 static uint32_t checksum_of(struct slice bytes)
 {
 	return (uint32_t)XXH3_64bits_withSeed(bytes.data, bytes.length, 1);
-}
-
-static size_t vector_count(size_t first, size_t count)
-{
-	return count - first < VECTOR_ROWS ? count - first : VECTOR_ROWS;
 }
 
 /* --- summaries ------------------------------------------------------------ */
@@ -124,19 +125,6 @@ static void summary_decode(struct reader *in, struct chunk_summary *s, enum summ
 
 /* --- payloads out --------------------------------------------------------- */
 
-static void vectors_encode(struct buf *out, enum value_type type, const union value *values,
-			   size_t count)
-{
-	struct buf vector = { 0 };
-
-	for (size_t i = 0; i < count; i += VECTOR_ROWS) {
-		buf_reset(&vector);
-		vector_encode(type, values + i, vector_count(i, count), &vector);
-		buf_append_prefixed(out, buf_slice(&vector));
-	}
-	buf_release(&vector);
-}
-
 static bool times_are_even(const int64_t *times_ns, size_t count)
 {
 	uint64_t step = count > 1 ? (uint64_t)times_ns[1] - (uint64_t)times_ns[0] : 0;
@@ -178,7 +166,7 @@ static void times_encode(struct buf *out, const int64_t *times_ns, size_t count)
 	buf_append_byte(out, (char)times_digits(times_ns, count, &unit));
 	for (size_t i = 0; i < count; i++)
 		distances[i].u = ((uint64_t)times_ns[i] - (uint64_t)times_ns[0]) / unit;
-	vectors_encode(out, VALUE_INTEGER, distances, count);
+	vectors_encode(VALUE_INTEGER, distances, count, false, out);
 }
 
 static void validity_encode(struct buf *out, const uint64_t *valid, size_t row_count)
@@ -187,7 +175,7 @@ static void validity_encode(struct buf *out, const uint64_t *valid, size_t row_c
 
 	for (size_t i = 0; i < row_count; i++)
 		flags[i].bits = valid[i / 64] >> i % 64 & 1;
-	vectors_encode(out, VALUE_BOOLEAN, flags, row_count);
+	vectors_encode(VALUE_BOOLEAN, flags, row_count, false, out);
 }
 
 /* The values that are there, side by side. */
@@ -227,22 +215,24 @@ static struct part part_close(const struct encoding *e, size_t from)
 }
 
 static void column_encode(struct encoding *e, const struct chunk_write_column *column,
-			  size_t row_count)
+			  size_t row_count, bool cold)
 {
 	union value values[CHUNK_ROWS_MAX];
 	size_t count = values_gather(column, row_count, values), from = e->payloads.length;
 	struct part part;
+	bool has_bins;
 
 	assert(column->type > VALUE_NONE && column->type < VALUE_TYPE_COUNT);
 	if (count == 0)
 		return;
 	if (count < row_count)
 		validity_encode(&e->payloads, column->valid, row_count);
-	vectors_encode(&e->payloads, column->type, values, count);
+	has_bins = vectors_encode(column->type, values, count, cold, &e->payloads);
 	part = part_close(e, from);
 	part.field_id = column->field_id;
 	part.summary = summarize(column->type, values, count);
 	part.kind = (uint8_t)(column->type | (count < row_count ? KIND_SPARSE : 0) |
+			      (has_bins ? KIND_BINS : 0) |
 			      summary_kind(column->type, &part.summary) << KIND_SUMMARY_SHIFT);
 	buf_append(&e->parts, &part, sizeof(part));
 }
@@ -270,7 +260,7 @@ static void head_encode(struct buf *out, const struct encoding *e, const struct 
 		part_encode(out, &parts[i], sums);
 		if (parts[i].kind & KIND_SPARSE)
 			buf_append_varint(out, parts[i].summary.count);
-		summary_encode(out, &parts[i].summary, parts[i].kind >> KIND_SUMMARY_SHIFT);
+		summary_encode(out, &parts[i].summary, parts[i].kind >> KIND_SUMMARY_SHIFT & 3);
 	}
 }
 
@@ -302,7 +292,7 @@ void chunk_encode(struct buf *out, const struct chunk_rows *rows)
 	times_encode(&e.payloads, rows->times_ns, rows->row_count);
 	e.times = part_close(&e, 0);
 	for (size_t i = 0; i < rows->column_count; i++)
-		column_encode(&e, &rows->columns[i], rows->row_count);
+		column_encode(&e, &rows->columns[i], rows->row_count, rows->cold);
 	chunk_assemble(out, &e, rows);
 	buf_release(&e.payloads);
 	buf_release(&e.parts);
@@ -393,15 +383,6 @@ static int part_next(struct decoding *d, size_t row_count, struct part *part, st
 	return d->head.failed ? ERR_CORRUPT : payload_take(&d->payloads, part, payload);
 }
 
-static int vectors_decode(struct reader *in, enum value_type type, union value *out, size_t count,
-			  struct arena *arena)
-{
-	for (size_t i = 0; i < count; i += VECTOR_ROWS)
-		TRY(vector_decode(type, reader_prefixed(in), vector_count(i, count), out + i,
-				  arena));
-	return in->failed ? ERR_CORRUPT : OK;
-}
-
 static int times_fill(struct reader *in, int64_t *times_ns, size_t count)
 {
 	uint64_t first = reader_u64(in), step = reader_varint(in);
@@ -419,7 +400,7 @@ static int times_grow(struct reader *in, int64_t *times_ns, size_t count, struct
 
 	if (digits > TIME_DIGITS_MAX)
 		return ERR_CORRUPT;
-	TRY(vectors_decode(in, VALUE_INTEGER, distances, count, arena));
+	TRY(vectors_decode(in, VALUE_INTEGER, false, count, distances, arena));
 	for (; digits; digits--)
 		unit *= 10;
 	for (size_t i = 0; i < count; i++)
@@ -458,7 +439,7 @@ static int validity_decode(struct reader *in, const struct part *part, struct ch
 
 	if (!valid)
 		return ERR_MEMORY;
-	TRY(vectors_decode(in, VALUE_BOOLEAN, flags, out->row_count, &out->arena));
+	TRY(vectors_decode(in, VALUE_BOOLEAN, false, out->row_count, flags, &out->arena));
 	for (size_t i = 0; i < out->row_count; i++) {
 		valid[i / 64] |= flags[i].bits << i % 64;
 		count += flags[i].bits;
@@ -491,7 +472,8 @@ static int column_decode(struct slice payload, const struct part *part, struct c
 	*column = (struct chunk_column){ part->field_id, type, values, NULL, part->summary };
 	if (part->kind & KIND_SPARSE)
 		TRY(validity_decode(&in, part, out, column));
-	TRY(vectors_decode(&in, type, values, part->summary.count, &out->arena));
+	TRY(vectors_decode(&in, type, part->kind & KIND_BINS, part->summary.count, values,
+			   &out->arena));
 	if (column->valid)
 		values_scatter(values, part->summary.count, out->row_count, column->valid);
 	return reader_left(&in) ? ERR_CORRUPT : OK;

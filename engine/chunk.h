@@ -8,10 +8,10 @@
  *	times payload  = 0 | first: 8 | step: v			evenly spaced
  *		       | 1 | first: 8 | digits: 1 | vectors of (time - first) / 10^digits
  *	column payload = [vectors of the validity map] vectors of the values that are there
- *	vectors        = { length: v | vector (engine/codec) }	one for every VECTOR_ROWS
+ *	vectors        = [bins] { length: v | vector (engine/codec) }	one for every VECTOR_ROWS
  *
  * `v` is a varint, other integers are little-endian. `kind` holds the value
- * type, whether there is a validity map, and which summary follows. The
+ * type, whether there is a validity map, whether bins, and which summary follows. The
  * checksum is XXH3's low half over all behind it; in a chunk larger than
  * CHUNK_WHOLE_BYTES_MAX over the head only, and every payload has a `sum` of its
  * own in the head, so that one field is read without touching the others.

@@ -40,6 +40,7 @@ run() {
 make -s ${SANITIZE:+SANITIZE=$SANITIZE} BUILD="$BUILD" -j"$(nproc)" all unit-tests tools || { echo "0 passed, 1 failed"; exit 1; }
 
 [ -n "${SANITIZE:-}" ] || run sh tests/tidy.sh
+[ -n "${SANITIZE:-}" ] || run bash tests/portable.sh
 for test in "$BUILD"/tests/test_*; do
 	case $test in *.d|*.o) ;; *) run env "$test" ;; esac
 done

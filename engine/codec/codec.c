@@ -4,9 +4,10 @@
 #include <assert.h>
 
 #include "engine/base/bytes.h"
+#include "engine/codec/bins.h"
 #include "engine/limits.h"
 
-enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2 };
+enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2, TRANSFORM_FRONT = 3 };
 enum { TRANSFORM_PATCHED = 0x80 };
 
 /* Predictors are judged by a part from the middle: all of them on all words costs three times it.
@@ -16,12 +17,8 @@ enum { TRANSFORM_PATCHED = 0x80 };
 /* With more places than this a multiple of a power of two may be the shorter form. */
 #define DECIMAL_PLACES_SURE 6
 
-/* Of a vector, as far as the first stage makes it. */
-struct plain {
-	uint8_t transform, argument;
-	struct patches patches;
-	uint64_t words[VECTOR_ROWS];
-};
+/* What a double takes by its front, when there are but a few of them. */
+#define FRONT_BITS 54
 
 static void sample_of(const uint64_t **words, size_t *count)
 {
@@ -31,51 +28,98 @@ static void sample_of(const uint64_t **words, size_t *count)
 	*count = SAMPLE_ROWS;
 }
 
-/* The predictor after which the words pack smallest, and the size of the sample then. */
-static uint8_t choose_predictor(const uint64_t *words, size_t count, size_t *bytes)
+/* The predictor after which the words pack smallest, and their size then; of a sample, unless cold.
+ */
+static uint8_t choose_predictor(const uint64_t *words, size_t count, bool cold, size_t *bytes)
 {
-	uint64_t sample[2 * SAMPLE_ROWS];
+	uint64_t predicted[VECTOR_ROWS];
+	size_t all = count;
 	uint8_t best = 0;
 
 	*bytes = SIZE_MAX;
-	sample_of(&words, &count);
+	if (!cold)
+		sample_of(&words, &count);
 	for (uint8_t i = 0; i < predictor_count; i++) {
-		memcpy(sample, words, count * sizeof(*sample));
-		predictors[i].encode(sample, count);
-		size_t packed = pack_measure(sample, count);
+		memcpy(predicted, words, count * sizeof(*predicted));
+		predictors[i].encode(predicted, count);
+		size_t packed = pack_measure(predicted, count);
 		if (packed >= *bytes)
 			continue;
 		*bytes = packed;
 		best = i;
 	}
+	*bytes = *bytes * all / count;
 	return best;
 }
 
-static bool plain_make(struct plain *plain, uint8_t transform, const union value *values,
-		       size_t count)
+static bool transform_to(struct stages *stages, uint8_t transform, const union value *values,
+			 size_t count)
 {
-	plain->transform = transform;
-	return transforms[transform].encode(values, count, plain->words, &plain->argument,
-					    &plain->patches);
+	stages->transform = transform;
+	stages->argument = 0;
+	stages->patches.count = 0;
+	return transforms[transform].encode(values, count, stages);
 }
 
-static void floats_make(struct plain *plain, const union value *values, size_t count)
+/* Take `transform` instead when it is smaller. */
+static void try_transform(struct stages *stages, uint8_t transform, const union value *values,
+			  size_t count, bool cold)
 {
-	struct plain dyadic;
-	size_t bytes, dyadic_bytes;
+	struct stages other;
+	size_t bytes, other_bytes;
 
-	if (!plain_make(plain, TRANSFORM_DECIMAL, values, count)) {
-		if (!plain_make(plain, TRANSFORM_DYADIC, values, count))
-			plain_make(plain, TRANSFORM_RAW, values, count);
+	if (!transform_to(&other, transform, values, count))
+		return;
+	choose_predictor(stages->words, count, cold, &bytes);
+	choose_predictor(other.words, count, cold, &other_bytes);
+	bytes += 10 * stages->patches.count;
+	other_bytes += 10 * other.patches.count + other.argument * transforms[transform].extra_unit;
+	if (other_bytes < bytes)
+		*stages = other;
+}
+
+/* Bits between the least and the largest. */
+static unsigned words_span(const uint64_t *words, size_t count)
+{
+	int64_t least = INT64_MAX, most = INT64_MIN;
+
+	for (size_t i = 0; i < count; i++) {
+		least = (int64_t)words[i] < least ? (int64_t)words[i] : least;
+		most = (int64_t)words[i] > most ? (int64_t)words[i] : most;
+	}
+	return least == most ? 0 : 64 - (unsigned)__builtin_clzll((uint64_t)most - (uint64_t)least);
+}
+
+static void transform_floats(struct stages *stages, const union value *values, size_t count,
+			     bool cold)
+{
+	if (transform_to(stages, TRANSFORM_DECIMAL, values, count)) {
+		if (stages->argument > DECIMAL_PLACES_SURE)
+			try_transform(stages, TRANSFORM_DYADIC, values, count, cold);
 		return;
 	}
-	if (plain->argument <= DECIMAL_PLACES_SURE ||
-	    !plain_make(&dyadic, TRANSFORM_DYADIC, values, count))
+	if (transform_to(stages, TRANSFORM_DYADIC, values, count)) {
+		/* What needs no more bits than a fraction and a front is as well off. */
+		if (words_span(stages->words, count) > FRONT_BITS)
+			try_transform(stages, TRANSFORM_FRONT, values, count, cold);
 		return;
-	choose_predictor(plain->words, count, &bytes);
-	choose_predictor(dyadic.words, count, &dyadic_bytes);
-	if (dyadic_bytes < bytes)
-		*plain = dyadic;
+	}
+	transform_to(stages, TRANSFORM_RAW, values, count);
+	try_transform(stages, TRANSFORM_FRONT, values, count, cold);
+}
+
+void stages_choose(enum value_type type, const union value *values, size_t count, bool cold,
+		   struct stages *out)
+{
+	size_t bytes;
+
+	assert(count > 0 && count <= VECTOR_ROWS);
+	if (type == VALUE_FLOAT)
+		transform_floats(out, values, count, cold);
+	else
+		transform_to(out, TRANSFORM_RAW, values, count);
+	out->predictor = choose_predictor(out->words, count, cold, &bytes);
+	predictors[out->predictor].encode(out->words, count);
 }
 
 static void put_patches(const struct patches *patches, const union value *values, struct buf *out)
@@ -90,29 +134,29 @@ static void put_patches(const struct patches *patches, const union value *values
 	}
 }
 
+void stages_write(const struct stages *stages, const union value *values, struct buf *out)
+{
+	buf_append_byte(
+		out, (char)(stages->transform | (stages->patches.count ? TRANSFORM_PATCHED : 0)));
+	buf_append_byte(out, (char)stages->argument);
+	buf_append(out, stages->extra,
+		   (size_t)stages->argument * transforms[stages->transform].extra_unit);
+	buf_append_byte(out, (char)stages->predictor);
+	if (stages->patches.count)
+		put_patches(&stages->patches, values, out);
+}
+
 void vector_encode(enum value_type type, const union value *values, size_t count, struct buf *out)
 {
-	struct plain plain;
-	size_t bytes;
+	struct stages stages;
 
-	assert(count > 0 && count <= VECTOR_ROWS);
 	if (type == VALUE_STRING) {
 		text_vector_encode(values, count, out);
 		return;
 	}
-	if (type == VALUE_FLOAT)
-		floats_make(&plain, values, count);
-	else
-		plain_make(&plain, TRANSFORM_RAW, values, count);
-	uint8_t predictor = choose_predictor(plain.words, count, &bytes);
-	predictors[predictor].encode(plain.words, count);
-	buf_append_byte(out,
-			(char)(plain.transform | (plain.patches.count ? TRANSFORM_PATCHED : 0)));
-	buf_append_byte(out, (char)plain.argument);
-	buf_append_byte(out, (char)predictor);
-	if (plain.patches.count)
-		put_patches(&plain.patches, values, out);
-	pack_encode(plain.words, count, out);
+	stages_choose(type, values, count, false, &stages);
+	stages_write(&stages, values, out);
+	pack_encode(stages.words, count, out);
 }
 
 /* Judged here, and the values taken once the words are there. */
@@ -143,21 +187,54 @@ static void get_patches(struct reader *patches, union value *out)
 	}
 }
 
-static int numbers_decode(struct reader *reader, size_t count, union value *out)
+static int words_decode(struct reader *reader, const struct bins_decoder *decoder, size_t count,
+			uint64_t *words)
 {
-	uint8_t transform = reader_u8(reader), argument = reader_u8(reader);
-	uint8_t predictor = reader_u8(reader);
-	struct reader patches = { 0 };
+	if (reader_left(reader) == 0 || (uint8_t)*reader->next != PACK_BINS)
+		return pack_decode(reader, count, words);
+	reader_u8(reader);
+	return decoder ? bins_decode(decoder, reader, count, words) : ERR_CORRUPT;
+}
 
-	if (transform & TRANSFORM_PATCHED)
-		TRY(skip_patches(reader, count, &patches));
-	transform &= ~TRANSFORM_PATCHED;
-	if (reader->failed || transform >= transform_count || predictor >= predictor_count)
+static int numbers_decode(struct reader *reader, const struct bins_decoder *decoder, size_t count,
+			  union value *out)
+{
+	uint8_t head = reader_u8(reader), argument = reader_u8(reader), predictor;
+	uint8_t transform = head & (uint8_t)~TRANSFORM_PATCHED;
+	struct reader patches = { 0 };
+	struct slice extra;
+
+	if (transform >= transform_count)
 		return ERR_CORRUPT;
-	TRY(pack_decode(reader, count, &out->bits));
+	if (transforms[transform].extra_unit && argument > STAGES_EXTRA_MAX / 2)
+		return ERR_CORRUPT;
+	extra = reader_take(reader, (size_t)argument * transforms[transform].extra_unit);
+	predictor = reader_u8(reader);
+	if (head & TRANSFORM_PATCHED)
+		TRY(skip_patches(reader, count, &patches));
+	if (reader->failed || predictor >= predictor_count)
+		return ERR_CORRUPT;
+	TRY(words_decode(reader, decoder, count, &out->bits));
 	predictors[predictor].decode(&out->bits, count);
-	TRY(transforms[transform].decode(out, count, argument));
+	TRY(transforms[transform].decode(out, count, argument, extra.data));
 	get_patches(&patches, out);
+	return OK;
+}
+
+int vector_read(struct reader *reader, enum value_type type, const struct bins_decoder *decoder,
+		size_t count, union value *out, struct arena *arena)
+{
+	if (count == 0 || count > VECTOR_ROWS)
+		return ERR_CORRUPT;
+	if (type == VALUE_STRING)
+		TRY(text_vector_decode(reader, count, out, arena));
+	else
+		TRY(numbers_decode(reader, decoder, count, out));
+	if (reader->failed || reader_left(reader) != 0)
+		return ERR_CORRUPT;
+	for (size_t i = 0; type == VALUE_BOOLEAN && i < count; i++)
+		if (out[i].bits > 1)
+			return ERR_CORRUPT;
 	return OK;
 }
 
@@ -166,16 +243,5 @@ int vector_decode(enum value_type type, struct slice bytes, size_t count, union 
 {
 	struct reader reader = reader_of(bytes);
 
-	if (count == 0 || count > VECTOR_ROWS)
-		return ERR_CORRUPT;
-	if (type == VALUE_STRING)
-		TRY(text_vector_decode(&reader, count, out, arena));
-	else
-		TRY(numbers_decode(&reader, count, out));
-	if (reader.failed || reader_left(&reader) != 0)
-		return ERR_CORRUPT;
-	for (size_t i = 0; type == VALUE_BOOLEAN && i < count; i++)
-		if (out[i].bits > 1)
-			return ERR_CORRUPT;
-	return OK;
+	return vector_read(&reader, type, NULL, count, out, arena);
 }

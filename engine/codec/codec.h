@@ -4,16 +4,22 @@
  * Numbers go through three small stages, each chosen per vector and named by a
  * byte on disk:
  *
- *	transform   what a value is as a 64-bit integer: itself, a decimal, a multiple of 2^-n
+ *	transform   what a value is as a 64-bit integer: itself, a decimal, a multiple of 2^-n, or
+ *	            its fraction with a number for sign and exponent
  *	predict     what is left when the neighbours are known: nothing, delta, delta of delta,
  *	            or the way off a line
- *	pack        how the rest is laid out: one constant, bits with exceptions (PFOR), or a map
- *	            of what is not zero and bits for these
+ *	pack        how the rest is laid out: one constant, bits with exceptions (PFOR), a map of
+ *	            what is not zero and bits for these, or runs; InfluxDB's ways (tsm.c); in cold
+ *	            columns bins (bins.h)
  *
- *	vector = transform, patched << 7: 1 | argument: 1 | predict: 1 | [patches] | pack: 1 |
- *packed patches = count: varint { gap: varint, value: 8 } const  = value: zigzag varint bits   =
- *base: zigzag varint | width: 1 | exceptions: varint { gap: varint, high bits: varint } | count ×
- *width bits, little-endian sparse = map: a bit a word | bits (of the words that are not zero)
+ *	vector  = transform, patched << 7: 1 | argument: 1 | extra | predict: 1 | [patches]
+ *	        | pack: 1 | packed
+ *	patches = count: varint { gap: varint, value: 8 }
+ *	const   = value: zigzag varint
+ *	bits    = width, folded << 7: 1 | [base: zigzag varint]
+ *	        | exceptions: varint { gap: varint, high bits: varint } | count × width bits
+ *	sparse  = map: a bit a word | bits (of the words that are not zero)
+ *	runs    = count: varint | pack: 1, packed (words) | pack: 1, packed (lengths)
  *
  * The decimal transform stores llround(v × 10^p) where dividing back gives the same
  * bits: 10^p is exact up to 22 and the division rounds once, so every literal of up
@@ -45,6 +51,18 @@ void vector_encode(enum value_type type, const union value *values, size_t count
 int vector_decode(enum value_type type, struct slice bytes, size_t count, union value *out,
 		  struct arena *arena);
 
+/*
+ * The vectors of a column, each with its length in front. `cold`: written once and read often, so
+ * that every stage is tried, and bins (bins.h) are put in front of them where they save a
+ * thirty-second; true says so to the reader.
+ */
+bool vectors_encode(enum value_type type, const union value *values, size_t count, bool cold,
+		    struct buf *out);
+/* As vector_decode. */
+struct reader;
+int vectors_decode(struct reader *reader, enum value_type type, bool has_bins, size_t count,
+		   union value *out, struct arena *arena);
+
 /* --- the stages, for each other ------------------------------------------- */
 
 /* Rows that a transform could not hold; their words say nothing. */
@@ -54,15 +72,24 @@ struct patches {
 	uint16_t rows[PATCHES_MAX];
 };
 
+/* A vector on its way through them; all but the words goes into its header. */
+#define STAGES_EXTRA_MAX 32
+struct stages {
+	uint8_t transform, argument, predictor;
+	char extra[STAGES_EXTRA_MAX];
+	struct patches patches;
+	uint64_t words[1024];
+};
+
 /*
- * Integers of a vector; `transform` and `argument` go into the header. Borrow
- * nothing. False: it cannot hold these values. Decoding is in place.
+ * Integers of a vector. `encode` fills words, argument, extra and patches; false: it cannot hold
+ * these values. Decoding is in place; `extra` are argument * extra_unit bytes.
  */
 struct transform {
 	const char *name;
-	bool (*encode)(const union value *values, size_t count, uint64_t *out, uint8_t *argument,
-		       struct patches *patches);
-	int (*decode)(union value *values, size_t count, uint8_t argument);
+	uint8_t extra_unit;
+	bool (*encode)(const union value *values, size_t count, struct stages *out);
+	int (*decode)(union value *values, size_t count, uint8_t argument, const char *extra);
 };
 extern const struct transform transforms[];
 extern const uint8_t transform_count;
@@ -75,12 +102,37 @@ struct predictor {
 extern const struct predictor predictors[];
 extern const uint8_t predictor_count;
 
+/* `encode` is NULL where pack_encode chooses; false: it cannot hold these words. */
+struct packer {
+	const char *name;
+	bool (*encode)(const uint64_t *words, size_t count, struct buf *out);
+	int (*decode)(struct reader *reader, size_t count, uint64_t *words);
+};
+extern const struct packer packers[];
+extern const uint8_t packer_count;
+/* On disk in the place of a packer: words by the bins of the column. */
+#define PACK_BINS 0x7f
+
 /* Bytes that pack_encode would append, without appending them. */
 size_t pack_measure(const uint64_t *words, size_t count);
 void pack_encode(const uint64_t *words, size_t count, struct buf *out);
 /* Reads one packed run of `count` words. ERR_CORRUPT. */
-struct reader;
 int pack_decode(struct reader *reader, size_t count, uint64_t *words);
+
+bool simple8b_encode(const uint64_t *words, size_t count, struct buf *out);
+int simple8b_decode(struct reader *reader, size_t count, uint64_t *words);
+bool gorilla_encode(const uint64_t *words, size_t count, struct buf *out);
+int gorilla_decode(struct reader *reader, size_t count, uint64_t *words);
+
+/* Transform and predict; `cold` tries all of them on all of the words. Not for strings. */
+void stages_choose(enum value_type type, const union value *values, size_t count, bool cold,
+		   struct stages *out);
+/* The header: all but the packed words. */
+void stages_write(const struct stages *stages, const union value *values, struct buf *out);
+/* All of the reader as a vector. `decoder` NULL: the column has no bins. */
+struct bins_decoder;
+int vector_read(struct reader *reader, enum value_type type, const struct bins_decoder *decoder,
+		size_t count, union value *out, struct arena *arena);
 
 void text_vector_encode(const union value *values, size_t count, struct buf *out);
 int text_vector_decode(struct reader *reader, size_t count, union value *out, struct arena *arena);

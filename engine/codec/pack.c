@@ -1,5 +1,6 @@
 /*
- * The third stage: words into bits, all of them or those that are not zero.
+ * The third stage: words into bits, all of them, those that are not zero, or the runs of equal
+ * ones.
  *
  * All words are taken relative to a base (the smallest, as signed numbers) and
  * cut to `width` bits; what does not fit keeps its high bits in a list of
@@ -15,13 +16,17 @@
  * steps -1, 0, 1 costs a bit a word and one more where it moved, which is its entropy.
  */
 #include "engine/base/bytes.h"
+#include "engine/base/clones.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
-enum { PACK_CONST = 0, PACK_BITS = 1, PACK_SPARSE = 2 };
+enum { PACK_CONST = 0, PACK_BITS = 1, PACK_SPARSE = 2, PACK_RUNS = 3 };
+
+/* With more runs than this they do not pay. */
+#define RUN_LENGTH_MIN 8
 
 struct layout {
-	int64_t base;
+	int64_t base;	/* 0 where another makes no word shorter */
 	unsigned width; /* 0 to 64 */
 	size_t exceptions;
 	size_t bytes; /* estimate of the whole */
@@ -108,10 +113,12 @@ static struct layout folded_layout(const uint64_t *words, size_t count)
 static struct layout layout_of(const uint64_t *words, size_t count)
 {
 	struct layout layout = { .base = (int64_t)words[count - 1], .constant = true }, folded;
+	uint64_t joined = words[0];
 
 	/* The first word stands apart: a delta's is the value itself. It may lie below the base. */
 	for (size_t i = 1; i < count; i++) {
 		layout.constant &= words[i] == words[0];
+		joined |= words[i];
 		if ((int64_t)words[i] < layout.base)
 			layout.base = (int64_t)words[i];
 	}
@@ -120,6 +127,8 @@ static struct layout layout_of(const uint64_t *words, size_t count)
 		return layout;
 	}
 	choose_width(words, count, &layout);
+	if (layout.exceptions == 0 && bit_length(joined) <= layout.width)
+		layout.base = 0;
 	if (layout.base >= 0)
 		return layout;
 	folded = folded_layout(words, count);
@@ -170,14 +179,73 @@ static struct layout sparse_layout(const uint64_t *words, size_t count, const st
 	return sparse;
 }
 
+/* --- runs ------------------------------------------------------------------------------------- */
+
+struct runs {
+	size_t count; /* 0: too many of them */
+	uint64_t words[VECTOR_ROWS / RUN_LENGTH_MIN], lengths[VECTOR_ROWS / RUN_LENGTH_MIN];
+	size_t bytes; /* estimate */
+};
+
+static void runs_find(const uint64_t *words, size_t count, struct runs *runs)
+{
+	size_t changes = 0, start = 0;
+
+	for (size_t i = 1; i < count; i++)
+		changes += words[i] != words[i - 1];
+	runs->count = 0;
+	if ((changes + 1) * RUN_LENGTH_MIN > count)
+		return;
+	for (size_t i = 1; i <= count; i++)
+		if (i == count || words[i] != words[start]) {
+			runs->words[runs->count] = words[start];
+			runs->lengths[runs->count++] = i - start;
+			start = i;
+		}
+	runs->bytes = layout_of(runs->words, runs->count).bytes +
+		      layout_of(runs->lengths, runs->count).bytes + 8;
+}
+
+/* --- choosing ----------------------------------------------------------------------------------
+ */
+
+struct choice {
+	uint8_t pack;
+	size_t bytes;
+	struct layout layout;		/* of all, or of the rest */
+	uint64_t rest[VECTOR_ROWS + 1]; /* PACK_SPARSE */
+	size_t rest_count;
+	struct runs runs; /* PACK_RUNS */
+};
+
+static void choose(const uint64_t *words, size_t count, struct choice *choice)
+{
+	struct layout sparse;
+
+	choice->layout = layout_of(words, count);
+	choice->pack = choice->layout.constant ? PACK_CONST : PACK_BITS;
+	choice->bytes = choice->layout.bytes;
+	if (choice->layout.constant)
+		return;
+	sparse = sparse_layout(words, count, &choice->layout, choice->rest, &choice->rest_count);
+	if (choice->rest_count) {
+		choice->pack = PACK_SPARSE;
+		choice->bytes = sparse.bytes;
+		choice->layout = sparse;
+	}
+	runs_find(words, count, &choice->runs);
+	if (choice->runs.count && choice->runs.bytes < choice->bytes) {
+		choice->pack = PACK_RUNS;
+		choice->bytes = choice->runs.bytes;
+	}
+}
+
 size_t pack_measure(const uint64_t *words, size_t count)
 {
-	uint64_t rest[VECTOR_ROWS + 1];
-	size_t rest_count;
-	struct layout layout = layout_of(words, count);
-	struct layout sparse = sparse_layout(words, count, &layout, rest, &rest_count);
+	struct choice choice;
 
-	return rest_count ? sparse.bytes : layout.bytes;
+	choose(words, count, &choice);
+	return choice.bytes;
 }
 
 static uint64_t mask_of(unsigned width)
@@ -250,23 +318,34 @@ static void put_map(const uint64_t *words, size_t count, struct buf *out)
 	out->length += map_bytes(count);
 }
 
+static void put_flat(const uint64_t *words, size_t count, struct buf *out)
+{
+	struct layout layout = layout_of(words, count);
+
+	buf_append_byte(out, layout.constant ? PACK_CONST : PACK_BITS);
+	if (layout.constant)
+		buf_append_varint(out, zigzag((int64_t)words[0]));
+	else
+		put_packed(words, count, &layout, out);
+}
+
 void pack_encode(const uint64_t *words, size_t count, struct buf *out)
 {
-	uint64_t rest[VECTOR_ROWS + 1];
-	size_t rest_count;
-	struct layout layout = layout_of(words, count);
-	struct layout sparse = sparse_layout(words, count, &layout, rest, &rest_count);
+	struct choice choice;
 
-	if (layout.constant) {
-		buf_append_byte(out, PACK_CONST);
-		buf_append_varint(out, zigzag((int64_t)words[0]));
-	} else if (rest_count) {
-		buf_append_byte(out, PACK_SPARSE);
+	choose(words, count, &choice);
+	buf_append_byte(out, (char)choice.pack);
+	switch (choice.pack) {
+	case PACK_CONST: buf_append_varint(out, zigzag((int64_t)words[0])); break;
+	case PACK_BITS: put_packed(words, count, &choice.layout, out); break;
+	case PACK_SPARSE:
 		put_map(words, count, out);
-		put_packed(rest, rest_count, &sparse, out);
-	} else {
-		buf_append_byte(out, PACK_BITS);
-		put_packed(words, count, &layout, out);
+		put_packed(choice.rest, choice.rest_count, &choice.layout, out);
+		break;
+	default:
+		buf_append_varint(out, choice.runs.count);
+		put_flat(choice.runs.words, choice.runs.count, out);
+		put_flat(choice.runs.lengths, choice.runs.count, out);
 	}
 }
 
@@ -372,8 +451,19 @@ static int get_const(struct reader *reader, size_t count, uint64_t *words)
 	return reader->failed ? ERR_CORRUPT : OK;
 }
 
+CLONES static size_t bits_set(struct slice map)
+{
+	size_t found = 0, i = 0;
+
+	for (; i + 8 <= map.length; i += 8)
+		found += (size_t)__builtin_popcountll(load64(map.data + i));
+	for (; i < map.length; i++)
+		found += (size_t)__builtin_popcount((uint8_t)map.data[i]);
+	return found;
+}
+
 /* Sixty-four words at a time: zeros, then a word for each bit that is set. */
-static void spread(const char *map, size_t count, const uint64_t *rest, uint64_t *words)
+CLONES static void spread(const char *map, size_t count, const uint64_t *rest, uint64_t *words)
 {
 	memset(words, 0, count * sizeof(*words));
 	for (size_t from = 0; from < count; from += 64, words += 64) {
@@ -390,10 +480,8 @@ static int get_sparse(struct reader *reader, size_t count, uint64_t *words)
 {
 	struct slice map = reader_take(reader, map_bytes(count));
 	uint64_t rest[VECTOR_ROWS];
-	size_t rest_count = 0;
+	size_t rest_count = bits_set(map);
 
-	for (size_t i = 0; i < map.length; i++)
-		rest_count += (size_t)__builtin_popcount((uint8_t)map.data[i]);
 	if (reader->failed || rest_count > count ||
 	    (count % 8 && (uint8_t)map.data[count / 8] >> count % 8))
 		return ERR_CORRUPT;
@@ -404,16 +492,50 @@ static int get_sparse(struct reader *reader, size_t count, uint64_t *words)
 	return OK;
 }
 
+/* Constant or bits: what stands within another. */
+static int get_flat(struct reader *reader, size_t count, uint64_t *words)
+{
+	switch (reader_u8(reader)) {
+	case PACK_CONST: return get_const(reader, count, words);
+	case PACK_BITS: return get_packed(reader, count, words);
+	}
+	return ERR_CORRUPT;
+}
+
+static int get_runs(struct reader *reader, size_t count, uint64_t *words)
+{
+	uint64_t values[VECTOR_ROWS], lengths[VECTOR_ROWS];
+	uint64_t runs = reader_varint(reader);
+	size_t at = 0;
+
+	if (reader->failed || runs == 0 || runs > count)
+		return ERR_CORRUPT;
+	TRY(get_flat(reader, (size_t)runs, values));
+	TRY(get_flat(reader, (size_t)runs, lengths));
+	for (size_t i = 0; i < runs; i++) {
+		if (lengths[i] > count - at)
+			return ERR_CORRUPT;
+		for (size_t end = at + lengths[i]; at < end; at++)
+			words[at] = values[i];
+	}
+	return at == count ? OK : ERR_CORRUPT;
+}
+
+const struct packer packers[] = {
+	{ "constant", NULL, get_const },
+	{ "bits", NULL, get_packed },
+	{ "sparse", NULL, get_sparse },
+	{ "runs", NULL, get_runs },
+	{ "simple8b", simple8b_encode, simple8b_decode },
+	{ "gorilla", gorilla_encode, gorilla_decode },
+};
+const uint8_t packer_count = sizeof(packers) / sizeof(*packers);
+
 int pack_decode(struct reader *reader, size_t count, uint64_t *words)
 {
 	uint8_t pack = reader_u8(reader);
 
-	if (reader->failed || count == 0 || count > VECTOR_ROWS)
+	if (reader->failed || count == 0 || count > VECTOR_ROWS || pack >= packer_count)
 		return ERR_CORRUPT;
-	switch (pack) {
-	case PACK_CONST: return get_const(reader, count, words);
-	case PACK_BITS: return get_packed(reader, count, words);
-	case PACK_SPARSE: return get_sparse(reader, count, words);
-	}
-	return ERR_CORRUPT;
+	return packers[pack].decode(reader, count, words);
 }

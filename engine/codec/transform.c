@@ -1,6 +1,7 @@
 /* The first stage: values as 64-bit integers. The order of the table is on disk. */
 #include <math.h>
 
+#include "engine/base/clones.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
@@ -12,16 +13,13 @@ _Static_assert(PATCHES_MAX == VECTOR_ROWS / 16, "a sixteenth of a vector");
 
 /* --- raw --- */
 
-static bool raw_encode(const union value *values, size_t count, uint64_t *out, uint8_t *argument,
-		       struct patches *patches)
+static bool raw_encode(const union value *values, size_t count, struct stages *out)
 {
-	*argument = 0;
-	patches->count = 0;
-	memcpy(out, values, count * sizeof(*out));
+	memcpy(out->words, values, count * sizeof(*values));
 	return true;
 }
 
-static int raw_decode(union value *values, size_t count, uint8_t argument)
+static int raw_decode(union value *values, size_t count, uint8_t argument, const char *extra)
 {
 	return argument ? ERR_CORRUPT : OK;
 }
@@ -87,28 +85,35 @@ static bool decimal_try(const union value *values, size_t count, unsigned places
 	return true;
 }
 
-static bool decimal_encode(const union value *values, size_t count, uint64_t *out,
-			   uint8_t *argument, struct patches *patches)
+static bool decimal_encode(const union value *values, size_t count, struct stages *out)
 {
 	unsigned places = decimal_guess(values, count);
 	size_t row;
 
-	while (!decimal_try(values, count, places, out, patches, &row)) {
+	while (!decimal_try(values, count, places, out->words, &out->patches, &row)) {
 		places = decimal_places(values[row], places + 1);
 		if (places > DECIMAL_PLACES_MAX)
 			return false;
 	}
-	*argument = (uint8_t)places;
+	out->argument = (uint8_t)places;
 	return true;
 }
 
-static int decimal_decode(union value *values, size_t count, uint8_t argument)
+/* In place and by way of integers: what lies in a union is not vectorized. */
+CLONES static void divide(int64_t *words, size_t count, double divisor)
+{
+	for (size_t i = 0; i < count; i++) {
+		double value = (double)words[i] / divisor;
+
+		memcpy(&words[i], &value, sizeof(value));
+	}
+}
+
+static int decimal_decode(union value *values, size_t count, uint8_t argument, const char *extra)
 {
 	if (argument > DECIMAL_PLACES_MAX)
 		return ERR_CORRUPT;
-	double power = powers_of_ten[argument];
-	for (size_t i = 0; i < count; i++)
-		values[i].f = (double)values[i].i / power;
+	divide(&values->i, count, powers_of_ten[argument]);
 	return OK;
 }
 
@@ -128,12 +133,10 @@ static bool bits_span(union value value, int *low, int *high)
 	return true;
 }
 
-static bool dyadic_encode(const union value *values, size_t count, uint64_t *out, uint8_t *argument,
-			  struct patches *patches)
+static bool dyadic_encode(const union value *values, size_t count, struct stages *out)
 {
 	int lowest = INT8_MAX, highest = INT8_MIN, low, high;
 
-	patches->count = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (values[i].bits == 0)
 			continue;
@@ -146,23 +149,115 @@ static bool dyadic_encode(const union value *values, size_t count, uint64_t *out
 		return false;
 	double scale = ldexp(1, -lowest);
 	for (size_t i = 0; i < count; i++)
-		out[i] = (uint64_t)(int64_t)(values[i].f * scale);
-	*argument = (uint8_t)(int8_t)-lowest;
+		out->words[i] = (uint64_t)(int64_t)(values[i].f * scale);
+	out->argument = (uint8_t)(int8_t)-lowest;
 	return true;
 }
 
-static int dyadic_decode(union value *values, size_t count, uint8_t argument)
+CLONES static void multiply(int64_t *words, size_t count, double factor)
 {
-	double scale = ldexp(1, -(int8_t)argument);
+	for (size_t i = 0; i < count; i++) {
+		double value = (double)words[i] * factor;
 
-	for (size_t i = 0; i < count; i++)
-		values[i].f = (double)values[i].i * scale;
+		memcpy(&words[i], &value, sizeof(value));
+	}
+}
+
+static int dyadic_decode(union value *values, size_t count, uint8_t argument, const char *extra)
+{
+	multiply(&values->i, count, ldexp(1, -(int8_t)argument));
 	return OK;
 }
 
+/*
+ * --- front: sign and exponent by a dictionary of `argument` of them, then the fraction ---
+ *
+ * Doubles without a pattern still have few exponents: 56 bits where they lie around zero (ALP-RD of
+ * Afroozeh et al. 2023, cut where the fraction begins).
+ */
+
+#define FRACTION_BITS 52
+#define FRACTION_MASK ((UINT64_C(1) << FRACTION_BITS) - 1)
+#define FRONTS	      (1u << (64 - FRACTION_BITS))
+#define FRONTS_MAX    (STAGES_EXTRA_MAX / 2)
+
+static bool is_power_of_two(unsigned n)
+{
+	return n && (n & (n - 1)) == 0;
+}
+
+/*
+ * The commonest fronts: as many as leave few enough to patch, and then those that need no further
+ * bit. Gives their number; 0: too many.
+ */
+static unsigned fronts_choose(const union value *values, size_t count, uint16_t *fronts)
+{
+	uint16_t counts[FRONTS] = { 0 }, met[VECTOR_ROWS];
+	size_t missing = count, met_count = 0;
+	unsigned found = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint16_t front = (uint16_t)(values[i].bits >> FRACTION_BITS);
+
+		if (counts[front]++ == 0)
+			met[met_count++] = front;
+	}
+	while (missing && found < FRONTS_MAX && (missing > count / 16 || !is_power_of_two(found))) {
+		uint16_t most = met[0];
+
+		for (size_t i = 1; i < met_count; i++)
+			most = counts[met[i]] > counts[most] ? met[i] : most;
+		fronts[found++] = most;
+		missing -= counts[most];
+		counts[most] = 0;
+	}
+	return missing > count / 16 ? 0 : found;
+}
+
+static bool front_encode(const union value *values, size_t count, struct stages *out)
+{
+	uint16_t fronts[FRONTS_MAX];
+	unsigned found = fronts_choose(values, count, fronts);
+
+	for (size_t i = 0; found && i < count; i++) {
+		uint64_t at = 0;
+
+		while (at < found && fronts[at] != values[i].bits >> FRACTION_BITS)
+			at++;
+		if (at == found) {
+			out->patches.rows[out->patches.count++] = (uint16_t)i;
+			at = 0;
+		}
+		out->words[i] = at << FRACTION_BITS | (values[i].bits & FRACTION_MASK);
+	}
+	out->argument = (uint8_t)found;
+	memcpy(out->extra, fronts, found * sizeof(*fronts));
+	return found > 0;
+}
+
+static int front_decode(union value *values, size_t count, uint8_t argument, const char *extra)
+{
+	uint64_t fronts[FRONTS_MAX], past = 0;
+
+	for (unsigned i = 0; i < argument; i++) {
+		uint16_t front;
+
+		memcpy(&front, extra + 2 * i, sizeof(front));
+		fronts[i] = (uint64_t)front << FRACTION_BITS;
+	}
+	for (size_t i = 0; i < count; i++) {
+		uint64_t at = values[i].bits >> FRACTION_BITS;
+
+		past |= at >= argument;
+		values[i].bits = fronts[at < argument ? at : 0] | (values[i].bits & FRACTION_MASK);
+	}
+	return past ? ERR_CORRUPT : OK;
+}
+
 const struct transform transforms[] = {
-	{ "raw", raw_encode, raw_decode },
-	{ "decimal", decimal_encode, decimal_decode },
-	{ "dyadic", dyadic_encode, dyadic_decode },
+	{ "raw", 0, raw_encode, raw_decode },
+	{ "decimal", 0, decimal_encode, decimal_decode },
+	{ "dyadic", 0, dyadic_encode, dyadic_decode },
+	{ "front", 2, front_encode, front_decode },
 };
 const uint8_t transform_count = sizeof(transforms) / sizeof(*transforms);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/bytes.h"
+#include "engine/codec/bins.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 #include "tests/lib/test.h"
@@ -10,7 +12,36 @@
 static union value values[VECTOR_ROWS], back[VECTOR_ROWS];
 static struct arena arena;
 
-/* Encoded bytes, or 0 when a value did not come back. */
+static bool are_same(enum value_type type, const union value *a, const union value *b, size_t count)
+{
+	bool same = true;
+
+	for (size_t i = 0; same && i < count; i++)
+		same = type == VALUE_STRING ? slice_equal(text_slice(a[i].s), text_slice(b[i].s))
+					    : a[i].bits == b[i].bits;
+	return same;
+}
+
+/* Encoded bytes of a column, or 0 when a value did not come back. */
+static size_t column_round_trip(enum value_type type, const union value *column, size_t count,
+				bool cold)
+{
+	union value *decoded = malloc(count * sizeof(*decoded));
+	struct buf buf = { 0 };
+	bool has_bins = vectors_encode(type, column, count, cold, &buf);
+	struct reader reader = reader_of(buf_slice(&buf));
+	size_t bytes = buf.length;
+
+	arena_reset(&arena);
+	if (vectors_decode(&reader, type, has_bins, count, decoded, &arena) != OK ||
+	    reader_left(&reader) || !are_same(type, column, decoded, count))
+		bytes = 0;
+	buf_release(&buf);
+	free(decoded);
+	return bytes;
+}
+
+/* Encoded bytes of a vector, or 0 when a value did not come back, cold or not. */
 static size_t round_trip(enum value_type type, size_t count)
 {
 	struct buf buf = { 0 };
@@ -19,13 +50,10 @@ static size_t round_trip(enum value_type type, size_t count)
 	vector_encode(type, values, count, &buf);
 	size_t bytes = buf.length;
 	arena_reset(&arena);
-	same = vector_decode(type, buf_slice(&buf), count, back, &arena) == OK;
-	for (size_t i = 0; same && i < count; i++)
-		same = type == VALUE_STRING
-			       ? slice_equal(text_slice(values[i].s), text_slice(back[i].s))
-			       : values[i].bits == back[i].bits;
+	same = vector_decode(type, buf_slice(&buf), count, back, &arena) == OK &&
+	       are_same(type, values, back, count);
 	buf_release(&buf);
-	return same ? bytes : 0;
+	return same && column_round_trip(type, values, count, true) ? bytes : 0;
 }
 
 TEST(codec__constants_and_steps_cost_next_to_nothing)
@@ -197,6 +225,243 @@ TEST(codec__strings_come_back_with_or_without_a_dictionary)
 	arena_release(&texts);
 }
 
+TEST(codec__runs_cost_their_count)
+{
+	for (size_t i = 0; i < 1024; i++)
+		values[i].i = i / 100 % 3 * 1000;
+	size_t bytes = round_trip(VALUE_INTEGER, 1024);
+	CHECK(bytes > 0 && bytes < 60);
+	for (size_t i = 0; i < 1024; i++)
+		values[i].f = i < 400 ? 1.5 : -1e300;
+	bytes = round_trip(VALUE_FLOAT, 1024);
+	CHECK(bytes > 0 && bytes < 40);
+}
+
+TEST(codec__doubles_around_zero_keep_their_fractions_alone)
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < 1024; i++) {
+		double sum = -6;
+
+		for (int k = 0; k < 12; k++)
+			sum += (double)(test_random(&state) >> 11) * 0x1p-53;
+		values[i].f = sum * 1.1;
+	}
+	size_t bytes = round_trip(VALUE_FLOAT, 1024);
+	CHECK(bytes > 1024 * 52 / 8 && bytes < 1024 * 59 / 8);
+	values[7].bits = UINT64_C(0xfff8000000000001);
+	values[9].f = INFINITY;
+	CHECK(round_trip(VALUE_FLOAT, 1024) > 0);
+}
+
+static union value column[CHUNK_ROWS_MAX];
+
+/* Bits a value, of a column whose steps are `step(state)` hundredths. */
+static double column_bits(int (*step)(uint64_t *state), bool cold)
+{
+	uint64_t state = 1;
+	int64_t walk = 5000;
+
+	for (size_t i = 0; i < CHUNK_ROWS_MAX; i++) {
+		walk += step(&state);
+		column[i].f = (double)walk / 100;
+	}
+	return 8.0 * (double)column_round_trip(VALUE_FLOAT, column, CHUNK_ROWS_MAX, cold) /
+	       CHUNK_ROWS_MAX;
+}
+
+static int step_even(uint64_t *state)
+{
+	return (int)(test_random(state) % 201) - 100;
+}
+
+static int step_seldom(uint64_t *state)
+{
+	return test_random(state) % 5 ? 0 : (int)(test_random(state) % 11) - 5;
+}
+
+/* log2(201) = 7.65; 0.8 and 0.2 of two, and log2(11) with the latter: 1.37 (of eleven one is none).
+ */
+TEST(codec__cold_columns_come_near_their_entropy)
+{
+	CHECK(column_bits(step_even, false) > 8);
+	CHECK(column_bits(step_even, true) > 7.64 && column_bits(step_even, true) < 7.85);
+	CHECK(column_bits(step_seldom, true) > 1.3 && column_bits(step_seldom, true) < 1.55);
+}
+
+/* Of each shape some rows, of some lengths; what is odd lies anywhere. */
+static uint64_t word_of_shape(unsigned shape, size_t i, uint64_t *state)
+{
+	static const uint64_t edges[] = { 0,
+					  1,
+					  UINT64_MAX,
+					  UINT64_C(1) << 63,
+					  (UINT64_C(1) << 63) - 1,
+					  UINT64_C(0x7ff0000000000000),
+					  UINT64_C(0x7ff8dead0000beef),
+					  UINT64_C(0x8000000000000000),
+					  UINT64_C(0x000fffffffffffff) };
+	uint64_t random = test_random(state);
+	union value value;
+
+	switch (shape % 14) {
+	case 0: return 42;
+	case 1: return i % 2;
+	case 2: return i * 1000003;
+	case 3: return random;
+	case 4: return edges[random % 9];
+	case 5: return random % 100 ? i : random;
+	case 6: return random % 7 ? 0 : random % 50;
+	case 7: return i / 777;
+	case 8: return random % 201 - 100;
+	case 9: return random >> (random % 64);
+	case 10: value.f = (double)(random % 100000) / 1000; return value.bits;
+	case 11: value.f = (double)(random >> 11) * 0x1p-53 - 0.5; return value.bits;
+	case 12: value.f = (double)i * 0.1; return value.bits;
+	default: value.f = random % 5 ? (double)(i % 50) : -0.0; return value.bits;
+	}
+}
+
+TEST(codec__columns_of_any_shape_come_back_hot_and_cold)
+{
+	uint64_t state = test_seed();
+
+	for (unsigned round = 0; round < 14 * 12; round++) {
+		size_t count = 1 + test_random(&state) % (round % 3 ? CHUNK_ROWS_MAX : 1500);
+		enum value_type type = VALUE_FLOAT + round % 3;
+
+		for (size_t i = 0; i < count; i++)
+			column[i].bits = word_of_shape(
+				round + (round % 11 == 10 ? (unsigned)(i / 600) : 0), i, &state);
+		REQUIRE(column_round_trip(type, column, count, false) > 0);
+		REQUIRE(column_round_trip(type, column, count, true) > 0);
+	}
+}
+
+/* Each packer that is asked for itself. */
+TEST(codec__every_packer_gives_its_words_back)
+{
+	uint64_t state = test_seed(), words[VECTOR_ROWS], decoded[VECTOR_ROWS];
+	struct buf buf = { 0 };
+	unsigned tried = 0;
+
+	for (unsigned round = 0; round < 14 * 8; round++) {
+		size_t count = 1 + test_random(&state) % VECTOR_ROWS;
+
+		for (size_t i = 0; i < count; i++)
+			words[i] = word_of_shape(round, i, &state);
+		for (uint8_t i = 0; i < packer_count; i++) {
+			struct reader reader;
+
+			buf_reset(&buf);
+			if (!packers[i].encode || !packers[i].encode(words, count, &buf))
+				continue;
+			reader = reader_of(buf_slice(&buf));
+			REQUIRE(packers[i].decode(&reader, count, decoded) == OK);
+			REQUIRE(!reader_left(&reader));
+			REQUIRE(memcmp(words, decoded, count * sizeof(*words)) == 0);
+			tried++;
+		}
+	}
+	CHECK(tried > 14 * 8);
+	buf_release(&buf);
+}
+
+/* As the first version wrote them: what is on disk stays readable. */
+TEST(codec__bytes_of_earlier_versions_are_read)
+{
+	static const struct {
+		enum value_type type;
+		size_t count;
+		const char *bytes;
+		size_t length;
+		uint64_t words[4];
+	} kept[] = {
+		{ VALUE_INTEGER,
+		  12,
+		  "\x00\x00\x00\x00\x0e",
+		  5,
+		  {
+			  UINT64_C(0x7),
+			  UINT64_C(0x7),
+			  UINT64_C(0x7),
+			  UINT64_C(0x7),
+		  } },
+		{ VALUE_FLOAT,
+		  12,
+		  "\x01\x02\x00\x01\x0a\xa0\x1f\x00\x00\x64\x40\x06\x00\x64\xe8\x03\xc0\x2b\x90\x01"
+		  "\xa0\x8f\x89",
+		  23,
+		  {
+			  UINT64_C(0x4034000000000000),
+			  UINT64_C(0x4034400000000000),
+			  UINT64_C(0x4035000000000000),
+			  UINT64_C(0x4034000000000000),
+		  } },
+		{ VALUE_INTEGER,
+		  20,
+		  "\x00\x00\x00\x01\x02\xc6\x01\x00\x95\x55\x45\x55\x59",
+		  13,
+		  {
+			  UINT64_C(0x64),
+			  UINT64_C(0x64),
+			  UINT64_C(0x64),
+			  UINT64_C(0x65),
+		  } },
+		{ VALUE_FLOAT,
+		  18,
+		  "\x81\x0c\x02\x01\x11\x00\x00\x00\x00\x00\x00\x00\x80\x02\x03\x00\x02\x20\x87\xa5"
+		  "\xa9\xa3\x07\x00\x94\x73\xc2\x48\x87\x52\x6a\x74\x00\x00\x00\x00",
+		  36,
+		  {
+			  UINT64_C(0x3f30000000000000),
+			  UINT64_C(0x3f54000000000000),
+			  UINT64_C(0x3f62000000000000),
+			  UINT64_C(0x3f6a000000000000),
+		  } },
+		{ VALUE_FLOAT,
+		  6,
+		  "\x00\x00\x01\x00\xde\xfb\x85\x80\xa0\xab\xef\xf8\xff\x01",
+		  14,
+		  {
+			  UINT64_C(0x7ff8dead0000beef),
+			  UINT64_C(0xfff1bd5a00017dde),
+			  UINT64_C(0x7fea9c0700023ccd),
+			  UINT64_C(0xffe37ab40002fbbc),
+		  } },
+		{ VALUE_UNSIGNED,
+		  9,
+		  "\x00\x00\x02\x01\x0a\xd0\x0f\x01\x00\xf6\xbd\xfa\xa3\x05\x18\x00\x80\x3e\xfa\xe8"
+		  "\xa3\x8f\x3e\xfa\xe8\x03",
+		  26,
+		  {
+			  UINT64_C(0x151fa7bdc00),
+			  UINT64_C(0x151fa7bdfe8),
+			  UINT64_C(0x151fa7beba0),
+			  UINT64_C(0x151fa7bff28),
+		  } },
+		{ VALUE_BOOLEAN,
+		  9,
+		  "\x00\x00\x00\x01\x01\x00\x00\xaa\x00",
+		  9,
+		  {
+			  UINT64_C(0x0),
+			  UINT64_C(0x1),
+			  UINT64_C(0x0),
+			  UINT64_C(0x1),
+		  } },
+	};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+		CHECK_INT(vector_decode(kept[i].type, slice_of(kept[i].bytes, kept[i].length),
+					kept[i].count, back, &arena),
+			  OK);
+		for (size_t k = 0; k < kept[i].count && k < 4; k++)
+			CHECK(back[k].bits == kept[i].words[k]);
+	}
+}
+
 /* Truncated, flipped and random bytes: an answer or an error, never a step outside (ASan judges).
  */
 TEST(codec__bad_bytes_are_judged)
@@ -228,4 +493,37 @@ TEST(codec__bad_bytes_are_judged)
 	}
 	buf_release(&buf);
 	arena_release(&arena);
+}
+
+TEST(codec__bad_columns_are_judged)
+{
+	uint64_t state = test_seed();
+	struct buf buf = { 0 };
+	union value *decoded = malloc(CHUNK_ROWS_MAX * sizeof(*decoded));
+
+	for (unsigned round = 0; round < 600; round++) {
+		size_t count = 1 + test_random(&state) % 3000;
+		bool has_bins;
+
+		buf_reset(&buf);
+		for (size_t i = 0; i < count; i++)
+			column[i].bits = word_of_shape(round % 2 ? 6 : round, i, &state);
+		has_bins = vectors_encode(VALUE_INTEGER, column, count, true, &buf);
+		for (int k = 0; k < 4; k++) {
+			char *copy = malloc(buf.length);
+			size_t length = k % 2 ? buf.length : test_random(&state) % buf.length;
+			struct reader reader = reader_of(slice_of(copy, length));
+			int err;
+
+			memcpy(copy, buf.data, buf.length);
+			copy[test_random(&state) % (k < 2 ? buf.length : 40 % buf.length + 1)] ^=
+				(char)(1u << test_random(&state) % 8);
+			err = vectors_decode(&reader, VALUE_INTEGER, has_bins ^ (k == 3), count,
+					     decoded, NULL);
+			REQUIRE(err == OK || err == ERR_CORRUPT);
+			free(copy);
+		}
+	}
+	free(decoded);
+	buf_release(&buf);
 }

@@ -1,0 +1,27 @@
+/* Any bytes as a column with or without bins: an answer or ERR_CORRUPT, nothing else. */
+#include <stdlib.h>
+
+#include "engine/base/bytes.h"
+#include "engine/codec/codec.h"
+#include "engine/limits.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static union value values[CHUNK_ROWS_MAX];
+	struct reader reader;
+
+	if (size < 3)
+		return 0;
+	size_t count = 1 + (data[1] | (size_t)data[2] << 8) % CHUNK_ROWS_MAX;
+	enum value_type type = VALUE_FLOAT + data[0] / 2 % 4;
+
+	if (type == VALUE_STRING)
+		type = VALUE_FLOAT;
+	reader = reader_of(slice_of((const char *)data + 3, size - 3));
+	int err = vectors_decode(&reader, type, data[0] & 1, count, values, NULL);
+	if (err != OK && err != ERR_CORRUPT)
+		abort();
+	return 0;
+}
