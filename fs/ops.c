@@ -425,6 +425,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		err = opens[node->place.kind](req, mount, node, info, &handle);
 		if (err < 0)
 			node_forget(mount->nodes, node->id, 1);
+		else if (opens[node->place.kind] == setting_open)
+			setting_created(handle, &attrs);
 	}
 	if (err < 0)
 		reply_err(req, err);

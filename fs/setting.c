@@ -217,6 +217,11 @@ static const struct handle_ops setting_handle_ops = {
 	.release = setting_release,
 };
 
+void setting_created(struct handle *handle, const struct attrs *attrs)
+{
+	((struct setting_handle *)handle)->attrs = *attrs;
+}
+
 int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
 		 struct fuse_file_info *info, struct handle **out)
 {

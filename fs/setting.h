@@ -26,6 +26,8 @@ int setting_install(struct mount *mount, const struct place *place, struct slice
 /* rm of `.policy`: the defaults again. */
 int setting_remove_policy(struct mount *mount, const struct place *place);
 
+/* A handle that setting_open() has just given: its file is made with these. */
+void setting_created(struct handle *handle, const struct attrs *attrs);
 int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
 		 struct fuse_file_info *info, struct handle **out);
 

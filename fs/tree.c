@@ -57,7 +57,7 @@ uint32_t tree_bits(enum tree_mode mode, uint32_t lender)
 	switch (mode) {
 	case MODE_OWN:
 	case MODE_SCRATCH: return lender & 07777;
-	case MODE_FROZEN: return lender & 0555;
+	case MODE_FROZEN: return lender & 07777;
 	case MODE_PUBLIC_DIR: return 0555;
 	case MODE_PUBLIC: return 0444;
 	case MODE_PUBLIC_CLEAR: return 0644;

@@ -49,16 +49,16 @@ enum call {
 
 /* Whose permission bits a kind shows, and which of them. */
 enum tree_mode {
-	MODE_OWN,	       /* kept in the catalog */
-	MODE_SCRATCH,	       /* kept with the scratch file */
-	MODE_FROZEN,	       /* as when the snapshot was made, less w */
-	MODE_PUBLIC_DIR,       /* r and x for all */
-	MODE_PUBLIC,	       /* r for all */
-	MODE_PUBLIC_CLEAR,     /* the same, and the owner may truncate */
-	MODE_PRIVATE,	       /* the owner of the mount */
-	MODE_DATABASE,	       /* the database's */
-	MODE_DATABASE_DATA,    /* its r and w */
-	MODE_DATABASE_ASK,     /* its r */
+	MODE_OWN,	    /* kept in the catalog */
+	MODE_SCRATCH,	    /* kept with the scratch file */
+	MODE_FROZEN,	    /* as when the snapshot was made; what writes is EROFS all the same */
+	MODE_PUBLIC_DIR,    /* r and x for all */
+	MODE_PUBLIC,	    /* r for all */
+	MODE_PUBLIC_CLEAR,  /* the same, and the owner may truncate */
+	MODE_PRIVATE,	    /* the owner of the mount */
+	MODE_DATABASE,	    /* the database's */
+	MODE_DATABASE_DATA, /* its r and w */
+	MODE_DATABASE_ASK,  /* its r */
 	MODE_DATABASE_ASK_DIR, /* its r, and x with it */
 	MODE_DATABASE_EXEC,    /* its r, and w with it: statements are checked one by one */
 	MODE_DATABASE_WRITE,   /* its w */

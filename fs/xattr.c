@@ -247,11 +247,15 @@ static bool mode_of_acl(struct slice acl, mode_t *mode)
 void xattr_set(fuse_req_t req, struct mount *mount, struct node *node, const char *name,
 	       struct slice value)
 {
-	struct stat to = { 0 };
+	struct stat to = { 0 }, now;
 	int err = OK;
 
 	if (strcmp(name, "system.posix_acl_access") == 0 && mode_of_acl(value, &to.st_mode) &&
-	    !tree_call(node->place.kind, CALL_CHMOD))
+	    !tree_call(node->place.kind, CALL_CHMOD)) {
+		/* An ACL says nothing of the bits above: `cp -a` has set them before. */
+		if (attr_stat(mount, node, &now) >= OK)
+			to.st_mode |= now.st_mode & 07000;
 		err = attr_apply(mount, node, &to, FUSE_SET_ATTR_MODE, NULL);
+	}
 	reply_err(req, err);
 }
