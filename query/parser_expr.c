@@ -10,6 +10,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/number.h"
+#include "query/pattern.h"
 
 /* A leaf at this token. */
 static int new_expr(struct parser *p, enum expr_kind kind, const struct lexeme *lexeme,
@@ -40,6 +41,7 @@ static bool is_comment(struct slice pattern)
 static int take_regex(struct parser *p, struct expr **out)
 {
 	struct lexeme lexeme = parser_scan_regex(p);
+	struct diag diag = { 0 };
 
 	if (lexeme.token == TOKEN_BAD_REGEX)
 		return parser_fail_at(p, &lexeme, "bad regex: ");
@@ -49,6 +51,8 @@ static int take_regex(struct parser *p, struct expr **out)
 		return parser_fail_at(p, &lexeme,
 				      "error parsing regexp: missing argument to repetition "
 				      "operator: `*`");
+	if (pattern_check(lexeme.text, &diag) < 0)
+		return parser_fail_at(p, &lexeme, "%s", diag.text);
 	TRY(new_expr(p, EXPR_REGEX, &lexeme, out));
 	(*out)->regex.pattern = lexeme.text;
 	(*out)->regex.ignore_case = lexeme.ignore_case;

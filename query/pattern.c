@@ -83,7 +83,7 @@ static int check_syntax(struct slice text, struct diag *diag)
 					"operator: `*`");
 		if (*p == '(' && left > 1 && p[1] == '?' &&
 		    !is_plain_group(slice_from(text, i + 2)))
-			return refuse(text, i, left > 2 && p[2] == '<' ? 4 : 3, diag);
+			return refuse(text, i, 3, diag);
 		/* possessive: a+ +, never in RE2 */
 		if (i > 0 && *p == '+' && strchr("*+?}", p[-1]) && (i < 2 || p[-2] != '\\'))
 			return diag_set(diag, ERR_INVALID,
@@ -95,28 +95,133 @@ static int check_syntax(struct slice text, struct diag *diag)
 	return OK;
 }
 
-int pattern_open(struct slice text, bool ignore_case, struct pattern **out, struct diag *diag)
+/* --- what PCRE2 says, in RE2's words ----------------------------------------------------- */
+
+static struct slice whole(struct slice text, size_t at)
+{
+	return text;
+}
+static struct slice nothing(struct slice text, size_t at)
+{
+	return slice_of(text.data, 0);
+}
+static struct slice from_bracket(struct slice text, size_t at)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		size_t end;
+
+		if (text.data[i] == '\\') {
+			i++;
+			continue;
+		}
+		if (text.data[i] != '[')
+			continue;
+		end = skip_class(text, i);
+		if (end > text.length)
+			return slice_from(text, i);
+		i = end - 1;
+	}
+	return text;
+}
+static struct slice range_at(struct slice text, size_t at)
+{
+	for (size_t i = at < text.length ? at : text.length - 1; i > 0; i--)
+		if (text.data[i] == '-' && i + 1 < text.length)
+			return slice_of(text.data + i - 1, 3);
+	return text;
+}
+static struct slice escape_before(struct slice text, size_t at)
+{
+	at = at > text.length ? text.length : at;
+	while (at > 0 && text.data[at - 1] != '\\')
+		at--;
+	return at > 0 && at < text.length ? slice_of(text.data + at - 1, 2) : text;
+}
+static struct slice operator_at(struct slice text, size_t at)
+{
+	return at < text.length ? slice_of(text.data + at, 1) : text;
+}
+static struct slice operators_at(struct slice text, size_t at)
+{
+	return slice_of(text.data + at - 1, 2);
+}
+
+static bool is_nested(struct slice text, size_t at)
+{
+	return at > 0 && at < text.length && strchr("*+?}", text.data[at - 1]) &&
+	       (at < 2 || text.data[at - 2] != '\\');
+}
+
+static const struct complaint {
+	int number;
+	const char *words;
+	struct slice (*place)(struct slice text, size_t at);
+} complaints[] = {
+	{ PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS, "missing closing )", whole },
+	{ PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS, "unexpected )", whole },
+	{ PCRE2_ERROR_MISSING_SQUARE_BRACKET, "missing closing ]", from_bracket },
+	{ PCRE2_ERROR_CLASS_RANGE_ORDER, "invalid character class range", range_at },
+	{ PCRE2_ERROR_QUANTIFIER_INVALID, "missing argument to repetition operator", operator_at },
+	{ PCRE2_ERROR_END_BACKSLASH, "trailing backslash at end of expression", nothing },
+	{ PCRE2_ERROR_UNKNOWN_ESCAPE, "invalid escape sequence", escape_before },
+	{ PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED, "invalid escape sequence", escape_before },
+};
+
+static int complain(struct slice text, int number, size_t at, struct diag *diag)
+{
+	static const struct complaint nested = { 0, "invalid nested repetition operator",
+						 operators_at };
+	const struct complaint *complaint = NULL;
+	PCRE2_UCHAR words[128] = "";
+	struct slice place = text;
+
+	for (size_t i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++)
+		if (complaints[i].number == number)
+			complaint = &complaints[i];
+	if (number == PCRE2_ERROR_QUANTIFIER_INVALID && is_nested(text, at))
+		complaint = &nested;
+	if (complaint)
+		place = complaint->place(text, at);
+	else
+		pcre2_get_error_message(number, words, sizeof(words));
+	return diag_set(diag, ERR_INVALID, "error parsing regexp: %s: `%.*s`",
+			complaint ? complaint->words : (char *)words, (int)place.length,
+			place.data);
+}
+
+static int compile(struct slice text, bool ignore_case, pcre2_code **out, struct diag *diag)
 {
 	uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
 			   PCRE2_NEVER_BACKSLASH_C | (ignore_case ? PCRE2_CASELESS : 0);
-	struct pattern *pattern;
 	PCRE2_SIZE at;
 	int number;
 
 	TRY(check_syntax(text, diag));
-	pattern = calloc(1, sizeof(*pattern));
-	if (!pattern)
-		return ERR_MEMORY;
-	pattern->code =
-		pcre2_compile((PCRE2_SPTR)text.data, text.length, options, &number, &at, NULL);
-	if (!pattern->code) {
-		PCRE2_UCHAR words[128] = "";
+	*out = pcre2_compile((PCRE2_SPTR)text.data, text.length, options, &number, &at, NULL);
+	return *out ? OK : complain(text, number, at, diag);
+}
 
-		pcre2_get_error_message(number, words, sizeof(words));
-		free(pattern);
-		return diag_set(diag, ERR_INVALID, "error parsing regexp: %s: `%.*s`",
-				(char *)words, (int)text.length, text.data);
+int pattern_check(struct slice text, struct diag *diag)
+{
+	pcre2_code *code;
+
+	TRY(compile(text, false, &code, diag));
+	pcre2_code_free(code);
+	return OK;
+}
+
+int pattern_open(struct slice text, bool ignore_case, struct pattern **out, struct diag *diag)
+{
+	struct pattern *pattern;
+	pcre2_code *code;
+
+	TRY(compile(text, ignore_case, &code, diag));
+	pattern = calloc(1, sizeof(*pattern));
+	if (!pattern) {
+		pcre2_code_free(code);
+		return ERR_MEMORY;
 	}
+	pattern->code = code;
 	/* Without the compiler it is slower and the same. */
 	(void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE);
 	pattern->data = pcre2_match_data_create(1, NULL);

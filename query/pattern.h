@@ -15,6 +15,8 @@ struct pattern;
 
 /* ERR_INVALID with diag: not an expression, or one that RE2 has not. */
 int pattern_open(struct slice text, bool ignore_case, struct pattern **out, struct diag *diag);
+/* Whether it is one, in RE2's words; as pattern_open() but for its limits. */
+int pattern_check(struct slice text, struct diag *diag);
 /* NULL is fine. */
 void pattern_close(struct pattern *pattern);
 /*

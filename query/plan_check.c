@@ -457,7 +457,7 @@ static int check_fields(struct check *check)
 {
 	struct plan *plan = check->plan;
 	const struct select_stmt *stmt = plan->stmt;
-	struct fold fold = { .arena = plan->context->arena };
+	struct fold fold = { .arena = plan->context->arena, .has_math = true };
 
 	plan->only_selectors = true;
 	plan->time_name = SLICE("time");
