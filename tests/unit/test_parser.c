@@ -397,7 +397,8 @@ TEST(parser__deep_and_long_texts_end)
 		{ "show tag values with key in (h", ", h", ")", 100000, OK },
 		{ "select a from m", ";select a from m", "", 100000, OK },
 		{ "select a from m where s = '", "x", "'", 1000000, OK },
-		{ "select a from m where s =~ /", "(x*)*", "/", 100000, OK },
+		{ "select a from m where s =~ /", "(x*)*", "/", 100000, ERR_INVALID },
+		{ "select a from m where s =~ /", "(x*)*", "/", 1000, OK },
 		{ "", ";", "", 100000, OK },
 		{ "", "/* */", "", 100000, OK },
 	};
