@@ -5,6 +5,7 @@
 
 #include "engine/base/log.h"
 #include "engine/check.h"
+#include "engine/lost_names.h"
 #include "engine/row_text.h"
 #include "engine/salvage.h"
 #include "engine/state.h"
@@ -49,42 +50,20 @@ static void tell_series(struct place *place, uint32_t series_id, int64_t first_n
 
 /* --- names that points have and the index has not ------------------------------------- */
 
-static void reserve(struct place *place, const struct chunk_data *data)
-{
-	uint32_t measurement_id;
-	int err = index_reserve_series(place->index, data->series_id);
-
-	measurement_id = index_series_measurement(place->index, data->series_id);
-	for (size_t i = 0; err == OK && i < data->column_count; i++)
-		err = index_reserve_field(place->index, measurement_id, data->columns[i].field_id);
-	if (err < 0) {
-		check_note(place->check, buf_text(&place->path), "%s", err_text(err));
-		place->check->left++;
-	}
-}
-
-static bool knows_names(const struct place *place, const struct chunk_data *data)
-{
-	uint32_t measurement_id = index_series_measurement(place->index, data->series_id);
-	uint32_t fields =
-		measurement_id == ID_NONE ? 0 : index_field_count(place->index, measurement_id);
-
-	for (size_t i = 0; i < data->column_count; i++)
-		if (data->columns[i].field_id >= fields)
-			return false;
-	return measurement_id != ID_NONE;
-}
-
 static void check_names(struct place *place, const struct chunk_data *data)
 {
 	struct buf path = { 0 };
 
-	if (knows_names(place, data))
+	if (lost_names_are_known(place->index, data))
 		return;
 	series_path(place, data->series_id, &path);
 	check_tell(place->check, buf_text(&path), "its name or that of a field is lost");
 	buf_release(&path);
-	reserve(place, data);
+	int err = lost_names_reserve(place->index, data);
+	if (err < 0) {
+		check_note(place->check, buf_text(&place->path), "%s", err_text(err));
+		place->check->left++;
+	}
 }
 
 /* What the directory says of their length as lines is what stat(2) says: true to the byte. */

@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "engine/limits.h"
+#include "engine/lost_names.h"
 #include "engine/series_text.h"
 #include "engine/state.h"
 
@@ -523,7 +524,11 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	TRY(cold_recover(engine));
 	TRY(databases_open(engine, diag));
 	TRY(clock_read(engine, &sequence));
-	return recover(engine, sequence);
+	TRY(recover(engine, sequence));
+	for (size_t i = 0; i < engine->database_count; i++)
+		if (index_was_damaged(engine->databases[i]->index))
+			lost_names_search(engine, engine->databases[i]->id);
+	return OK;
 }
 
 static void engine_free(struct engine *engine)

@@ -54,6 +54,8 @@ struct index {
 	uint32_t canonical_spellings;
 	size_t canonical_spelling_bytes, spelling_bytes;
 	struct journal *journal; /* NULL when read-only */
+	bool was_damaged;	 /* set once */
+	atomic_bool any_made_up;
 	struct buf record;	 /* what is being added */
 	struct buf waiting;	 /* additions that are not in the journal */
 	struct buf record_ends;	 /* size_t: where its records but the last end */
@@ -572,10 +574,58 @@ static int fill_series_hole(struct index *index, uint32_t series_id)
 	return keep_record(index);
 }
 
+bool index_was_damaged(struct index *index)
+{
+	return index->was_damaged;
+}
+
+#define MADE_UP "recovered."
+
+static bool is_made_up(struct slice name)
+{
+	return slice_starts_with(name, SLICE(MADE_UP));
+}
+
+static bool has_made_up_field(struct index *index, uint32_t measurement_id)
+{
+	uint32_t count = index_field_count(index, measurement_id);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (is_made_up(index_field_name(index, measurement_id, i)))
+			return true;
+	return false;
+}
+
+/* Names that were made up in an earlier run look like others now. */
+static bool has_made_up_names(struct index *index)
+{
+	uint32_t count = index_measurement_count(index);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (is_made_up(index_measurement_name(index, i)) || has_made_up_field(index, i))
+			return true;
+	return index->tables.recovered > 0;
+}
+
+bool index_is_made_up(struct index *index, uint32_t series_id)
+{
+	struct buf key = { 0 };
+	bool yes;
+
+	if (!atomic_load(&index->any_made_up))
+		return false;
+	index_series_key(index, series_id, &key);
+	yes = strstr(buf_text(&key), MADE_UP) != NULL ||
+	      has_made_up_field(index, index_series_measurement(index, series_id));
+	buf_release(&key);
+	return yes;
+}
+
 int index_reserve_series(struct index *index, uint32_t series_id)
 {
 	int err = OK;
 
+	atomic_store(&index->any_made_up, true);
 	change(index);
 	if (!tables_shape(&index->tables, series_id))
 		err = fill_series_hole(index, series_id);
@@ -589,6 +639,7 @@ int index_reserve_field(struct index *index, uint32_t measurement_id, uint32_t f
 	char name[32];
 	int err = OK;
 
+	atomic_store(&index->any_made_up, true);
 	change(index);
 	measurement = tables_measurement(&index->tables, measurement_id);
 	if (!measurement)
@@ -638,9 +689,13 @@ static int index_load(struct index *index, const char *path, bool read_only)
 	if (err < 0 && err != ERR_NOT_FOUND)
 		return err;
 	tell_damage(index, path, &replay, &damage);
+	index->was_damaged = damage.bytes_skipped || damage.tail_bytes || replay.corrupt ||
+			     (err == ERR_NOT_FOUND && !read_only);
 	if (!read_only)
 		TRY(journal_open(path, &index->journal));
-	return fill_holes(index);
+	TRY(fill_holes(index));
+	atomic_store(&index->any_made_up, has_made_up_names(index));
+	return OK;
 }
 
 static void index_free(struct index *index)

@@ -82,6 +82,9 @@ void index_set_series_max(struct index *index, uint32_t series_max);
  * After damage: numbers that points have are never given to something else. The series is called
  * `recovered.series.NUMBER`, the field `recovered.NUMBER`, when nothing is known of them.
  */
+bool index_was_damaged(struct index *index); /* or its end was torn, when it was opened */
+/* May a name of the series or of its fields be made up, so that its lines were shorter once? */
+bool index_is_made_up(struct index *index, uint32_t series_id);
 int index_reserve_series(struct index *index, uint32_t series_id);
 int index_reserve_field(struct index *index, uint32_t measurement_id, uint32_t field_id);
 

@@ -233,7 +233,8 @@ static int info_count(struct text_info *info, struct view *view, uint32_t series
 	bool any = false;
 	int err = END;
 
-	if (chunks_add_up(view, series_id, &refs) &&
+	if (!index_is_made_up(view->group->index, series_id) &&
+	    chunks_add_up(view, series_id, &refs) &&
 	    memory_is_later(view, series_id, refs.items[refs.count - 1].time_last_ns, &any)) {
 		for (size_t i = 0; i < refs.count; i++) {
 			add_checkpoint(info, refs.items[i].time_first_ns);

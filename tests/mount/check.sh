@@ -133,6 +133,21 @@ damaged "strays" 4 1 $lines touch stray wal/stray db/stray shard/stray "$shard/s
 check_equal "strays are moved" 5 "$(ls "$DATA"/lost+found/* | grep -c stray)"
 damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
+# Without --repair, too: the numbers of names that are lost are not given to others.
+fresh
+mount_start
+echo flush >"$MNT/.seriesfs/ctl"
+mount_stop
+hurt cut "$DATA/$index" 0.5
+mount_start
+for i in 1 2 3 4 5 6 7 8; do echo "stranger$i x$i=-1i,y$i=true 1700000000000000000"; done >"$MNT/db/write"
+check_equal "what is new has nothing of what was lost" "8 8" \
+	"$(cat "$MNT"/db/autogen/*/stranger* | wc -l) $(cat "$MNT"/db/autogen/*/stranger* | grep -cE '^stranger[1-8] x[1-8]=-1i,y[1-8]=true 17')"
+check_equal "which is there under names made up" "$((lines - $(cat "$MNT"/db/autogen/*/{m,other,new}* 2>/dev/null | wc -l)))" \
+	"$(cat "$MNT"/db/autogen/*/recovered* | wc -l)"
+check "some of it" test -n "$(ls "$MNT"/db/autogen/*/recovered*)"
+mount_stop
+
 fresh
 echo 'seriesfs 2' >"$DATA/format"
 check_equal "a newer format is not touched" 8 "$(run_check --repair)"
