@@ -508,6 +508,8 @@ enum data_type call_type(struct slice name, enum data_type argument)
 		{ "holt_winters", DATA_FLOAT },
 		{ "holt_winters_with_fit", DATA_FLOAT },
 		{ "elapsed", DATA_INTEGER },
+		{ HISTOGRAM_START, DATA_FLOAT },
+		{ HISTOGRAM_COUNT, DATA_INTEGER },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -11,6 +11,10 @@
 #include "query/ast.h"
 #include "query/result.h"
 
+/* The two calls that histogram(x, …) is made into. */
+#define HISTOGRAM_START "histogram start"
+#define HISTOGRAM_COUNT "histogram count"
+
 /* What an evaluation is lent. */
 struct eval {
 	const struct cell *slots; /* by varref.slot; a reference with a slot below 0 is null */

@@ -54,6 +54,8 @@ int reduce_mode(REDUCE_PARAMETERS);
 int reduce_stddev(REDUCE_PARAMETERS);
 int reduce_percentile(REDUCE_PARAMETERS);
 int reduce_distinct(REDUCE_PARAMETERS);
+int reduce_histogram_starts(REDUCE_PARAMETERS); /* function_histogram.c */
+int reduce_histogram_counts(REDUCE_PARAMETERS);
 int reduce_count_distinct(REDUCE_PARAMETERS);
 int reduce_top(REDUCE_PARAMETERS);
 int reduce_bottom(REDUCE_PARAMETERS);

@@ -53,6 +53,12 @@ struct plan_source {
 	bool is_merged;		   /* 0.8: its rows go into the series `merged` */
 };
 
+/* histogram(x[, size[, start[, stop]]]) */
+struct histogram {
+	double size, start, stop;
+	bool has_start, has_stop;
+};
+
 /* A function over the rows of a group and window, or over what another one gave. */
 struct plan_call {
 	const struct function *function;
@@ -68,6 +74,7 @@ struct plan_call {
 	int64_t season;		 /* of holt_winters */
 	int64_t hold; /* of indicators: rows that are left out; -1 = until they are warm */
 	enum warmup warmup;
+	struct histogram histogram;
 	bool is_descending;
 	bool wants_keys;    /* COLLECT: samples are keys */
 	int32_t *tag_slots; /* top(v, tag…) */
@@ -117,7 +124,7 @@ struct plan {
 	double fill_value;
 	bool fill_is_integer;
 	int64_t fill_integer;
-	bool has_aux, has_distinct, only_selectors;
+	bool has_aux, has_distinct, has_histogram, only_selectors;
 	struct slice top_name; /* top or bottom; "" = none of them */
 	size_t check_call_count;
 	/* what was bound */
@@ -176,6 +183,9 @@ struct plan_name {
 };
 /* All fields and tags of all sources, sorted by name, then type; in the arena. */
 int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count);
+
+/* The numbers of a call of it; what was not given is 1 and 0. */
+struct histogram plan_histogram(const struct expr *call);
 
 /* What a row of an answer without windows is dated. */
 static inline int64_t plan_range_time(const struct plan *plan)

@@ -156,6 +156,8 @@ static struct slice iterated_name(struct slice name)
 		{ "non_negative_derivative", "derivative" },
 		{ "moving_average", "moving average" },
 		{ "cumulative_sum", "cumulative sum" },
+		{ HISTOGRAM_START, "histogram" },
+		{ HISTOGRAM_COUNT, "histogram" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -230,6 +232,23 @@ static void bind_indicator(struct plan_call *call, const struct expr *expr)
 		call->warmup = WARMUP_EXPONENTIAL;
 }
 
+static double number_of(const struct expr *expr)
+{
+	return expr->kind == EXPR_INTEGER ? (double)expr->integer : expr->number;
+}
+
+struct histogram plan_histogram(const struct expr *call)
+{
+	struct expr *const *args = call->call.args;
+	size_t count = call->call.arg_count;
+
+	return (struct histogram){ .size = count > 1 ? number_of(args[1]) : 1,
+				   .start = count > 2 ? number_of(args[2]) : 0,
+				   .stop = count > 3 ? number_of(args[3]) : 0,
+				   .has_start = count > 2,
+				   .has_stop = count > 3 };
+}
+
 /* The numbers among the arguments. */
 static int bind_arguments(struct plan *plan, struct plan_call *call, const struct expr *expr)
 {
@@ -247,6 +266,8 @@ static int bind_arguments(struct plan *plan, struct plan_call *call, const struc
 	}
 	if (is_indicator(call->name))
 		bind_indicator(call, expr);
+	if (slice_starts_with(call->name, SLICE("histogram")))
+		call->histogram = plan_histogram(expr);
 	if (slice_starts_with(call->name, SLICE("holt_winters"))) {
 		call->count = expr->call.args[1]->integer;
 		call->season = last->integer;
@@ -482,6 +503,45 @@ static int show_best_tags(struct plan *plan)
 	return OK;
 }
 
+/* One of the two columns of histogram(): as another function, and named after the field's alias. */
+static int add_histogram(struct plan *plan, const struct field *field, const char *function,
+			 const char *name, struct field *out)
+{
+	struct arena *arena = plan->context->arena;
+	const char *alias = field->alias.length
+				    ? arena_printf(arena, "%.*s_%s", (int)field->alias.length,
+						   field->alias.data, name)
+				    : name;
+
+	*out = (struct field){ .expr = expr_copy(arena, field->expr), .position = field->position };
+	if (!out->expr || !alias)
+		return ERR_LIMIT;
+	out->expr->call.name = slice_of_text(function);
+	out->alias = slice_of_text(alias);
+	return OK;
+}
+
+/* It stands alone, but there may be several of it once `*` was expanded. */
+static int split_histograms(struct plan *plan)
+{
+	struct field *fields;
+
+	if (!plan->has_histogram)
+		return OK;
+	fields = arena_alloc(plan->context->arena, (2 * plan->field_count + 1) * sizeof(*fields));
+	if (!fields)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < plan->field_count; i++) {
+		const struct field *field = &plan->fields[i];
+
+		TRY(add_histogram(plan, field, HISTOGRAM_START, "bucket_start", &fields[2 * i]));
+		TRY(add_histogram(plan, field, HISTOGRAM_COUNT, "count", &fields[2 * i + 1]));
+	}
+	plan->fields = fields;
+	plan->field_count *= 2;
+	return OK;
+}
+
 static int type_columns(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->field_count; i++) {
@@ -562,6 +622,7 @@ int plan_bind(struct plan *plan)
 	TRY(plan_bind_sources(plan));
 	TRY(plan_expand_wildcards(plan));
 	TRY(show_best_tags(plan));
+	TRY(split_histograms(plan));
 	plan->columns =
 		arena_alloc(plan->context->arena, (plan->field_count + 1) * sizeof(*plan->columns));
 	if (!plan->columns)

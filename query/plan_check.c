@@ -335,10 +335,39 @@ static int check_indicator(struct check *check, struct expr *call)
 	return check_inner(check, call);
 }
 
+/* What a stop may ask for. */
+#define HISTOGRAM_BUCKETS_MAX 1000000.0
+
+static bool is_number(const struct expr *expr)
+{
+	return expr->kind == EXPR_NUMBER || expr->kind == EXPR_INTEGER;
+}
+
+/* histogram(column[, size[, start[, stop]]]) */
+static int check_histogram(struct check *check, struct expr *call)
+{
+	struct histogram histogram;
+
+	TRY(check_count(check, call, 1, 4));
+	for (size_t i = 1; i < call->call.arg_count; i++)
+		if (!is_number(call->call.args[i]))
+			return refuse(check, "expected number argument in histogram()");
+	histogram = plan_histogram(call);
+	if (!(histogram.size > 0))
+		return refuse(check, "histogram() needs a bucket size above 0");
+	if (histogram.has_stop &&
+	    (histogram.stop - histogram.start) / histogram.size >= HISTOGRAM_BUCKETS_MAX)
+		return diag_set(check->diag, ERR_LIMIT, "histogram() of more than 1000000 buckets");
+	check->plan->has_histogram = true;
+	check->plan->only_selectors = false;
+	return check_symbol(check, call, call->call.args[0]);
+}
+
 static const struct {
 	const char *name;
 	int (*check)(struct check *check, struct expr *call);
 } call_rows[] = {
+	{ "histogram", check_histogram },
 	{ "count", check_aggregate },
 	{ "sum", check_aggregate },
 	{ "mean", check_aggregate },
@@ -507,6 +536,10 @@ static int check_together(struct check *check)
 	if (plan->has_distinct && (plan->check_call_count != 1 || plan->has_aux))
 		return refuse(check, "aggregate function distinct() cannot be combined with other "
 				     "functions or fields");
+	if (plan->has_histogram && (plan->check_call_count != 1 || plan->has_aux ||
+				    !expr_is_call(plan->fields[0].expr, "histogram")))
+		return refuse(check,
+			      "histogram() cannot be combined with other functions or fields");
 	if (plan->has_aux && !plan->only_selectors)
 		return refuse(check, "mixing aggregate and non-aggregate queries is not supported");
 	if (plan->has_aux && plan->check_call_count > 1)
