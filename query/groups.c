@@ -116,11 +116,31 @@ static struct slice text_of(const struct listing *listing, const struct member *
 	return slice_of(listing->texts.data + member->text_start, member->text_length);
 }
 
+/* 0.8: what has no value in a column comes after all that have one. */
+static int compare_values(const struct series_key *x, const struct series_key *y)
+{
+	int order = slice_compare(x->name, y->name);
+
+	for (size_t i = 0; order == 0 && i < x->dimensions->count; i++) {
+		struct slice a = x->tags[i].value, b = y->tags[i].value;
+
+		order = a.length && b.length ? slice_compare(a, b)
+					     : (a.length == 0) - (b.length == 0);
+	}
+	return order;
+}
+
+static int compare_keys(const struct plan *plan, const struct series_key *x,
+			const struct series_key *y)
+{
+	return plan->groups_by_values ? compare_values(x, y) : key_compare(x, y);
+}
+
 static int compare_members(const void *a, const void *b, void *arg)
 {
 	const struct member *x = a, *y = b;
 	const struct listing *listing = arg;
-	int order = key_compare(x->key, y->key);
+	int order = compare_keys(listing->plan, x->key, y->key);
 
 	if (order == 0)
 		order = slice_compare(text_of(listing, x), text_of(listing, y));
@@ -182,15 +202,15 @@ static int compare_tag_sets(const void *a, const void *b)
 	return order;
 }
 
-static int compare_groups(const void *a, const void *b)
+static int compare_groups(const void *a, const void *b, void *plan)
 {
 	const struct group *x = a, *y = b;
 
-	return key_compare(x->key, y->key);
+	return compare_keys(plan, x->key, y->key);
 }
 
 /* Of the groups of one measurement; gives how many stay, at the front. SOFFSET needs SLIMIT. */
-static size_t limit_measurement(const struct plan *plan, struct group *groups, size_t count)
+static size_t limit_measurement(struct plan *plan, struct group *groups, size_t count)
 {
 	size_t slimit = (size_t)plan->stmt->slimit, soffset = (size_t)plan->stmt->soffset, kept;
 
@@ -199,11 +219,11 @@ static size_t limit_measurement(const struct plan *plan, struct group *groups, s
 		return 0;
 	kept = count - soffset < slimit ? count - soffset : slimit;
 	memmove(groups, groups + soffset, kept * sizeof(*groups));
-	qsort(groups, kept, sizeof(*groups), compare_groups);
+	qsort_r(groups, kept, sizeof(*groups), compare_groups, plan);
 	return kept;
 }
 
-static void limit(const struct plan *plan, struct groups *groups)
+static void limit(struct plan *plan, struct groups *groups)
 {
 	size_t kept = 0;
 

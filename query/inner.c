@@ -6,15 +6,26 @@
 
 #include "engine/base/log.h"
 #include "query/rows.h"
+#include "query/target.h"
+
+struct growing {
+	struct inner_series series;
+	size_t batch_capacity, row_capacity;
+};
 
 struct inner_result {
 	struct plan *plan;
 	struct run *run;
 	struct arena arena;
-	struct inner_series **series;
+	struct growing **series;
 	size_t count, capacity;
-	/* of the newest series */
-	size_t batch_capacity, row_capacity;
+	struct growing *open; /* the rows that come belong to it */
+	/* where columns are dimensions: the series by their keys, and what a row's key is made of
+	 */
+	const struct series_key *key;
+	struct idmap series_ids;
+	struct slice *values;
+	struct arena row; /* of the texts of its values */
 };
 
 static enum value_type column_type(enum data_type type)
@@ -30,39 +41,103 @@ static enum value_type column_type(enum data_type type)
 	}
 }
 
-static int begin(void *arg, const struct series_key *key)
+static struct growing *add_series(struct inner_result *inner, const struct series_key *key)
 {
-	struct inner_result *inner = arg;
-	struct inner_series *series = arena_alloc(&inner->arena, sizeof(*series));
+	struct growing *growing = arena_alloc(&inner->arena, sizeof(*growing));
 
 	if (inner->count == inner->capacity) {
 		inner->capacity = inner->capacity ? inner->capacity * 2 : 16;
-		inner->series =
-			realloc(inner->series, inner->capacity * sizeof(struct inner_series *));
+		inner->series = realloc(inner->series, inner->capacity * sizeof(struct growing *));
 		if (!inner->series)
-			log_out_of_memory(inner->capacity * sizeof(struct inner_series *));
+			log_out_of_memory(inner->capacity * sizeof(struct growing *));
 	}
-	series->key = key;
-	inner->series[inner->count++] = series;
-	inner->batch_capacity = 0;
-	inner->row_capacity = 0;
+	growing->series.key = key;
+	inner->series[inner->count++] = growing;
+	return growing;
+}
+
+static int begin(void *arg, const struct series_key *key)
+{
+	struct inner_result *inner = arg;
+
+	inner->key = key;
+	if (!inner->plan->value_count)
+		inner->open = add_series(inner, key);
+	return OK;
+}
+
+/* --- columns as dimensions --------------------------------------------------------------- */
+
+static const struct cell *value_cell(const struct inner_result *inner, struct slice name,
+				     const struct cell *cells)
+{
+	const struct plan *plan = inner->plan;
+
+	for (size_t i = 0; i < plan->value_count; i++)
+		for (size_t k = 0; slice_equal(plan->values[i], name) && k < plan->column_count;
+		     k++)
+			if (slice_equal(plan->columns[k].name, name))
+				return &cells[k];
+	return NULL;
+}
+
+/* As a tag has it; "" where there is none. */
+static struct slice text_of_value(struct arena *arena, const struct cell *cell)
+{
+	struct buf text = { 0 };
+	struct slice copy;
+
+	if (cell->type == CELL_STRING)
+		return arena_copy(arena, cell->s);
+	target_print_cell(&text, cell);
+	copy = arena_copy(arena, buf_slice(&text));
+	buf_release(&text);
+	return copy;
+}
+
+/* The row's own series: what it has in the columns are values of its key. */
+static int find_series(struct inner_result *inner, const struct cell *cells)
+{
+	const struct dimensions *dimensions = inner->plan->dimensions;
+	const struct series_key *key;
+	uint32_t found;
+
+	arena_reset(&inner->row);
+	for (size_t i = 0; i < dimensions->count; i++) {
+		const struct cell *cell = value_cell(inner, dimensions->names[i], cells);
+
+		inner->values[i] = cell ? text_of_value(&inner->row, cell)
+					: key_value(inner->key, dimensions->names[i]);
+	}
+	key = key_ring_get(&inner->plan->ring, inner->key->name, dimensions, inner->values);
+	if (!key)
+		return ERR_LIMIT;
+	found = idmap_find(&inner->series_ids, (uintptr_t)key);
+	if (found == MAP_NONE) {
+		found = (uint32_t)inner->count;
+		TRY(run_take_bytes(inner->run, sizeof(struct growing)));
+		add_series(inner, key);
+		idmap_set(&inner->series_ids, (uintptr_t)key, found);
+	}
+	inner->open = inner->series[found];
 	return OK;
 }
 
 /* Room for rows is made a batch at a time, small ones first: most series have a row or two. */
-static int add_batch(struct inner_result *inner, struct inner_series *series)
+static int add_batch(struct inner_result *inner, struct growing *growing)
 {
+	struct inner_series *series = &growing->series;
 	size_t columns = inner->plan->column_count;
-	size_t rows = series->batch_count ? inner->row_capacity * 8 : BATCH_ROWS_MAX / 128;
+	size_t rows = series->batch_count ? growing->row_capacity * 8 : BATCH_ROWS_MAX / 128;
 	struct batch *batch;
 	struct batch_column *list;
 
 	if (rows > BATCH_ROWS_MAX)
 		rows = BATCH_ROWS_MAX;
-	inner->row_capacity = rows;
+	growing->row_capacity = rows;
 	TRY(run_take_bytes(inner->run, rows * (columns + 1) * sizeof(union value)));
 	series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
-				    &inner->batch_capacity, sizeof(*batch));
+				    &growing->batch_capacity, sizeof(*batch));
 	batch = &series->batches[series->batch_count++];
 	list = arena_alloc(&inner->arena, (columns + 1) * sizeof(*list));
 	*batch = (struct batch){ .times_ns = arena_alloc(&inner->arena, rows * sizeof(int64_t)),
@@ -101,13 +176,16 @@ static int value_of(struct inner_result *inner, enum data_type type, struct cell
 static int row(void *arg, int64_t time_ns, const struct cell *cells)
 {
 	struct inner_result *inner = arg;
-	struct inner_series *series = inner->series[inner->count - 1];
+	struct inner_series *series;
 	struct batch *batch;
 	size_t place;
 
+	if (inner->plan->value_count)
+		TRY(find_series(inner, cells));
+	series = &inner->open->series;
 	if (series->batch_count == 0 ||
-	    series->batches[series->batch_count - 1].row_count == inner->row_capacity)
-		TRY(add_batch(inner, series));
+	    series->batches[series->batch_count - 1].row_count == inner->open->row_capacity)
+		TRY(add_batch(inner, inner->open));
 	batch = &series->batches[series->batch_count - 1];
 	place = batch->row_count++;
 	((int64_t *)batch->times_ns)[place] = time_ns;
@@ -175,9 +253,11 @@ int inner_open(struct plan *plan, struct run *run, struct inner_result **out)
 		return ERR_MEMORY;
 	inner->plan = plan;
 	inner->run = run;
-	TRY(rows_run(plan, run, &sink));
+	inner->values =
+		arena_alloc(&inner->arena, (plan->dimensions->count + 1) * sizeof(*inner->values));
+	TRY(plan->join ? join_run(plan, run, &sink) : rows_run(plan, run, &sink));
 	for (size_t i = 0; plan->is_descending && i < inner->count; i++)
-		turn(inner->series[i]);
+		turn(&inner->series[i]->series);
 	return OK;
 }
 
@@ -186,6 +266,8 @@ void inner_close(struct inner_result *inner)
 	if (!inner)
 		return;
 	arena_release(&inner->arena);
+	idmap_release(&inner->series_ids);
+	arena_release(&inner->row);
 	free(inner->series);
 	free(inner);
 }
@@ -197,5 +279,5 @@ size_t inner_series_count(const struct inner_result *inner)
 
 const struct inner_series *inner_series_at(const struct inner_result *inner, size_t number)
 {
-	return inner->series[number];
+	return &inner->series[number]->series;
 }

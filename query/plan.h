@@ -130,6 +130,7 @@ struct plan {
 	/* what was bound */
 	struct plan_source *sources;
 	size_t source_count;
+	bool groups_by_values;			 /* some of the dimensions are columns */
 	const struct dimensions *dimensions;	 /* with those of the statements around it */
 	const struct dimensions *own_dimensions; /* what these see as its tags */
 	struct plan_slot *slots;
@@ -145,6 +146,12 @@ struct plan {
 	size_t column_count;
 	struct key_ring ring;
 	bool is_merge; /* 0.8: FROM has a merge */
+	/* 0.8: its rows are those of its sources in turns (join.h), for the plan around it */
+	const struct source *join;
+	struct slice join_name; /* of the series it gives */
+	/* 0.8: columns whose values are dimensions of its rows (plan_values.c) */
+	struct slice *values;
+	size_t value_count, value_capacity;
 	bool is_empty; /* nothing can come of it */
 };
 
@@ -168,6 +175,20 @@ int plan_name_columns(struct plan *plan);
 int plan_expand_wildcards(struct plan *plan);
 /* FROM (plan_sources.c). */
 int plan_bind_sources(struct plan *plan);
+/* The measurements that a source of that kind finds in the range, by name. */
+struct plan_measurements {
+	struct slice *names;
+	size_t count;
+};
+int plan_find_measurements(struct plan *plan, const struct source *source,
+			   struct plan_measurements *out);
+/* The parts of a join become its sources, and their columns `part.column` its own (plan_join.c). */
+int plan_bind_join(struct plan *join);
+/* 0.8's GROUP BY of columns: rows of the sources become rows of a subquery by them (plan_values.c).
+ */
+int plan_group_by_values(struct plan *plan);
+/* What a SELECT inside of `plan` reads: the columns that `plan` names, or all. ERR_LIMIT. */
+int plan_list_columns(struct plan *plan, struct slice **names, size_t *count, bool *all);
 /* The type a field of that name has over all the sources, else DATA_TAG, else DATA_UNKNOWN. */
 int plan_type_of(struct plan *plan, struct slice name, enum data_type *out);
 /* Has any source's measurement such a field, at whatever time? In a WHERE it is no tag then. */

@@ -619,7 +619,10 @@ static void set_reach(struct plan *plan)
 int plan_bind(struct plan *plan)
 {
 	set_reach(plan);
+	if (plan->join)
+		return plan_bind_join(plan);
 	TRY(plan_bind_sources(plan));
+	TRY(plan_group_by_values(plan));
 	TRY(plan_expand_wildcards(plan));
 	TRY(show_best_tags(plan));
 	TRY(split_histograms(plan));

@@ -604,6 +604,22 @@ static int check_offset(struct check *check, struct expr *offset)
 	return OK;
 }
 
+/* 0.8's way to say that a dimension is a column: field(x) */
+static int check_field_dimension(struct check *check, struct expr *call, struct expr **dimension)
+{
+	struct plan *plan = check->plan;
+
+	if (call->call.arg_count != 1 || call->call.args[0]->kind != EXPR_VARREF)
+		return refuse(check, "field() expected the name of a field");
+	*dimension = call->call.args[0];
+	plan->values = plan_grow(plan->context->arena, plan->values, plan->value_count,
+				 &plan->value_capacity, sizeof(*plan->values));
+	if (!plan->values)
+		return ERR_LIMIT;
+	plan->values[plan->value_count++] = (*dimension)->varref.name;
+	return OK;
+}
+
 static int check_time_dimension(struct check *check, struct expr *call)
 {
 	struct plan *plan = check->plan;
@@ -642,7 +658,11 @@ static int check_dimensions(struct check *check)
 				return refuse(check, "time() is a function and expects at least "
 						     "one argument");
 			break;
-		case EXPR_CALL: TRY(check_time_dimension(check, expr)); break;
+		case EXPR_CALL:
+			TRY(expr_is_call(expr, "field")
+				    ? check_field_dimension(check, expr, &stmt->dimensions[i])
+				    : check_time_dimension(check, expr));
+			break;
 		case EXPR_WILDCARD:
 		case EXPR_REGEX: break;
 		default: return refuse(check, "only time and tag dimensions allowed");
@@ -779,20 +799,45 @@ static int check_merge(struct plan *plan, const struct source *source)
 	return OK;
 }
 
+/* A plan without a text: its parts are known once names are looked up. */
+static int check_join(struct plan *plan, const struct source *source, struct plan **out)
+{
+	struct arena *arena = plan->context->arena;
+	struct plan *join = arena_alloc(arena, sizeof(*join));
+	struct select_stmt *stmt = arena_alloc(arena, sizeof(*stmt));
+
+	*out = join;
+	if (!join || !stmt)
+		return ERR_LIMIT;
+	if (plan->stmt->source_count > 1)
+		return diag_set(plan->context->diag, ERR_INVALID, "a join stands alone in FROM");
+	for (size_t i = 0; i < source->part_count; i++)
+		if (source->parts[i].kind != SOURCE_MEASUREMENT)
+			return diag_set(plan->context->diag, ERR_INVALID,
+					"join takes names and regular expressions of series only");
+	*join = (struct plan){ .context = plan->context,
+			       .stmt = stmt,
+			       .parent = plan,
+			       .join = source,
+			       .has_first = plan->has_first,
+			       .is_descending = plan->is_descending };
+	join->window.time_first_ns = plan->window.time_first_ns;
+	join->window.time_last_ns = plan->window.time_last_ns;
+	return OK;
+}
+
 /* Subqueries are checked when the statement around them is: they have of it what they lack. */
 static int check_source(struct plan *plan, struct source *source)
 {
 	struct plan *inner;
 
-	if (source->kind == SOURCE_JOIN)
-		return diag_set(plan->context->diag, ERR_INVALID,
-				"join is not there yet: a subquery with `fill(previous)` or "
-				"merge() may do");
 	if (source->kind == SOURCE_MERGE)
 		return check_merge(plan, source);
-	if (source->kind != SOURCE_SUBQUERY)
+	if (source->kind == SOURCE_MEASUREMENT)
 		return OK;
-	TRY(plan_check(plan->context, source->subquery, plan, &inner));
+	TRY(source->kind == SOURCE_JOIN
+		    ? check_join(plan, source, &inner)
+		    : plan_check(plan->context, source->subquery, plan, &inner));
 	plan->sources[plan->source_count++] =
 		(struct plan_source){ .place = (size_t)(source - plan->stmt->sources),
 				      .subquery = inner };

@@ -249,6 +249,33 @@ static int bind_merge(struct plan *plan, struct source_list *list, const struct 
 	return OK;
 }
 
+static int compare_slices(const void *a, const void *b)
+{
+	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+int plan_find_measurements(struct plan *plan, const struct source *source,
+			   struct plan_measurements *out)
+{
+	struct source_list list = { 0 };
+
+	*out = (struct plan_measurements){ 0 };
+	plan->reach = plan->window;
+	TRY(bind_measurement(plan, &list, source));
+	out->names =
+		arena_alloc(plan->context->arena, (plan->source_count + 1) * sizeof(*out->names));
+	if (!out->names)
+		return ERR_LIMIT;
+	while (out->count < plan->source_count) {
+		out->names[out->count] = plan->sources[out->count].name;
+		out->count++;
+	}
+	plan->source_count = 0;
+	plan->sources = NULL;
+	qsort(out->names, out->count, sizeof(*out->names), compare_slices);
+	return OK;
+}
+
 int plan_bind_sources(struct plan *plan)
 {
 	struct source_list list = { .capacity = plan->stmt->source_count + 1 };

@@ -19,6 +19,9 @@ struct row_sink {
 /* Runs a bound plan. What the sink answers below 0 ends it. */
 int rows_run(struct plan *plan, struct run *run, const struct row_sink *sink);
 
+/* The same of a join: rows of its parts in turns (join.c). */
+int join_run(struct plan *plan, struct run *run, const struct row_sink *sink);
+
 /* A group's rows on their way out. */
 struct emitter {
 	struct plan *plan;
