@@ -418,7 +418,16 @@ int reduce_bottom(const struct plan_call *call, struct samples *samples, int64_t
 	return reduce_best(call, samples, false, out);
 }
 
-/* Reservoir sampling (Vitter's R), then by time. */
+static int compare_points(const void *a, const void *b, void *arg)
+{
+	const struct plan_call *call = arg;
+	const struct sample *x = a, *y = b;
+	int order = compare_times(a, b);
+
+	return order ? order : value_compare(call->type, x->value, y->value);
+}
+
+/* Reservoir sampling (Vitter's R), then by time, and of equal times by value. */
 int reduce_sample(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		  int64_t end_ns, struct points *out)
 {
@@ -431,7 +440,7 @@ int reduce_sample(const struct plan_call *call, struct samples *samples, int64_t
 			samples->items[place] = samples->items[i];
 	}
 	samples->count = kept;
-	qsort(samples->items, kept, sizeof(*samples->items), compare_times);
+	qsort_r(samples->items, kept, sizeof(*samples->items), compare_points, (void *)call);
 	for (size_t i = 0; i < kept; i++)
 		add_value(call, out, &samples->items[i]);
 	return OK;
