@@ -78,6 +78,13 @@ echo 'duration 1d' >"$MNT/db/autogen/.policy"
 echo retention >"$MNT/.seriesfs/ctl"
 check_equal "retention has taken all" "" "$(ls "$MNT/db/autogen")"
 same_as_before "after retention"
+mount_stop
+mount_start -o ro
+same_as_before "mounted read-only"
+check_fails "then none is made" "Read-only file system" mkdir "$MNT/db/.snapshot/more"
+check_fails "nor let go" "Read-only file system" rmdir "$MNT/db/.snapshot/s1"
+mount_stop
+mount_start -o cold_seconds=0
 mv "$MNT/db" "$MNT/renamed"
 same_as_before "after a rename" renamed
 
