@@ -97,6 +97,11 @@ static int run_listed(struct task *task)
 	err = run_statement(task);
 	running_end(&running);
 	buf_release(&text);
+	/* Not EINTR: who waits for it would only ask again. */
+	if (err == ERR_CANCELLED && running.is_killed) {
+		*task->diag = (struct diag){ 0 };
+		return diag_set(task->diag, ERR_INVALID, "query interrupted");
+	}
 	if (err < 0)
 		diag_set(task->diag, err, "%s", err_text(err));
 	return err;

@@ -54,6 +54,7 @@ bool running_kill(uint64_t id)
 	for (struct running *r = first; r && !found; r = r->next)
 		if (r->id == id && r->cancelled) {
 			__atomic_store_n(r->cancelled, true, __ATOMIC_RELAXED);
+			r->is_killed = true;
 			found = true;
 		}
 	pthread_mutex_unlock(&lock);

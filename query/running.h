@@ -16,6 +16,7 @@ struct running {
 	struct slice text, database;
 	int64_t start_ns; /* monotonic */
 	bool *cancelled;  /* set by running_kill(); NULL: it cannot be killed */
+	bool is_killed;	  /* read after running_end() */
 	struct running *next;
 };
 
