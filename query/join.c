@@ -5,8 +5,8 @@
  *	b       4           5         its time is that of the first part's.
  *	rows  (1,4)       (3,5)       2 was overtaken by 3
  *
- * There is no condition on equal times: all parts are walked together in time order, each
- * remembers its last point, and all are forgotten once they made a row.
+ * Equal times pair, but there is no condition on them: all parts are walked together in time order,
+ *each remembers its last point, and all are forgotten once they made a row.
  */
 #include <stdlib.h>
 
@@ -42,6 +42,18 @@ static const struct batch *batch_of(const struct join *join, const struct lane *
 	return &lane->series->batches[place_of(join, lane->batch, lane->series->batch_count)];
 }
 
+/*
+ * Of equal times, a lane that waits comes first: its point there overtakes the one that waits,
+ * so that a sample which one part lacks does not leave all that follow paired out of step.
+ */
+static bool comes_first(const struct join *join, const struct lane *lane, int64_t time_ns,
+			const struct lane *best, int64_t best_ns)
+{
+	if (time_ns == best_ns)
+		return lane->waits && !best->waits;
+	return join->plan->is_descending ? time_ns > best_ns : time_ns < best_ns;
+}
+
 /* The lane whose next point comes first; NULL when there is none. */
 static struct lane *next_lane(const struct join *join)
 {
@@ -55,7 +67,7 @@ static struct lane *next_lane(const struct join *join)
 		if (!batch)
 			continue;
 		time_ns = batch->times_ns[place_of(join, join->lanes[i].row, batch->row_count)];
-		if (best && (join->plan->is_descending ? time_ns <= best_ns : time_ns >= best_ns))
+		if (best && !comes_first(join, &join->lanes[i], time_ns, best, best_ns))
 			continue;
 		best = &join->lanes[i];
 		best_ns = time_ns;

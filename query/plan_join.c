@@ -31,6 +31,9 @@ static int add_part(struct plan *join, struct part_list *list, const struct sour
 		    slice_equal(list->items[i].source->policy, source->policy) &&
 		    slice_equal(list->items[i].source->database, source->database))
 			return refuse(join, "Cannot have the same table joined more than once");
+	for (size_t i = 0; i < list->count; i++)
+		if (slice_equal(list->items[i].name, name))
+			return refuse(join, "two parts of a join have the same name");
 	list->items = plan_grow(join->context->arena, list->items, list->count, &list->capacity,
 				sizeof(*list->items));
 	if (!list->items)

@@ -82,7 +82,7 @@ static bool is_said(const struct plan *plan, struct slice name)
 	return false;
 }
 
-/* A tag of that name stays what it is in 1.x. */
+/* A tag of that name stays what it is in 1.x; a merge's `_orig_series` is a column of 0.8. */
 static int is_value(struct plan *plan, const struct expr *dimension, bool *is)
 {
 	enum data_type type;
@@ -92,7 +92,8 @@ static int is_value(struct plan *plan, const struct expr *dimension, bool *is)
 	    (!plan->stmt->is_old && !is_said(plan, dimension->varref.name)))
 		return OK;
 	TRY(plan_type_of(plan, dimension->varref.name, &type));
-	*is = type != DATA_UNKNOWN && type != DATA_TAG;
+	*is = (type != DATA_UNKNOWN && type != DATA_TAG) ||
+	      plan_is_origin(plan, dimension->varref.name);
 	return OK;
 }
 

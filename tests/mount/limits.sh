@@ -28,6 +28,8 @@ for host in 1 2 3 4 5 6; do
 	seq 0 3999 | sed "s/.*/m,h=$host v=&,s=\"a string of the row &\" &000000000/"
 done >"$WORK/points"
 cat "$WORK/points" >"$MNT/db/write"
+seq 0 7999 | sed 's/.*/wide s="a string of the row &, and some more of it",s2="another of the row &, and some more of it" &000000000/' >"$MNT/db/write"
+echo 'narrow v=1 0' >"$MNT/db/write"
 
 quota="Disk quota exceeded" long="Message too long"
 asks buckets "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
@@ -42,6 +44,8 @@ asks memory "$quota" "the query needs more than its 1048576 bytes of memory" \
 	"select mode(s), count(distinct(s)) from m where h != '5' and h != '6'"
 asks "a subquery's memory" "$quota" "the query needs more than its 1048576 bytes of memory" \
 	"select max(v) from (select v, s, s as s2 from m where h != '5' and h != '6')"
+asks "a join's memory" "$quota" "the query needs more than its 1048576 bytes of memory" \
+	"select x.s, x.s2, y.v from wide as x inner join narrow as y"
 asks depth "$quota" "more than 100 brackets within brackets" \
 	"select v from m where $(printf '(%.0s' $(seq 120))v > 1$(printf ')%.0s' $(seq 120))"
 check_equal "just under the buckets" 1001 \
