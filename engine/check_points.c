@@ -159,7 +159,7 @@ static void tell_text(void *arg, const char *text)
 /* The damaged one goes aside as it is; links to it are what is read from. */
 static int salvage(struct place *place, struct shard *shard)
 {
-	struct salvage_report report = { tell_lost, tell_text, place, 0, 0, 0 };
+	struct salvage_report report = { .lost = tell_lost, .tell = tell_text, .arg = place };
 	char path[CHECK_PATH_BYTES_MAX], made[CHECK_PATH_BYTES_MAX], work[CHECK_PATH_BYTES_MAX],
 		aside[CHECK_PATH_BYTES_MAX];
 
@@ -177,6 +177,7 @@ static int salvage(struct place *place, struct shard *shard)
 		check_note(place->check, place->name,
 			   "%" PRIu64 " chunks are saved, %" PRIu64 " are lost", report.chunks,
 			   report.chunks_lost);
+	place->check->left += report.deletions_lost;
 	TRY(env_remove_tree(work));
 	TRY(shard_rename(shard, aside));
 	check_note(place->check, place->name, "moved to %s", aside);

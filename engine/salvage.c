@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/env.h"
 #include "engine/base/log.h"
 #include "engine/row_text.h"
 #include "engine/shard_record.h"
@@ -225,12 +226,15 @@ static void tell_missing(struct salvage *salvage)
 {
 	const struct record_head *head = &salvage->head, *seen = &salvage->seen;
 
+	bool lost = !salvage->has_head || seen->masks != head->masks;
+
 	if (!salvage->has_head)
 		tell(salvage, "the head of a flush is lost, and with it how much belongs to it");
 	else if (seen->packs != head->packs)
 		tell(salvage, "points of series that cannot be told are lost");
-	if (salvage->has_head && seen->masks != head->masks)
-		tell(salvage, "deletions are lost: what they deleted may be there again");
+	if (lost)
+		tell(salvage, "deletions may be lost: what they deleted may be there again");
+	salvage->report->deletions_lost |= lost;
 	if (salvage->has_head && seen->stamps != head->stamps)
 		tell(salvage, "times of last change are lost");
 }
@@ -316,15 +320,51 @@ static int open_or_repair(struct store_pool *pool, const char *path, struct stor
 	return store_open_now(*store);
 }
 
+static int find_table(void *arg, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	*(bool *)arg |= dot && strcmp(dot, ".ldb") == 0;
+	return OK;
+}
+
+/* LevelDB's repair puts away what it could not take over as a whole. */
+static bool has_lost_table(const char *path)
+{
+	char lost[4096];
+	bool found = false;
+
+	snprintf(lost, sizeof(lost), "%.4000s/lost", path);
+	if (env_exists(lost))
+		env_list(lost, find_table, &found);
+	return found;
+}
+
+/* Of a table that cannot be opened at all no head is left to tell what is missing. */
+static void tell_flushes(struct salvage *salvage)
+{
+	salvage->report->deletions_lost = true;
+	tell(salvage,
+	     "whole flushes may be lost, and deletions with them: what they deleted may be "
+	     "there again");
+}
+
 static int save_all(struct salvage *salvage, struct store_pool *pool, const char *from)
 {
+	struct salvage_report *report = salvage->report;
 	struct store *store;
+	bool skipped = false;
 	int err = open_or_repair(pool, from, &store);
 
-	if (err == OK)
+	if (err == OK) {
 		err = store_scan_readable(store, save_pair, salvage);
-	if (err >= 0)
+		skipped = err == ERR_CORRUPT;
+	}
+	if (err >= 0 || skipped)
 		err = generation_end(salvage);
+	if (has_lost_table(from) ||
+	    (skipped && report->chunks_lost == 0 && report->records_lost == 0))
+		tell_flushes(salvage);
 	if (salvage->batch)
 		shard_batch_abandon(salvage->batch);
 	store_close(store);

@@ -18,6 +18,7 @@ struct salvage_report {
 	void (*tell)(void *arg, const char *text);
 	void *arg;
 	uint64_t chunks, chunks_lost, records_lost; /* filled */
+	bool deletions_lost;			    /* what they hid may be there again */
 };
 
 /*

@@ -689,7 +689,8 @@ static int scan(struct store *store, leveldb_iterator_t *it, bool readable,
 		else
 			leveldb_iter_next(it);
 	}
-	return readable ? OK : iterator_error(store, it);
+	int err = iterator_error(store, it);
+	return readable && err < 0 ? ERR_CORRUPT : err;
 }
 
 static int scan_with(struct store *store, bool readable,

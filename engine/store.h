@@ -106,7 +106,7 @@ int store_scan(struct store *store, int (*each)(void *arg, const struct store_pa
 /* Does it open? ERR_NOT_FOUND: there is none. */
 int store_open_now(struct store *store);
 
-/* As store_scan(), over all that can be read: pairs in blocks that cannot are left out. */
+/* As store_scan(), over all that can be read. ERR_CORRUPT in the end: something was left out. */
 int store_scan_readable(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
 			void *arg);
 /*
