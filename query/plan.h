@@ -182,6 +182,9 @@ struct plan_measurements {
 };
 int plan_find_measurements(struct plan *plan, const struct source *source,
 			   struct plan_measurements *out);
+/* What the measurement of a source without a regex is called: 0.8's whole name, or a path's last.
+ */
+int plan_measurement_name(struct plan *plan, const struct source *source, struct slice *out);
 /* The parts of a join become its sources, and their columns `part.column` its own (plan_join.c). */
 int plan_bind_join(struct plan *join);
 /* 0.8's GROUP BY of columns: rows of the sources become rows of a subquery by them (plan_values.c).

@@ -815,6 +815,7 @@ static int check_join(struct plan *plan, const struct source *source, struct pla
 		if (source->parts[i].kind != SOURCE_MEASUREMENT)
 			return diag_set(plan->context->diag, ERR_INVALID,
 					"join takes names and regular expressions of series only");
+	stmt->is_old = true;
 	*join = (struct plan){ .context = plan->context,
 			       .stmt = stmt,
 			       .parent = plan,

@@ -42,11 +42,6 @@ static int add_part(struct plan *join, struct part_list *list, const struct sour
 	return OK;
 }
 
-static struct slice measurement_of(const struct source *source)
-{
-	return source->whole_name.length ? source->whole_name : source->name;
-}
-
 /* A regex is as many parts as there are measurements that it finds, in the order of their names. */
 static int add_matching(struct plan *join, struct part_list *list, const struct source *source)
 {
@@ -62,8 +57,9 @@ static int list_parts(struct plan *join, struct part_list *list)
 {
 	for (size_t i = 0; i < join->join->part_count; i++) {
 		const struct source *source = &join->join->parts[i];
-		struct slice measurement = measurement_of(source);
+		struct slice measurement;
 
+		TRY(plan_measurement_name(join, source, &measurement));
 		TRY(source->regex ? add_matching(join, list, source)
 				  : add_part(join, list, source, measurement,
 					     source->alias.length ? source->alias : measurement));

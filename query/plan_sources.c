@@ -249,6 +249,19 @@ static int bind_merge(struct plan *plan, struct source_list *list, const struct 
 	return OK;
 }
 
+int plan_measurement_name(struct plan *plan, const struct source *source, struct slice *out)
+{
+	struct place place;
+
+	*out = source->name;
+	if (source->whole_name.length == 0 || plan->context->env->database_id == 0)
+		return OK;
+	TRY(open_place(plan, SLICE(""), SLICE(""), &place));
+	if (is_whole_name(plan, source, &place))
+		*out = source->whole_name;
+	return OK;
+}
+
 static int compare_slices(const void *a, const void *b)
 {
 	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
