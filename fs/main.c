@@ -33,6 +33,7 @@
 #include "fs/place.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
+#include "query/crew.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -178,6 +179,7 @@ static int start_parts(struct mount *mount)
 	mount->workers = pool_start("worker", write_threads ? write_threads : threads);
 	mount->queries = pool_start("query", query_threads ? query_threads : threads + 2);
 	mount->notifier = pool_start("notifier", 1);
+	crew_set_size((unsigned)mount->options.scan_threads);
 	if (!mount->workers || !mount->queries || !mount->notifier)
 		return ERR_MEMORY;
 	if (!mount->options.read_only) {
@@ -200,6 +202,7 @@ static void stop_parts(struct mount *mount)
 		answer_cancel_all(mount);
 		stream_cancel_all(mount);
 		pool_stop(mount->queries);
+		crew_stop();
 	}
 	if (mount->workers)
 		pool_stop(mount->workers);

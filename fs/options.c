@@ -28,6 +28,7 @@ static const struct number_option numbers[] = {
 	    "points held in memory"),
 	ROW(write_threads, 0, 0, 16, "threads that take writes (0 = one a core, 2 at least)"),
 	ROW(query_threads, 0, 0, 16, "queries that run at once (0 = cores and two)"),
+	ROW(scan_threads, 0, 0, 16, "threads that read for one query (0 = one a core)"),
 	ROW(shards_open, SHARDS_OPEN_MAX, 2, 4096, "shards open at once"),
 	ROW(series_max, SERIES_PER_DATABASE_MAX, 1, 4000000000, "series of a database"),
 	ROW(line_bytes, LINE_BYTES_MAX, 64, LINE_BYTES_MAX, "one line of line protocol"),

@@ -25,6 +25,7 @@ struct options {
 	uint64_t memtable_mb;
 	uint64_t write_threads;
 	uint64_t query_threads;
+	uint64_t scan_threads;
 	uint64_t shards_open;
 	uint64_t series_max;
 	uint64_t line_bytes;

@@ -7,19 +7,34 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "query/crew.h"
 
 /* Fewer are kept as they are; so are those which would take about as much when counted. */
 #define TALLY_KEYS_MIN 1024u
 #define KEYS_A_KIND    8u
+
+/* Fewer are read before anybody else is awake. */
+#define SHARED_SERIES_MIN 8u
 
 union state {
 	struct accumulator acc;
 	struct samples samples;
 };
 
+/*
+ * What one series gave where several threads read: its parts in the order in which they were made,
+ * so that they are joined as if one thread had read everything, to the last bit.
+ */
+struct recording {
+	int64_t *starts;	   /* of the windows that the parts belong to */
+	struct accumulator *parts; /* leaf_count for each */
+	size_t count, capacity;
+};
+
 struct aggregate {
 	struct aggregate_spec spec;
-	int64_t *starts; /* of the windows, in the order they were met */
+	struct recording *recording; /* NULL: parts are joined at once */
+	int64_t *starts;	     /* of the windows, in the order they were met */
 	union state *states;
 	size_t count, capacity;
 	struct idmap by_start;
@@ -98,11 +113,35 @@ static union state *state_of(struct aggregate *aggregate, size_t bucket, size_t 
 	return &aggregate->states[bucket * aggregate->spec.leaf_count + leaf];
 }
 
+static void record_part(struct aggregate *aggregate)
+{
+	struct recording *recording = aggregate->recording;
+	size_t leaves = aggregate->spec.leaf_count;
+
+	if (recording->count == recording->capacity) {
+		recording->capacity = recording->capacity ? recording->capacity * 2 : 32;
+		recording->starts = reallocarray(recording->starts, recording->capacity,
+						 sizeof(*recording->starts));
+		recording->parts = reallocarray(recording->parts, recording->capacity * leaves,
+						sizeof(*recording->parts));
+		if (!recording->starts || !recording->parts)
+			log_out_of_memory(recording->capacity * leaves * sizeof(*recording->parts));
+	}
+	recording->starts[recording->count] = aggregate->starts[aggregate->bucket];
+	memcpy(recording->parts + recording->count++ * leaves, aggregate->parts,
+	       leaves * sizeof(*aggregate->parts));
+	memset(aggregate->parts, 0, leaves * sizeof(*aggregate->parts));
+}
+
 /* The part goes into its window. */
 static void join_part(struct aggregate *aggregate)
 {
 	if (aggregate->bucket == SIZE_MAX)
 		return;
+	if (aggregate->recording) {
+		record_part(aggregate);
+		return;
+	}
 	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
 		const struct plan_call *call = aggregate->spec.leaves[i];
 		struct accumulator *part = &aggregate->parts[i];
@@ -246,7 +285,8 @@ static int tally_keys(struct aggregate *aggregate, struct samples *samples)
 	size_t kinds_max = samples->tallied ? SIZE_MAX : count / KEYS_A_KIND;
 	size_t before = tally_bytes(&samples->tally);
 
-	if (count < TALLY_KEYS_MIN || !tally_add(&samples->tally, samples->keys, count, kinds_max))
+	if (aggregate->recording || count < TALLY_KEYS_MIN ||
+	    !tally_add(&samples->tally, samples->keys, count, kinds_max))
 		return OK;
 	samples->tallied = samples->count;
 	return run_take_bytes(aggregate->spec.run, tally_bytes(&samples->tally) - before);
@@ -577,26 +617,6 @@ static void sort_windows(struct aggregate *aggregate)
 			compare_starts, aggregate->starts);
 }
 
-int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
-{
-	struct aggregate *aggregate = calloc(1, sizeof(*aggregate));
-
-	*out = aggregate;
-	if (!aggregate)
-		return ERR_MEMORY;
-	aggregate->spec = *spec;
-	aggregate->bucket = SIZE_MAX;
-	aggregate->parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
-	aggregate->next_parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
-	if (!aggregate->parts || !aggregate->next_parts)
-		return ERR_MEMORY;
-	choose_direction(aggregate);
-	for (size_t i = 0; i < spec->group->series_count; i++)
-		TRY(take_series(aggregate, &spec->group->series[i]));
-	sort_windows(aggregate);
-	return OK;
-}
-
 static void release_samples(struct aggregate *aggregate)
 {
 	for (size_t bucket = 0; bucket < aggregate->count; bucket++)
@@ -622,6 +642,195 @@ void aggregate_close(struct aggregate *aggregate)
 	free(aggregate->parts);
 	free(aggregate->next_parts);
 	free(aggregate);
+}
+
+/* --- several threads ---------------------------------------------------------------------- */
+
+/* Series of one round: what they gave waits until all of them were read. */
+#define ROUND_SERIES 128u
+
+/* One series, read by whoever had time. */
+struct share {
+	struct aggregate *aggregate;
+	struct recording recording;
+	struct run run;
+	struct diag diag;
+	int err;
+};
+
+struct round {
+	const struct aggregate *whole;
+	const struct group_series *series;
+	struct share *shares;
+};
+
+static int aggregate_open(const struct aggregate_spec *spec, struct aggregate **out)
+{
+	struct aggregate *aggregate = calloc(1, sizeof(*aggregate));
+
+	*out = aggregate;
+	if (!aggregate)
+		return ERR_MEMORY;
+	aggregate->spec = *spec;
+	aggregate->bucket = SIZE_MAX;
+	aggregate->parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
+	aggregate->next_parts = calloc(spec->leaf_count + 1, sizeof(*aggregate->parts));
+	if (!aggregate->parts || !aggregate->next_parts)
+		return ERR_MEMORY;
+	choose_direction(aggregate);
+	return OK;
+}
+
+static void read_share(void *arg, size_t item)
+{
+	const struct round *round = arg;
+	struct share *share = &round->shares[item];
+	struct aggregate_spec spec = round->whole->spec;
+
+	share->run = *spec.run;
+	share->run.diag = &share->diag;
+	share->run.points = share->run.buckets = share->run.summaries = 0;
+	share->run.chunks = (struct chunk_counts){ 0 };
+	share->run.read_ns = 0;
+	spec.run = &share->run;
+	share->err = aggregate_open(&spec, &share->aggregate);
+	if (share->err < 0)
+		return;
+	share->aggregate->recording = &share->recording;
+	share->err = take_series(share->aggregate, &round->series[item]);
+}
+
+static int join_recording(struct aggregate *aggregate, const struct recording *recording)
+{
+	size_t leaves = aggregate->spec.leaf_count;
+
+	for (size_t i = 0; i < recording->count; i++) {
+		TRY(find_window(aggregate, recording->starts[i], &aggregate->bucket));
+		memcpy(aggregate->parts, recording->parts + i * leaves,
+		       leaves * sizeof(*aggregate->parts));
+		join_part(aggregate);
+	}
+	return OK;
+}
+
+static int join_samples(struct aggregate *aggregate, const struct plan_call *call,
+			struct samples *samples, const struct samples *more)
+{
+	if (call->wants_keys && more->count) {
+		TRY(reserve_keys(aggregate, samples, more->count));
+		memcpy(samples->keys + samples->count - samples->tallied, more->keys,
+		       more->count * sizeof(*more->keys));
+		samples->count += more->count;
+	}
+	for (size_t i = 0; !call->wants_keys && i < more->count; i++)
+		TRY(add_sample(aggregate, samples, more->items[i]));
+	return OK;
+}
+
+static int join_share(struct aggregate *aggregate, struct share *share)
+{
+	struct aggregate *part = share->aggregate;
+	struct run *run = aggregate->spec.run;
+
+	/* Its windows are counted where they are joined. */
+	share->run.buckets = 0;
+	TRY(run_join(run, &share->run, share->err));
+	TRY(join_recording(aggregate, &share->recording));
+	for (size_t window = 0; window < part->count; window++) {
+		TRY(find_window(aggregate, part->starts[window], &aggregate->bucket));
+		for (size_t i = 0; i < aggregate->spec.leaf_count; i++)
+			if (aggregate->spec.leaves[i]->function->shape == SHAPE_COLLECT)
+				TRY(join_samples(
+					aggregate, aggregate->spec.leaves[i],
+					&state_of(aggregate, aggregate->bucket, i)->samples,
+					&state_of(part, window, i)->samples));
+	}
+	return OK;
+}
+
+static void share_release(struct share *share)
+{
+	aggregate_close(share->aggregate);
+	free(share->recording.starts);
+	free(share->recording.parts);
+}
+
+/* END: nobody has time, or it is not worth it. */
+static int take_round(struct aggregate *aggregate, const struct group_series *series, size_t count)
+{
+	struct round round = { aggregate, series, calloc(count, sizeof(*round.shares)) };
+	int err = OK;
+
+	if (!round.shares)
+		return ERR_MEMORY;
+	if (!crew_run(count, read_share, &round))
+		err = END;
+	for (size_t i = 0; err == OK && i < count; i++) {
+		err = join_share(aggregate, &round.shares[i]);
+		aggregate->bucket = SIZE_MAX;
+	}
+	for (size_t i = 0; i < count; i++)
+		share_release(&round.shares[i]);
+	free(round.shares);
+	return err;
+}
+
+static bool find_regex(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	*found |= expr->kind == EXPR_REGEX;
+	return !*found;
+}
+
+bool aggregate_may_share(const struct plan *plan)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (plan->sources[i].subquery)
+			return false;
+	/* What is kept of a row lies in one arena. */
+	for (size_t i = 0; i < plan->leaf_count; i++)
+		if (plan->leaves[i]->type == DATA_STRING || plan->leaves[i]->type == DATA_TAG)
+			return false;
+	if (plan->has_aux || plan->top_name.length)
+		return false;
+	/* A compiled pattern has room for one match. */
+	for (size_t i = 0; i < plan->conjunct_count; i++)
+		expr_walk(plan->conjuncts[i], find_regex, &found);
+	return !found;
+}
+
+static int take_all(struct aggregate *aggregate)
+{
+	const struct group *group = aggregate->spec.group;
+	bool shares = group->series_count >= SHARED_SERIES_MIN &&
+		      aggregate_may_share(aggregate->spec.plan);
+	size_t at = 0;
+
+	while (at < group->series_count) {
+		size_t count = group->series_count - at;
+		int err = END;
+
+		if (count > ROUND_SERIES)
+			count = ROUND_SERIES;
+		if (shares && count > 1)
+			err = take_round(aggregate, &group->series[at], count);
+		for (size_t i = 0; err == END && i < count; i++)
+			TRY(take_series(aggregate, &group->series[at + i]));
+		TRY(err);
+		at += count;
+	}
+	return OK;
+}
+
+int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
+{
+	TRY(aggregate_open(spec, out));
+	TRY(take_all(*out));
+	sort_windows(*out);
+	return OK;
 }
 
 /* --- the points ------------------------------------------------------------------------------ */

@@ -42,7 +42,7 @@ int run_take_bytes(struct run *run, size_t bytes)
 	return OK;
 }
 
-static int take_points(struct run *run, size_t count)
+int run_count_points(struct run *run, size_t count)
 {
 	uint64_t max = run->env->limits->points_max;
 
@@ -51,6 +51,26 @@ static int take_points(struct run *run, size_t count)
 		return diag_set(run->diag, ERR_LIMIT, "max-select-point limit exceeed: (%llu/%llu)",
 				(unsigned long long)run->points, (unsigned long long)max);
 	return run_check(run);
+}
+
+int run_join(struct run *run, const struct run *part, int err)
+{
+	uint64_t buckets_max = run->env->limits->buckets_max;
+
+	run->summaries += part->summaries;
+	run->chunks.decoded += part->chunks.decoded;
+	run->chunks.summarized += part->chunks.summarized;
+	run->chunks.skipped += part->chunks.skipped;
+	run->read_ns += part->read_ns;
+	if (err < 0 && part->diag->text[0] && run->diag)
+		*run->diag = *part->diag;
+	TRY(err);
+	run->buckets += part->buckets;
+	if (buckets_max && run->buckets > buckets_max)
+		return diag_set(run->diag, ERR_LIMIT,
+				"max-select-buckets limit exceeded: (%llu/%llu)",
+				(unsigned long long)run->buckets, (unsigned long long)buckets_max);
+	return run_count_points(run, part->points);
 }
 
 /* --- tags ----------------------------------------------------------------------------- */
@@ -486,7 +506,7 @@ const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
 int feed_count(struct feed *feed, const struct rows_summary *rows)
 {
 	feed->run->summaries++;
-	return take_points(feed->run, rows->row_count);
+	return run_count_points(feed->run, rows->row_count);
 }
 
 /* --- blocks -------------------------------------------------------------------------------------
@@ -564,7 +584,7 @@ int feed_next(struct feed *feed, struct block *out)
 
 		if (err != OK)
 			return err;
-		TRY(take_points(feed->run, batch.row_count));
+		TRY(run_count_points(feed->run, batch.row_count));
 		set_columns(feed, &batch);
 		*out = (struct block){ batch.row_count, batch.times_ns, feed->columns,
 				       batch.group_id };

@@ -27,6 +27,12 @@ struct run {
 /* ERR_CANCELLED, ERR_LIMIT. */
 int run_check(struct run *run);
 int run_take_bytes(struct run *run, size_t bytes);
+int run_count_points(struct run *run, size_t count);
+/*
+ * What another thread used up for this run, with the error that it ended with; its counts began at
+ * 0. ERR_LIMIT: together it is too much.
+ */
+int run_join(struct run *run, const struct run *part, int err);
 
 /* Rows that a subquery gave, as the series they are to the statement around it. */
 struct inner_series {

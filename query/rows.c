@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "query/crew.h"
 
 static struct cell number_as(const struct plan *plan, enum data_type type)
 {
@@ -106,37 +107,206 @@ static int run_group(struct plan *plan, const struct group *group, struct run *r
 	return err;
 }
 
+/* --- emitters ---------------------------------------------------------------------------- */
+
+static void emitter_release(struct emitter *emitter)
+{
+	size_t cells = emitter->plan->slot_count + emitter->plan->call_count + 1;
+
+	for (size_t i = 0; emitter->last_texts && i < cells; i++)
+		buf_release(&emitter->last_texts[i]);
+	free(emitter->columns);
+	free(emitter->cells);
+	free(emitter->last);
+	free(emitter->last_texts);
+}
+
+/* emitter_release() is needed after errors too. */
+static int emitter_init(struct emitter *emitter, struct plan *plan, const struct row_sink *sink)
+{
+	size_t cells = plan->slot_count + plan->call_count + 1;
+
+	*emitter = (struct emitter){ .plan = plan, .sink = sink };
+	emitter->columns = calloc(plan->column_count + 1, sizeof(*emitter->columns));
+	emitter->cells = calloc(cells, sizeof(*emitter->cells));
+	emitter->last = calloc(cells, sizeof(*emitter->last));
+	emitter->last_texts = calloc(cells, sizeof(*emitter->last_texts));
+	return emitter->columns && emitter->cells && emitter->last && emitter->last_texts
+		       ? OK
+		       : ERR_MEMORY;
+}
+
+/* --- several threads ---------------------------------------------------------------------- */
+
+/* Groups of one round: their rows wait until all of them are there. */
+#define ROUND_GROUPS	  128u
+#define SHARED_GROUPS_MIN 8u
+
+/* A group computed by whoever had time, and its rows. */
+struct share {
+	struct run run;
+	struct diag diag;
+	int err;
+	struct arena arena; /* texts of cells */
+	int64_t *times_ns;
+	struct cell *cells;
+	size_t row_count, capacity, column_count;
+};
+
+struct round {
+	struct plan *plan;
+	struct run *run;
+	const struct group *groups;
+	struct share *shares;
+};
+
+static int nothing(void *arg)
+{
+	return OK;
+}
+
+static int begin_nothing(void *arg, const struct series_key *key)
+{
+	return OK;
+}
+
+static int keep_row(void *arg, int64_t time_ns, const struct cell *columns)
+{
+	struct share *share = arg;
+	struct cell *cells;
+
+	if (share->row_count == share->capacity) {
+		share->capacity = share->capacity ? share->capacity * 2 : 32;
+		share->times_ns =
+			reallocarray(share->times_ns, share->capacity, sizeof(*share->times_ns));
+		share->cells = reallocarray(share->cells, share->capacity * share->column_count + 1,
+					    sizeof(*share->cells));
+		if (!share->times_ns || !share->cells)
+			return ERR_MEMORY;
+	}
+	TRY(run_take_bytes(&share->run, sizeof(time_ns) + share->column_count * sizeof(*cells)));
+	cells = share->cells + share->row_count * share->column_count;
+	share->times_ns[share->row_count++] = time_ns;
+	for (size_t i = 0; i < share->column_count; i++) {
+		cells[i] = columns[i];
+		if (cells[i].type == CELL_STRING)
+			cells[i].s = arena_copy(&share->arena, columns[i].s);
+	}
+	return OK;
+}
+
+static void run_share(void *arg, size_t item)
+{
+	const struct round *round = arg;
+	struct share *share = &round->shares[item];
+	struct row_sink sink = { begin_nothing, keep_row, nothing, share };
+	struct emitter emitter;
+
+	share->run = *round->run;
+	share->run.diag = &share->diag;
+	share->run.points = share->run.buckets = share->run.summaries = 0;
+	share->run.chunks = (struct chunk_counts){ 0 };
+	share->run.read_ns = 0;
+	share->column_count = round->plan->column_count;
+	share->err = emitter_init(&emitter, round->plan, &sink);
+	if (share->err >= 0)
+		share->err = run_group(round->plan, &round->groups[item], &share->run, &emitter);
+	emitter_release(&emitter);
+}
+
+static int give_share(struct share *share, struct run *run, const struct group *group,
+		      const struct row_sink *sink)
+{
+	TRY(run_join(run, &share->run, share->err));
+	for (size_t i = 0; i < share->row_count; i++) {
+		if (i == 0)
+			TRY(sink->begin(sink->arg, group->key));
+		TRY(sink->row(sink->arg, share->times_ns[i],
+			      share->cells + i * share->column_count));
+	}
+	return share->row_count ? sink->end(sink->arg) : OK;
+}
+
+static void share_release(struct share *share)
+{
+	arena_release(&share->arena);
+	free(share->times_ns);
+	free(share->cells);
+}
+
+/* END: nobody has time. */
+static int run_round(struct plan *plan, struct run *run, const struct group *groups, size_t count,
+		     const struct row_sink *sink)
+{
+	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)) };
+	int err = OK;
+
+	if (!round.shares)
+		return ERR_MEMORY;
+	if (!crew_run(count, run_share, &round))
+		err = END;
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = give_share(&round.shares[i], run, &groups[i], sink);
+	for (size_t i = 0; i < count; i++)
+		share_release(&round.shares[i]);
+	free(round.shares);
+	return err;
+}
+
+/* --- all groups --------------------------------------------------------------------------- */
+
+static void turn(struct groups *groups)
+{
+	for (size_t a = 0, b = groups->count; a + 1 < b; a++) {
+		struct group group = groups->items[a];
+
+		groups->items[a] = groups->items[--b];
+		groups->items[b] = group;
+	}
+}
+
+static int run_all(struct plan *plan, struct run *run, struct groups *groups,
+		   struct emitter *emitter)
+{
+	bool shares = groups->count >= SHARED_GROUPS_MIN && !plan_is_raw(plan) &&
+		      aggregate_may_share(plan);
+
+	for (size_t at = 0, count; at < groups->count; at += count) {
+		int err = END;
+
+		count = groups->count - at < ROUND_GROUPS ? groups->count - at : ROUND_GROUPS;
+		if (shares && count > 1)
+			err = run_round(plan, run, &groups->items[at], count, emitter->sink);
+		for (size_t i = 0; err == END && i < count; i++)
+			TRY(run_group(plan, &groups->items[at + i], run, emitter));
+		TRY(err);
+	}
+	return OK;
+}
+
 static int run_groups(struct plan *plan, struct run *run, struct emitter *emitter)
 {
 	struct groups groups;
 	int err = groups_open(plan, run, &groups);
 
-	for (size_t i = 0; err >= 0 && i < groups.count; i++)
-		err = run_group(plan, &groups.items[plan->is_descending ? groups.count - 1 - i : i],
-				run, emitter);
+	if (plan->is_descending)
+		turn(&groups);
+	if (err >= 0)
+		err = run_all(plan, run, &groups, emitter);
 	groups_close(&groups);
 	return err;
 }
 
 int rows_run(struct plan *plan, struct run *run, const struct row_sink *sink)
 {
-	struct emitter emitter = { .plan = plan, .sink = sink };
-	size_t cells = plan->slot_count + plan->call_count + 1;
-	int err = ERR_MEMORY;
+	struct emitter emitter;
+	int err;
 
 	if (plan->is_empty)
 		return OK;
-	emitter.columns = calloc(plan->column_count + 1, sizeof(*emitter.columns));
-	emitter.cells = calloc(cells, sizeof(*emitter.cells));
-	emitter.last = calloc(cells, sizeof(*emitter.last));
-	emitter.last_texts = calloc(cells, sizeof(*emitter.last_texts));
-	if (emitter.columns && emitter.cells && emitter.last && emitter.last_texts)
+	err = emitter_init(&emitter, plan, sink);
+	if (err >= 0)
 		err = run_groups(plan, run, &emitter);
-	for (size_t i = 0; emitter.last_texts && i < cells; i++)
-		buf_release(&emitter.last_texts[i]);
-	free(emitter.columns);
-	free(emitter.cells);
-	free(emitter.last);
-	free(emitter.last_texts);
+	emitter_release(&emitter);
 	return err < 0 ? err : OK;
 }
