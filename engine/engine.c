@@ -236,13 +236,15 @@ static bool is_trimmed(struct engine *engine)
 static int clock_read(struct engine *engine, uint64_t *sequence)
 {
 	struct buf text = { 0 };
-	long long arrival_ns;
+	long long arrival_ns, trusted_ns = 0;
 	unsigned long long last;
 	int err = engine_kept(engine, "clock", &text);
 
 	*sequence = 0;
-	if (err == OK && sscanf(buf_text(&text), "%lld %llu", &arrival_ns, &last) == 2) {
+	if (err == OK &&
+	    sscanf(buf_text(&text), "%lld %llu %lld", &arrival_ns, &last, &trusted_ns) >= 2) {
 		engine_note_arrival(engine, arrival_ns);
+		engine->trusted_ns = trusted_ns;
 		*sequence = last;
 	} else if (err == OK || err == ERR_CORRUPT ||
 		   (err == ERR_NOT_FOUND && is_trimmed(engine))) {
@@ -258,10 +260,11 @@ static int clock_read(struct engine *engine, uint64_t *sequence)
 
 int engine_write_clock(struct engine *engine)
 {
-	char text[64];
+	char text[80];
 
-	snprintf(text, sizeof(text), "%lld %llu\n", (long long)atomic_load(&engine->arrival_ns),
-		 (unsigned long long)wal_sequence(engine->wal));
+	snprintf(text, sizeof(text), "%lld %llu %lld\n",
+		 (long long)atomic_load(&engine->arrival_ns),
+		 (unsigned long long)wal_sequence(engine->wal), (long long)retention_now(engine));
 	return engine_keep(engine, "clock", slice_of_text(text));
 }
 
@@ -524,6 +527,7 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	TRY(cold_recover(engine));
 	TRY(databases_open(engine, diag));
 	TRY(clock_read(engine, &sequence));
+	retention_trust(engine);
 	TRY(recover(engine, sequence));
 	for (size_t i = 0; i < engine->database_count; i++)
 		if (index_was_damaged(engine->databases[i]->index))

@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc make pkg-config libfuse3-dev fuse3 libleveldb-dev libsnappy-dev libpcre2-dev libxxhash-dev"
-test="$build clang-format rsync python3 influxdb attr vim-tiny borgbackup tar procps util-linux e2fsprogs"
+test="$build clang-format rsync python3 influxdb attr vim-tiny borgbackup tar procps util-linux e2fsprogs faketime"
 peers="victoria-metrics"
 command -v npm >/dev/null || peers="$peers nodejs npm"
 bench="$test $peers"

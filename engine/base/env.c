@@ -466,6 +466,12 @@ int64_t env_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+int64_t env_elapsed_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) +
+	       atomic_load_explicit(&clock_moved_ns, memory_order_relaxed);
+}
+
 uint64_t env_random(void)
 {
 	uint64_t value;

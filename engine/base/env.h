@@ -65,6 +65,8 @@ int64_t env_now_ns(void);
 /* From here on it goes on from `now_ns`: for tests, which do not wait for days. */
 void env_move_clock(int64_t now_ns);
 int64_t env_monotonic_ns(void); /* never steps back */
+/* The same, and what env_move_clock() let pass: it stands for time that went by. */
+int64_t env_elapsed_ns(void);
 uint64_t env_random(void);
 
 #endif
