@@ -58,6 +58,7 @@ struct memtable {
 	uint32_t *record_layouts; /* of the record being added: our numbers for its */
 	size_t record_layout_capacity;
 	size_t heap_bytes; /* masks */
+	size_t row_count;
 };
 
 static struct slice layout_bytes(const struct layout *layout)
@@ -403,6 +404,7 @@ void memtable_add(struct memtable *memtable, const struct memtable_row *rows, si
 		  int64_t arrival_ns)
 {
 	intern_layouts(memtable, layouts, layout_count);
+	memtable->row_count += row_count;
 	for (size_t i = 0; i < row_count; i += TURN_ROWS)
 		add_turn(memtable, rows + i, row_count - i < TURN_ROWS ? row_count - i : TURN_ROWS,
 			 sequence, arrival_ns);
@@ -427,6 +429,11 @@ void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t m
 }
 
 /* --- looking -------------------------------------------------------------------- */
+
+size_t memtable_row_count(const struct memtable *memtable)
+{
+	return memtable->row_count;
+}
 
 bool memtable_is_empty(const struct memtable *memtable)
 {

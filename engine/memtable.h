@@ -46,6 +46,7 @@ void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t m
 			int64_t ctime_ns, uint64_t sequence);
 bool memtable_is_empty(const struct memtable *memtable);
 size_t memtable_bytes(const struct memtable *memtable);
+size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked ones too */
 
 /* The series in it that have rows, mtimes or masks: ascending, free() the array. */
 void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);

@@ -376,6 +376,16 @@ int shard_field_type(struct shard *shard, uint64_t field_key, enum value_type *t
 	return err;
 }
 
+bool shard_known_totals(struct shard *shard, struct shard_totals *out)
+{
+	pthread_mutex_lock(&shard->lock);
+	bool known = shard->version != NULL;
+	if (known)
+		shard_version_totals(shard->version, out);
+	pthread_mutex_unlock(&shard->lock);
+	return known;
+}
+
 int shard_version_acquire(struct shard *shard, struct shard_version **out)
 {
 	int err;

@@ -223,6 +223,8 @@ struct shard_totals {
 	int64_t time_first_ns, time_last_ns; /* meaningless without chunks */
 };
 void shard_version_totals(const struct shard_version *version, struct shard_totals *out);
+/* False: its directory was not loaded yet, and is not for this. */
+bool shard_known_totals(struct shard *shard, struct shard_totals *out);
 
 /*
  * Decode a chunk: times and the asked fields (chunk_decode in chunk.h; with

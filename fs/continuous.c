@@ -10,6 +10,7 @@
 #include "engine/base/map.h"
 #include "engine/base/when.h"
 #include "fs/access.h"
+#include "fs/pages.h"
 #include "query/fanout.h"
 #include "query/rollup.h"
 
@@ -772,15 +773,6 @@ void continuous_print_status(struct continuous *continuous, struct buf *out)
 	for (size_t i = 0; i < continuous->entry_count; i++)
 		print_entry(continuous, continuous->entries[i], out);
 	pthread_mutex_unlock(&continuous->lock);
-}
-
-static void print_label(struct buf *out, struct slice text)
-{
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] == '"' || text.data[i] == '\\')
-			buf_append_byte(out, '\\');
-		buf_append_byte(out, text.data[i]);
-	}
 }
 
 enum measure { LAST_RUN, LAG, POINTS, FAILING };

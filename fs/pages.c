@@ -68,6 +68,110 @@ static void print_version(struct mount *mount, struct buf *out)
 	buf_append_text(out, "seriesfs " SERIESFS_VERSION "\n");
 }
 
+/* --- databases and policies ---------------------------------------------------------------- */
+
+void print_label(struct buf *out, struct slice text)
+{
+	for (size_t i = 0; i < text.length; i++) {
+		if (text.data[i] == '"' || text.data[i] == '\\')
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, text.data[i]);
+	}
+}
+
+/* A policy and what it holds. */
+struct held {
+	const struct object *database, *policy;
+	struct policy_stat stat;
+	int64_t drop_ns; /* when its oldest group is due; 0 = never */
+};
+
+typedef void print_held(const struct held *held, struct buf *out);
+
+static int each_policy(struct mount *mount, bool load, print_held *print, struct buf *out)
+{
+	struct object *databases, *policies;
+	size_t database_count, policy_count;
+
+	TRY(catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases,
+			 &database_count));
+	for (size_t i = 0; i < database_count; i++) {
+		if (catalog_list(mount->catalog, databases[i].id, OBJECT_POLICY, &policies,
+				 &policy_count) < 0)
+			continue;
+		for (size_t k = 0; k < policy_count; k++) {
+			struct held held = { &databases[i], &policies[k], { 0 }, 0 };
+			int64_t duration_ns = policies[k].policy.duration_ns;
+
+			if (engine_policy_stat(mount->engine, policies[k].id, load, &held.stat) < 0)
+				continue;
+			if (duration_ns && held.stat.groups)
+				held.drop_ns = held.stat.first_end_s * NS_PER_SECOND + duration_ns;
+			print(&held, out);
+		}
+		free(policies);
+	}
+	free(databases);
+	return OK;
+}
+
+static void print_held_line(const struct held *held, struct buf *out)
+{
+	char due[WHEN_BYTES_MAX];
+
+	buf_append_text(out, "policy ");
+	buf_append_slice(out, held->database->name);
+	buf_append_byte(out, ' ');
+	buf_append_slice(out, held->policy->name);
+	buf_printf(out, " groups %llu points %llu bytes %llu next_retention ",
+		   (unsigned long long)held->stat.groups, (unsigned long long)held->stat.points,
+		   (unsigned long long)held->stat.disk_bytes);
+	if (held->drop_ns)
+		buf_append(out, due, when_print(due, held->drop_ns));
+	else
+		buf_append_text(out, "never");
+	buf_append_byte(out, '\n');
+}
+
+static void print_databases(struct mount *mount, struct buf *out)
+{
+	struct object *databases;
+	size_t count;
+
+	if (catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct index *index = engine_index(mount->engine, databases[i].id);
+
+		buf_append_text(out, "database ");
+		buf_append_slice(out, databases[i].name);
+		buf_printf(out, " series %u\n", index ? index_series_count(index) : 0);
+	}
+	free(databases);
+}
+
+static void print_held_sample(const char *name, const struct held *held, double value,
+			      struct buf *out)
+{
+	buf_printf(out, "seriesfs_policy_%s{database=\"", name);
+	print_label(out, held->database->name);
+	buf_append_text(out, "\",policy=\"");
+	print_label(out, held->policy->name);
+	buf_printf(out, "\"} %.15g\n", value);
+}
+
+/* Points of shards that nobody asked since the start are not known, and then not told. */
+static void print_held_samples(const struct held *held, struct buf *out)
+{
+	print_held_sample("groups", held, (double)held->stat.groups, out);
+	print_held_sample("bytes", held, (double)held->stat.disk_bytes, out);
+	if (held->stat.has_points)
+		print_held_sample("points", held, (double)held->stat.points, out);
+	if (held->drop_ns)
+		print_held_sample("next_retention_seconds", held,
+				  (double)(held->drop_ns / NS_PER_SECOND), out);
+}
+
 static void print_status(struct mount *mount, struct buf *out)
 {
 	struct engine_gauges gauges;
@@ -95,6 +199,8 @@ static void print_status(struct mount *mount, struct buf *out)
 	buf_printf(out, "read_only %s\n", mount->options.read_only ? "true" : "false");
 	buf_printf(out, "sync %s\n", mount->options.sync_writes ? "true" : "false");
 	options_print(&mount->options, out);
+	print_databases(mount, out);
+	each_policy(mount, true, print_held_line, out);
 	continuous_print_status(mount->continuous, out);
 }
 
@@ -157,6 +263,7 @@ static void print_metrics(struct mount *mount, struct buf *out)
 	print_memory(mount, &gauges, out);
 	print_process(out);
 	print_gauge(out, "nodes", "names the kernel knows", node_count(mount->nodes));
+	each_policy(mount, false, print_held_samples, out);
 	continuous_print_metrics(mount->continuous, out);
 }
 

@@ -6,6 +6,8 @@
 
 #define SERIESFS_VERSION "1.0.0"
 
+/* The value of a metric's label. */
+void print_label(struct buf *out, struct slice text);
 /* A node with its text (one lookup). */
 struct node *page_lookup(struct mount *mount, const struct place *place);
 struct slice page_text(const struct node *node);

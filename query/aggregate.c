@@ -120,6 +120,10 @@ static void record_part(struct aggregate *aggregate)
 
 	if (recording->count == recording->capacity) {
 		recording->capacity = recording->capacity ? recording->capacity * 2 : 32;
+		/* What is too much is told by whoever takes bytes next. */
+		atomic_fetch_add(aggregate->spec.run->together,
+				 recording->capacity / 2 *
+					 (leaves * sizeof(*recording->parts) + sizeof(int64_t)));
 		recording->starts = reallocarray(recording->starts, recording->capacity,
 						 sizeof(*recording->starts));
 		recording->parts = reallocarray(recording->parts, recording->capacity * leaves,
@@ -662,6 +666,7 @@ struct round {
 	const struct aggregate *whole;
 	const struct group_series *series;
 	struct share *shares;
+	atomic_size_t bytes;
 };
 
 static int aggregate_open(const struct aggregate_spec *spec, struct aggregate **out)
@@ -683,12 +688,13 @@ static int aggregate_open(const struct aggregate_spec *spec, struct aggregate **
 
 static void read_share(void *arg, size_t item)
 {
-	const struct round *round = arg;
+	struct round *round = arg;
 	struct share *share = &round->shares[item];
 	struct aggregate_spec spec = round->whole->spec;
 
 	share->run = *spec.run;
 	share->run.diag = &share->diag;
+	share->run.together = &round->bytes;
 	share->run.points = share->run.buckets = share->run.summaries = 0;
 	share->run.chunks = (struct chunk_counts){ 0 };
 	share->run.read_ns = 0;
@@ -755,16 +761,20 @@ static void share_release(struct share *share)
 	free(share->recording.parts);
 }
 
-/* END: nobody has time, or it is not worth it. */
+/* END: nobody has time, or all at once is too much. */
 static int take_round(struct aggregate *aggregate, const struct group_series *series, size_t count)
 {
-	struct round round = { aggregate, series, calloc(count, sizeof(*round.shares)) };
+	struct round round = { aggregate, series, calloc(count, sizeof(*round.shares)),
+			       aggregate->spec.run->bytes };
 	int err = OK;
 
 	if (!round.shares)
 		return ERR_MEMORY;
 	if (!crew_run(count, read_share, &round))
 		err = END;
+	/* One thread needs less memory: it tells whether it is too much. */
+	for (size_t i = 0; i < count; i++)
+		err = round.shares[i].err == ERR_LIMIT ? END : err;
 	for (size_t i = 0; err == OK && i < count; i++) {
 		err = join_share(aggregate, &round.shares[i]);
 		aggregate->bucket = SIZE_MAX;

@@ -31,10 +31,11 @@ int run_check(struct run *run)
 
 int run_take_bytes(struct run *run, size_t bytes)
 {
-	uint64_t max = run->env->limits->memory_bytes_max;
+	uint64_t max = run->env->limits->memory_bytes_max, all;
 
 	run->bytes += bytes;
-	if (max && run->bytes > max)
+	all = run->together ? atomic_fetch_add(run->together, bytes) + bytes : run->bytes;
+	if (max && all > max)
 		return diag_set(run->diag, ERR_LIMIT,
 				"the query needs more than its %llu bytes of memory: ask for less "
 				"time, fewer series or larger windows",

@@ -10,6 +10,8 @@
 #ifndef QUERY_FEED_H
 #define QUERY_FEED_H
 
+#include <stdatomic.h>
+
 #include "query/plan.h"
 
 /* What a running statement has used up, against its limits. */
@@ -23,6 +25,8 @@ struct run {
 	bool is_timed;	 /* EXPLAIN ANALYZE */
 	int64_t read_ns; /* in cursors, when timed */
 	size_t bytes;	 /* of samples and rows that are kept */
+	atomic_size_t
+		*together; /* where several threads work for one query: their bytes, and its */
 };
 /* ERR_CANCELLED, ERR_LIMIT. */
 int run_check(struct run *run);

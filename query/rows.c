@@ -158,6 +158,7 @@ struct round {
 	struct run *run;
 	const struct group *groups;
 	struct share *shares;
+	atomic_size_t bytes;
 };
 
 static int nothing(void *arg)
@@ -197,13 +198,14 @@ static int keep_row(void *arg, int64_t time_ns, const struct cell *columns)
 
 static void run_share(void *arg, size_t item)
 {
-	const struct round *round = arg;
+	struct round *round = arg;
 	struct share *share = &round->shares[item];
 	struct row_sink sink = { begin_nothing, keep_row, nothing, share };
 	struct emitter emitter;
 
 	share->run = *round->run;
 	share->run.diag = &share->diag;
+	share->run.together = &round->bytes;
 	share->run.points = share->run.buckets = share->run.summaries = 0;
 	share->run.chunks = (struct chunk_counts){ 0 };
 	share->run.read_ns = 0;
@@ -234,17 +236,21 @@ static void share_release(struct share *share)
 	free(share->cells);
 }
 
-/* END: nobody has time. */
+/* END: nobody has time, or all at once is too much. */
 static int run_round(struct plan *plan, struct run *run, const struct group *groups, size_t count,
 		     const struct row_sink *sink)
 {
-	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)) };
+	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)),
+			       run->bytes };
 	int err = OK;
 
 	if (!round.shares)
 		return ERR_MEMORY;
 	if (!crew_run(count, run_share, &round))
 		err = END;
+	/* One thread needs less memory: it tells whether it is too much. */
+	for (size_t i = 0; i < count; i++)
+		err = round.shares[i].err == ERR_LIMIT ? END : err;
 	for (size_t i = 0; err == OK && i < count; i++)
 		err = give_share(&round.shares[i], run, &groups[i], sink);
 	for (size_t i = 0; i < count; i++)

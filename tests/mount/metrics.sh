@@ -78,3 +78,24 @@ done
 check "memory that has an owner is memory of the process" test "$owned" -lt "$(metric resident_bytes)"
 check "write amplification is what was written to disk for what was taken" awk \
 	"BEGIN { a = $(metric disk_bytes_written) / $(metric text_bytes_taken_total); r = a / $(metric write_amplification); exit !(r > 0.95 && r < 1.05) }"
+
+# What each policy holds, and when its oldest group is due.
+mkdir "$MNT/held" "$MNT/held/short"
+printf 'duration 2h\nshard_duration 1h\n' >"$MNT/held/short/.policy"
+hour=$(($(date +%s) / 3600 * 3600))
+printf 'm,h=%s v=1 %ds\n' a $((hour - 3600)) b $((hour - 3600)) a "$hour" >"$MNT/held/short/.write"
+mkdir "$MNT/held/autogen"
+echo 'm,h=c v=1 1s' >"$MNT/held/autogen/.write"
+policy() { grep "^policy held $1 " "$MNT/.seriesfs/status"; }
+check "status has the series of a database" grep -q '^database held series 3$' "$MNT/.seriesfs/status"
+check_equal "groups and points of a policy" "policy held short groups 2 points 3" "$(policy short | cut -d' ' -f1-7)"
+check_equal "its next retention" "next_retention $(date -u -d @$((hour + 7200)) +%FT%TZ)" "$(policy short | cut -d' ' -f10-)"
+check_equal "which one without a duration has not" "groups 1 points 1 bytes 0 next_retention never" "$(policy autogen | cut -d' ' -f4-)"
+echo flush >"$MNT/.seriesfs/ctl"
+check "bytes are there once it is flushed" test "$(policy short | cut -d' ' -f9)" -gt 1000
+held() { sed -n "s/^seriesfs_policy_$1{database=\"held\",policy=\"short\"} //p" "$MNT/.seriesfs/metrics"; }
+check_equal "metrics have the same" "2 3 $((hour + 7200))" "$(held groups) $(held points) $(held next_retention_seconds)"
+mount_stop
+mount_start
+check_equal "of shards that nobody asked they tell no points" "2 " "$(held groups) $(held points)"
+check_equal "status asks" 3 "$(policy short | cut -d' ' -f7)"
