@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# DELETE, DROP SERIES, MEASUREMENT and SHARD and rm, on points in memory, in shards and rewritten ones, beside a
+# model in Python: by queries and by files, at once, after a restart, a rewrite and kill -9.
+. "$(dirname "$0")/../lib/mount.sh"
+ctl() { echo "$1" >"$MNT/.seriesfs/ctl"; }
+
+cat >"$WORK/model.py" <<'PY'
+"""model.py MNT MODEL fill | check WHAT | delete N STATEMENT | rm PATH GROUP SERIES
+The model is a file of lines `measurement,tags time value`, times in seconds."""
+import glob, os, sys
+
+mnt, path, verb = sys.argv[1:4]
+db = mnt + "/db"
+WEEK = 7 * 86400
+FIRST = 1795392000 - 1795392000 % WEEK + 4 * 86400  # a Monday
+SERIES = [f"{m},dc={d},host={h}" for m in ("cpu", "disk") for d in "xy" for h in "ab"]
+
+def load():
+    with open(path) as f:
+        return {(s, int(t)): int(v) for s, t, v in (line.split() for line in f)}
+
+def save(points):
+    with open(path, "w") as f:
+        f.writelines(f"{s} {t} {v}\n" for (s, t), v in sorted(points.items()))
+
+def ask(text):
+    fd = os.open(db + "/exec.csv?epoch=s", os.O_RDWR)
+    os.write(fd, text.encode() + b"\n")
+    out = b""
+    while piece := os.read(fd, 65536):
+        out += piece
+    os.close(fd)
+    return out.decode()
+
+def queried():
+    points = {}
+    for m in ("cpu", "disk"):
+        for line in ask(f"select v, dc, host from {m}").splitlines()[1:]:
+            name, time, v, dc, host = line.split(",")
+            assert name == m
+            points[f"{m},dc={dc},host={host}", int(time)] = int(v)
+    return points
+
+def read():
+    points = {}
+    for file in glob.glob(db + "/autogen/*/*"):
+        with open(file) as f:
+            for line in f:
+                series, value, time = line.split()
+                assert series == os.path.basename(file), line
+                assert (series, int(time) // 10**9) not in points, line
+                points[series, int(time) // 10**9] = int(value[2:-1])
+    return points
+
+def tag(series, key):
+    return dict(pair.split("=") for pair in series.split(",")[1:])[key]
+
+# Each with what it takes away. Times stand as FIRST + n.
+day = 86400
+DELETES = [
+    ("delete from cpu where time < {4d}", lambda s, t: s[0] == "c" and t < FIRST + 4 * day),
+    ("delete from cpu where time >= {5d} and time <= {9d} and host = 'a'",
+     lambda s, t: s[0] == "c" and FIRST + 5 * day <= t <= FIRST + 9 * day and tag(s, "host") == "a"),
+    ("delete where time > {12d} and dc = 'x'", lambda s, t: t > FIRST + 12 * day and tag(s, "dc") == "x"),
+    ("delete from disk where host = 'b' and dc = 'y'",
+     lambda s, t: s[0] == "d" and tag(s, "host") == "b" and tag(s, "dc") == "y"),
+    ("delete from /^d/ where host =~ /a/ and time = {6d}", lambda s, t: s[0] == "d" and tag(s, "host") == "a" and t == FIRST + 6 * day),
+    ("delete from disk where dc != 'x' and time < {3d}", lambda s, t: s[0] == "d" and tag(s, "dc") != "x" and t < FIRST + 3 * day),
+    ("drop series from cpu where host = 'b' and dc = 'x'", lambda s, t: s == "cpu,dc=x,host=b"),
+    ("drop measurement disk", lambda s, t: s[0] == "d"),
+    ("delete from cpu", lambda s, t: s[0] == "c"),
+]
+
+if verb == "fill":
+    points = {(s, FIRST + i * 6 * 3600): i * 10 + k for k, s in enumerate(SERIES) for i in range(56)}
+    with open(db + "/write", "w") as f:
+        f.writelines(f"{s} v={v}i {t}000000000\n" for (s, t), v in points.items())
+    save(points)
+elif verb == "again":  # points where others were deleted
+    points = load()
+    more = {("cpu,dc=x,host=a", FIRST + i * 6 * 3600): 9000 + i for i in range(0, 56, 3)}
+    with open(db + "/write", "w") as f:
+        f.writelines(f"{s} v={v}i {t}000000000\n" for (s, t), v in more.items())
+    save({**points, **more})
+elif verb == "delete":
+    text, goes = DELETES[int(sys.argv[4])]
+    for n in range(15):
+        text = text.replace("{%dd}" % n, "%ds" % (FIRST + n * day))
+    answer = ask(text)
+    assert "error" not in answer, answer
+    points = load()
+    left = {key: v for key, v in points.items() if not goes(*key)}
+    assert len(left) < len(points), "the statement would take nothing"
+    save(left)
+elif verb == "rm":
+    at = int(sys.argv[4])  # a group, or -1: everywhere
+    series = sys.argv[5]
+    groups = sorted(os.listdir(db + "/autogen"))
+    os.unlink(db + "/autogen/" + (groups[at] + "/" if at >= 0 else "") + series)
+    start = FIRST + at * WEEK
+    save({(s, t): v for (s, t), v in load().items()
+          if s != series or (at >= 0 and not start <= t < start + WEEK)})
+elif verb == "drop":
+    at = int(sys.argv[4])
+    rows = [line.split(",") for line in ask("show shards").splitlines()]
+    ids = [row[rows[0].index("id")] if "id" in rows[0] else row[1] for row in rows if "autogen" in row]
+    assert len(ids) == 2, rows
+    ask("drop shard " + ids[at])
+    start = FIRST + at * WEEK
+    save({(s, t): v for (s, t), v in load().items() if not start <= t < start + WEEK})
+elif verb == "check":
+    want = load()
+    for what, got in (("queries", queried()), ("files", read())):
+        if got != want:
+            print(what, "lack", sorted(want.keys() - got.keys())[:5], "have too much",
+                  sorted(got.keys() - want.keys())[:5], "differ",
+                  [k for k in want if k in got and got[k] != want[k]][:5])
+            sys.exit(1)
+    names = {s for s, t in want}
+    shown = set(line.split(",", 1)[-1].strip().strip('"') for line in ask("show series").splitlines()[1:])
+    if {n for n in shown if "=" in n} != names:
+        print("show series has", shown, "not", names)
+        sys.exit(1)
+PY
+model() { python3 "$WORK/model.py" "$MNT" "$WORK/points" "$@"; }
+
+mount_start
+for state in hot flush compact; do
+	mkdir "$MNT/db"
+	check "points, $state" model fill
+	[ $state = hot ] || ctl $state
+	check "all are there, $state" model check
+	for n in 0 1 2 3 4 5; do
+		check "deletion $n, $state" model delete $n
+		check "is obeyed at once" model check
+	done
+	check "rm in one group, $state" model rm 1 cpu,dc=y,host=b
+	check "leaves the other" model check
+	check "rm everywhere, $state" model rm -1 cpu,dc=y,host=a
+	check "leaves the other series" model check
+	check "points where others were" model again
+	check "are there" model check
+	if [ $state = flush ]; then mount_kill9; else mount_stop; fi
+	mount_start
+	check "after a restart, $state" model check
+	ctl compact
+	check "after a rewrite, $state" model check
+	for n in 6 7; do
+		check "deletion $n, $state" model delete $n
+		check "is obeyed at once" model check
+	done
+	check "drop of a shard, $state" model drop 0
+	check "leaves the others" model check
+	mount_kill9
+	mount_start
+	check "nothing comes back by kill -9, $state" model check
+	check "deletion of the rest" model delete 8
+	check "leaves nothing" model check
+	rm -r "$MNT/db"
+done
+
+# Space: what du tells, and what the data directory has, go with the points.
+mkdir "$MNT/db"
+awk 'BEGIN { srand(5); for (s = 0; s < 2; s++) for (i = 0; i < 40000; i++)
+	printf "big,s=%d v=%.17g %d000000000\n", s, rand(), 1795392000 + i }' >"$WORK/big.lp"
+check "40,000 points of two series" cp "$WORK/big.lp" "$MNT/db/write"
+ctl compact
+blocks() { du -s --block-size=512 "$MNT/db/autogen" | cut -f1; }
+disk() { du -s --block-size=512 "$DATA/shard" | cut -f1; }
+before=$(blocks) disk_before=$(disk)
+exec 3<>"$MNT/db/exec"
+echo "delete from big where s = '1'" >&3
+exec 3>&-
+ctl compact
+check "half the space is back on disk: $disk_before, $(disk)" test $(($(disk) * 10)) -lt $((disk_before * 6))
+check "du tells so: $before, $(blocks)" test $(($(blocks) * 10)) -lt $((before * 6))
+check "a file of the rest is whole" cmp <(grep ,s=0 "$WORK/big.lp" | wc -l) <(cat "$MNT/db/autogen/big,s=0" | wc -l)
+rm "$MNT/db/autogen/big,s=0"
+ctl compact
+check "and nothing is left of the rest: $(blocks)" test $(($(blocks) * 10)) -lt "$before"
+check_equal "errors has nothing to tell" "" "$(cat "$MNT/db/errors")"
