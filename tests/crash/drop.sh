@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# A dropped shard costs the same at any size, also when it is corrupt and when the disk is full; after kill -9
+# behind it nothing comes back, and the space does. LARGE_MB=n
+. "$(dirname "$0")/../lib/mount.sh"
+group=2023-11-13--2023-11-20
+fill() { # DATABASE
+	mkdir "$MNT/$1"
+	python3 -c 'for k in range(20000): print(f"m v={k * 7919 % 10007}i {1700000000 + k}000000000")' >"$MNT/$1/write"
+	echo flush >"$MNT/.seriesfs/ctl"
+}
+# Drops a group, gives the milliseconds that took.
+drop() {
+	python3 -c 'import os, sys, time
+fd = os.open(sys.argv[1] + "/.seriesfs/ctl", os.O_WRONLY)
+start = time.monotonic()
+os.write(fd, b"drop %s autogen %s\n" % (sys.argv[2].encode(), sys.argv[3].encode()))
+print(int((time.monotonic() - start) * 1000))' "$MNT" "$1" "$group"
+}
+shard_newest() { ls -td "$DATA"/shard/* | head -1; }
+leftover() { find "$DATA" -size +1M | wc -l; }
+
+mount_start
+fill small
+small=$(drop small)
+fill large
+dd if=/dev/zero of="$(shard_newest)/padding" bs=1M count="${LARGE_MB:-300}" status=none
+large=$(drop large)
+check "small: $small ms, of ${LARGE_MB:-300} MB: $large ms" test "$small" -le 100 -a "$large" -le 100
+check_equal "the group is gone" "" "$(ls "$MNT/large/autogen")"
+i=0
+while [ "$(leftover)" != 0 ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+check_equal "and its bytes, soon" 0 "$(leftover)"
+
+fill corrupt
+mount_stop
+for file in "$(shard_newest)"/*; do head -c 3000 /dev/urandom >"$file"; done
+mount_start
+took=$(drop corrupt)
+check "a corrupt one goes as fast: $took ms" test "$took" -le 100
+check_equal "and is gone" "" "$(ls "$MNT/corrupt/autogen")"
+
+for cycle in 1 2 3 4 5; do
+	fill "killed$cycle"
+	dd if=/dev/zero of="$(shard_newest)/padding" bs=1M count=50 status=none
+	drop "killed$cycle" >/dev/null
+	mount_kill9
+	mount_start
+	check_equal "nothing comes back by kill -9" "" "$(ls "$MNT/killed$cycle/autogen")"
+	i=0
+	while [ "$(leftover)" != 0 ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+	check_equal "nor stays its space" 0 "$(leftover)"
+done
