@@ -57,8 +57,8 @@ programs: $(PROGRAMS)
 unit-tests: $(UNIT_TESTS)
 tools: $(TOOLS)
 
-# Loops over vectors are what this folder is: -O2 of gcc 12 leaves most of them scalar.
-$(BUILD)/engine/codec/%.o: CFLAGS += $(if $(DEBUG),,-O3)
+# Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
+$(BUILD)/engine/codec/%.o $(BUILD)/query/function_fold.o: CFLAGS += $(if $(DEBUG),,-O3)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

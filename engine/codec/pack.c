@@ -374,13 +374,43 @@ static void get_last_bits(const char *bytes, size_t length, size_t i, size_t cou
 	}
 }
 
+/* Widths that fill eight bytes evenly: `width` is constant wherever this is put in. */
+static inline __attribute__((always_inline)) size_t get_eights(const char *bytes, size_t length,
+							       size_t count, unsigned width,
+							       uint64_t base, uint64_t *words)
+{
+	size_t per = 64 / width, at = 0;
+
+	for (const char *end = bytes + length; at + per <= count && bytes + 8 <= end; bytes += 8) {
+		uint64_t eight = load64(bytes), mask = mask_of(width);
+
+		for (size_t k = 0; k < per; k++)
+			words[at + k] = (eight >> (k * width) & mask) + base;
+		at += per;
+	}
+	return at;
+}
+
+/* The words that were read: none where the width is another. */
+CLONES static size_t get_even_bits(const char *bytes, size_t length, size_t count, unsigned width,
+				   uint64_t base, uint64_t *words)
+{
+	switch (width) {
+	case 1: return get_eights(bytes, length, count, 1, base, words);
+	case 2: return get_eights(bytes, length, count, 2, base, words);
+	case 4: return get_eights(bytes, length, count, 4, base, words);
+	case 8: return get_eights(bytes, length, count, 8, base, words);
+	}
+	return 0;
+}
+
 /* Words may be loaded whole while nine bytes are left; up to 56 bits lie within eight. */
 static void get_bits(const char *bytes, size_t length, size_t count, unsigned width, uint64_t base,
 		     uint64_t *words)
 {
 	size_t whole = width && length >= 9 ? (length - 9) * 8 / width + 1 : 0;
 	uint64_t mask = mask_of(width);
-	size_t bit = 0, i = 0;
+	size_t i = get_even_bits(bytes, length, count, width, base, words), bit = i * width;
 
 	if (whole > count)
 		whole = count;
@@ -476,6 +506,13 @@ CLONES static void spread(const char *map, size_t count, const uint64_t *rest, u
 	}
 }
 
+/* 0, 1, .. were 1, 2, .. */
+CLONES static void put_zero_back(uint64_t *rest, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		rest[i] += (int64_t)rest[i] >= 0;
+}
+
 static int get_sparse(struct reader *reader, size_t count, uint64_t *words)
 {
 	struct slice map = reader_take(reader, map_bytes(count));
@@ -486,8 +523,7 @@ static int get_sparse(struct reader *reader, size_t count, uint64_t *words)
 	    (count % 8 && (uint8_t)map.data[count / 8] >> count % 8))
 		return ERR_CORRUPT;
 	TRY(get_packed(reader, rest_count, rest));
-	for (size_t i = 0; i < rest_count; i++)
-		rest[i] += (int64_t)rest[i] >= 0;
+	put_zero_back(rest, rest_count);
 	spread(map.data, count, rest, words);
 	return OK;
 }
