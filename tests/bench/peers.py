@@ -130,6 +130,8 @@ class Seriesfs:
 
     def settle(self):
         self.control("compact")
+        while os.listdir(f"{self.data}/trash"):  # what was rewritten is deleted beside all else
+            time.sleep(0.05)
 
     def bytes(self):
         return tree_bytes(self.data) - tree_bytes(f"{self.data}/wal")
