@@ -166,7 +166,8 @@ class Influxd:
         # Its defaults would compact hours later; what is measured is what it can do.
         self.server = influxd.Influxd(
             directory, INFLUXDB_DATA_CACHE_SNAPSHOT_WRITE_COLD_DURATION="2s",
-            INFLUXDB_DATA_COMPACT_FULL_WRITE_COLD_DURATION="5s")
+            INFLUXDB_DATA_COMPACT_FULL_WRITE_COLD_DURATION="5s",
+            INFLUXDB_DATA_MAX_VALUES_PER_TAG="0", INFLUXDB_DATA_MAX_SERIES_PER_DATABASE="0")
 
     available = staticmethod(influxd.installed)
 
@@ -183,7 +184,9 @@ class Influxd:
 
         def store():
             for batch in batches(path):
-                self.server._open(f"/write?db={DATABASE}&precision=n", batch)
+                refused = self.server._open(f"/write?db={DATABASE}&precision=n", batch)
+                if refused:
+                    raise RuntimeError(refused.decode())
         return measured(self.pid, store)
 
     def settle(self):
