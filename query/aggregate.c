@@ -34,6 +34,7 @@ struct recording {
 struct aggregate {
 	struct aggregate_spec spec;
 	struct recording *recording; /* NULL: parts are joined at once */
+	bool has_shared, is_alone;   /* with other threads */
 	int64_t *starts;	     /* of the windows, in the order they were met */
 	union state *states;
 	size_t count, capacity;
@@ -815,7 +816,7 @@ bool aggregate_may_share(const struct plan *plan)
 static int take_all(struct aggregate *aggregate)
 {
 	const struct group *group = aggregate->spec.group;
-	bool shares = group->series_count >= SHARED_SERIES_MIN &&
+	bool shares = group->series_count >= SHARED_SERIES_MIN && !aggregate->is_alone &&
 		      aggregate_may_share(aggregate->spec.plan);
 	size_t at = 0;
 
@@ -827,6 +828,7 @@ static int take_all(struct aggregate *aggregate)
 			count = ROUND_SERIES;
 		if (shares && count > 1)
 			err = take_round(aggregate, &group->series[at], count);
+		aggregate->has_shared |= err != END;
 		for (size_t i = 0; err == END && i < count; i++)
 			TRY(take_series(aggregate, &group->series[at + i]));
 		TRY(err);
@@ -837,8 +839,22 @@ static int take_all(struct aggregate *aggregate)
 
 int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 {
+	struct run before = *spec->run;
+	int err;
+
 	TRY(aggregate_open(spec, out));
-	TRY(take_all(*out));
+	err = take_all(*out);
+	if (err == ERR_LIMIT && (*out)->has_shared) {
+		/* What several threads hold until it is joined may have been too much. */
+		aggregate_close(*out);
+		*spec->run = before;
+		if (before.diag)
+			diag_reset(before.diag);
+		TRY(aggregate_open(spec, out));
+		(*out)->is_alone = true;
+		err = take_all(*out);
+	}
+	TRY(err);
 	sort_windows(*out);
 	return OK;
 }

@@ -38,8 +38,7 @@ def median(v):
     if len(v) % 2:
         return float(v[half])
     low, high = v[half - 1], v[half]
-    # As InfluxDB: for whole numbers the half is of whole numbers, too.
-    return low + (high - low) / 2 if isinstance(low, float) else float(low) + float((high - low) // 2)
+    return float(low) + float(high - low) / 2
 
 def ask(query):
     with open("%s/db/query/%s;.csv?epoch=s" % (mnt, query)) as f:
