@@ -3,7 +3,7 @@
 
     HOSTS=100 STEPS=8640 SERIES=1000000 tests/bench/bench.py [PART…]
 
-Parts: sets (ingest, sizes, queries), many, memory, drop, fan-out, restore, echo; all without one.
+Parts: sets (ingest, sizes, queries), many, memory, drop, fan-out, restore, echo, codecs; all without one.
 Ingest counts the CPU of the process that stores; ours with the flush into the shards, and our rewrite of
 cold shards left out of it as the peers' compactions are. Queries are the best of five, the whole way
 (open, read and close of a path; HTTP; a pipe to node for DuckDB), none answered from a cache. Peers that
@@ -182,10 +182,21 @@ class Bench:
         self.table.row("echo", float(out[2]), {})
         self.table.note(f"echo: {out[0]} us a point here, {out[1]} us in a file system that does nothing")
 
+    def codecs(self):
+        self.table.note("codecs: bytes per value of blocks alone, under InfluxDB's TSM set and ours hot and cold")
+        for kind in FIELDS:
+            path, _ = self.generate(HOSTS, STEPS, kind)
+            with open(path) as points:
+                words = subprocess.run([f"{BUILD}/tools/codec_sizes", kind], stdin=points, check=True,
+                                       capture_output=True, text=True).stdout.split()
+            tsm, hot, cold = map(float, words[2:5])
+            self.table.note(f"  {kind:<8}{tsm:8.3f}{hot:8.3f}{cold:8.3f}   {tsm / cold:.1f} times smaller")
+
 
 PARTS = {
     "sets": Bench.sets, "many": Bench.many, "memory": Bench.memory, "drop": Bench.drop,
     "fan-out": Bench.fan_out, "restore": Bench.restore, "echo": Bench.echo,
+    "codecs": Bench.codecs,
 }
 
 
