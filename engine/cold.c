@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/state.h"
 
 /* --- after a crash ------------------------------------------------------------------ */
@@ -31,11 +32,16 @@ static int recover_name(void *arg, const char *name)
 		return OK;
 	snprintf(path, sizeof(path), "%s/shard/%s", engine->path, name);
 	snprintf(to, sizeof(to), "%s/shard/%.*s", engine->path, (int)strlen(name) - 4, name);
-	if (ends_with(name, ".new") && !env_exists(to))
-		return env_rename(path, to);
+	if (ends_with(name, ".new") && !env_exists(to)) {
+		TRY(env_rename(path, to));
+		crash_at(CRASH_RECOVERY_NAMED);
+		return OK;
+	}
 	snprintf(to, sizeof(to), "%s/trash/%s.%llx", engine->path, name,
 		 (unsigned long long)env_random());
-	return env_rename(path, to);
+	TRY(env_rename(path, to));
+	crash_at(CRASH_RECOVERY_MOVED);
+	return OK;
 }
 
 int cold_recover(struct engine *engine)

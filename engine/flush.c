@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/limits.h"
 #include "engine/row_text.h"
 #include "engine/state.h"
@@ -247,7 +248,9 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 		return err;
 	}
 	stat_add(STAT_FLUSH_BYTES, shard_batch_bytes(batch));
-	return shard_batch_commit(batch, sealed->generation);
+	TRY(shard_batch_commit(batch, sealed->generation));
+	crash_at(CRASH_FLUSH_SHARD_WRITTEN);
+	return OK;
 }
 
 static int flush_group(const struct sealed *sealed)
@@ -299,6 +302,7 @@ static void unseal(struct sealed *sealed)
 	atomic_fetch_sub(&group->engine->memtable_bytes, memtable_bytes(memtable));
 	pthread_mutex_unlock(&group->lock);
 	memtable_release(memtable);
+	crash_at(CRASH_FLUSH_LET_GO);
 }
 
 static int flush_one(struct live_group *group)
@@ -308,6 +312,7 @@ static int flush_one(struct live_group *group)
 
 	if (!seal(group, &sealed))
 		return OK;
+	crash_at(CRASH_FLUSH_SEALED);
 	sealed.text = &text;
 	int err = flush_group(&sealed);
 	if (err == OK)
@@ -366,22 +371,29 @@ static int flush_groups(struct engine *engine)
 	return err;
 }
 
-int flush_all(struct engine *engine)
+static int flush_and_trim(struct engine *engine)
 {
 	uint64_t segment;
 
+	TRY(sync_names(engine));
+	crash_at(CRASH_FLUSH_NAMES_SYNCED);
+	TRY(wal_rotate(engine->wal, &segment));
+	crash_at(CRASH_FLUSH_ROTATED);
+	TRY(flush_groups(engine));
+	crash_at(CRASH_FLUSH_WRITTEN);
+	TRY(engine_write_clock(engine));
+	crash_at(CRASH_FLUSH_CLOCK_WRITTEN);
+	TRY(wal_trim(engine->wal, segment));
+	crash_at(CRASH_FLUSH_TRIMMED);
+	return OK;
+}
+
+int flush_all(struct engine *engine)
+{
 	if (engine->options.read_only)
 		return OK;
 	pthread_mutex_lock(&engine->flush_lock);
-	int err = sync_names(engine);
-	if (err == OK)
-		err = wal_rotate(engine->wal, &segment);
-	if (err == OK)
-		err = flush_groups(engine);
-	if (err == OK)
-		err = engine_write_clock(engine);
-	if (err == OK)
-		err = wal_trim(engine->wal, segment);
+	int err = flush_and_trim(engine);
 	atomic_store(&engine->flush_failing, err < 0);
 	pthread_mutex_unlock(&engine->flush_lock);
 	stat_add(STAT_FLUSHES, err == OK);
@@ -458,7 +470,9 @@ static void *cleaner(void *arg)
 		}
 		char *path = engine->trash[--engine->trash_count];
 		pthread_mutex_unlock(&engine->wake_lock);
+		crash_at(CRASH_TRASH_FOUND);
 		int err = env_remove_tree(path);
+		crash_at(CRASH_TRASH_DELETED);
 		if (err < 0)
 			log_warning("%s could not be deleted: %s", path, err_text(err));
 		free(path);

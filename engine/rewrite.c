@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/limits.h"
 #include "engine/row_text.h"
 #include "engine/state.h"
@@ -274,6 +275,7 @@ static int write_tmp(struct rewrite *rewrite, struct shard *to)
 	}
 	uint64_t bytes = shard_batch_bytes(rewrite->batch);
 	TRY(shard_batch_commit(rewrite->batch, sequence_flushed));
+	crash_at(CRASH_REWRITE_TMP_WRITTEN);
 	stat_add(STAT_REWRITE_BYTES, bytes);
 	return OK;
 }
@@ -304,8 +306,10 @@ static int swap_directories(struct rewrite *rewrite)
 	char parent[ENGINE_PATH_BYTES_MAX];
 
 	TRY(env_rename(rewrite->tmp, rewrite->new));
+	crash_at(CRASH_REWRITE_NEW_NAMED);
 	int err = shard_rename(rewrite->from, rewrite->trash);
 	if (err == OK) {
+		crash_at(CRASH_REWRITE_OLD_MOVED);
 		err = env_rename(rewrite->new, rewrite->path);
 		if (err < 0)
 			shard_rename(rewrite->from, rewrite->path);
@@ -314,6 +318,7 @@ static int swap_directories(struct rewrite *rewrite)
 		env_remove_tree(rewrite->new);
 		return err;
 	}
+	crash_at(CRASH_REWRITE_SWAPPED);
 	snprintf(parent, sizeof(parent), "%s/shard", rewrite->group->engine->path);
 	err = env_sync_dir(parent);
 	if (err < 0)
@@ -339,6 +344,7 @@ static int install(struct rewrite *rewrite)
 		shard_close(to);
 		return err;
 	}
+	crash_at(CRASH_REWRITE_INSTALLED);
 	engine_trash_with(engine, rewrite->from, rewrite->trash);
 	return OK;
 }
@@ -359,8 +365,10 @@ static int run(struct rewrite *rewrite)
 	pthread_mutex_lock(&engine->flush_lock);
 	err = shard_copy_after(rewrite->from, to, rewrite->generation);
 	shard_close(to);
-	if (err == OK)
+	if (err == OK) {
+		crash_at(CRASH_REWRITE_TAIL_COPIED);
 		err = install(rewrite);
+	}
 	pthread_mutex_unlock(&engine->flush_lock);
 	return err;
 }

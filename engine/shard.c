@@ -16,6 +16,7 @@
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
+#include "engine/crash.h"
 #include "engine/limits.h"
 #include "engine/shard_record.h"
 #include "engine/shard_version.h"
@@ -655,8 +656,10 @@ int shard_batch_commit(struct shard_batch *batch, uint64_t sequence_flushed)
 
 	assert(sequence_flushed <= batch->generation.number);
 	batch_close(batch, sequence_flushed);
-	if (batch->directory)
+	if (batch->directory) {
 		write_ahead(batch);
+		crash_at(CRASH_REWRITE_PACKS_WRITTEN);
+	}
 	err = batch->err;
 	if (err == OK)
 		err = batch->shard->moved

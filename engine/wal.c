@@ -7,6 +7,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
 
@@ -272,6 +273,7 @@ int wal_trim(struct wal *wal, uint64_t segment)
 
 		if (err < 0 && err != ERR_NOT_FOUND)
 			log_warning("%s could not be deleted: %s", path, err_text(err));
+		crash_at(CRASH_FLUSH_SEGMENT_DELETED);
 	}
 	free(list.numbers);
 	pthread_mutex_lock(&wal->lock);

@@ -71,6 +71,8 @@ static int print_help(void)
 	       "    -o clock=TIME          for tests: the wall clock starts at TIME, and `clock "
 	       "TIME`\n"
 	       "                           in .seriesfs/ctl moves it\n"
+	       "    -o crash_at=POINT      for tests: it ends as by kill -9 at a point of "
+	       "engine/crash.def\n"
 	       "    -o allow_other         others than the mounting user may enter\n%s\n"
 	       "FUSE's own options (man fuse) are taken as well.\n",
 	       buf_text(&rows));

@@ -10,6 +10,7 @@
 
 #include "engine/base/number.h"
 #include "engine/base/when.h"
+#include "engine/crash.h"
 #include "engine/limits.h"
 
 struct number_option {
@@ -134,6 +135,15 @@ static int set_clock(struct parse *parse, struct slice value)
 	return FAIL;
 }
 
+/* For tests, too: it ends itself as kill -9 would. */
+static int set_crash(struct parse *parse, struct slice value)
+{
+	if (value.length && crash_choose(slice_from(value, 1)) == OK)
+		return DISCARD;
+	buf_append_text(parse->why, "option crash_at: expected a name of engine/crash.def");
+	return FAIL;
+}
+
 static int take_option(struct parse *parse, const char *arg)
 {
 	struct options *options = parse->options;
@@ -154,6 +164,8 @@ static int take_option(struct parse *parse, const char *arg)
 		return DISCARD;
 	if (slice_equal(name, SLICE("clock")))
 		return set_clock(parse, slice_from(option, name.length));
+	if (slice_equal(name, SLICE("crash_at")))
+		return set_crash(parse, slice_from(option, name.length));
 	if (slice_equal(option, SLICE("sync"))) {
 		options->sync_writes = true;
 		return DISCARD;
