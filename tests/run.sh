@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every test, in the order of cost: tidy, unit, query, mount, crash, examples.
-# The last line is the sum: `N passed, N failed`.
+# The last line is the sum: `N passed, N failed`; above it stands what was skipped, and why.
 #
 # usage: tests/run.sh [pattern]     only the scripts and programs whose path matches
 #        SANITIZE=address,undefined tests/run.sh
@@ -18,9 +18,10 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:suppressions=$PWD/tests/lib/tsa
 passed=0
 failed=0
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+skipped=$(mktemp)
+trap 'rm -f "$output" "$skipped"' EXIT
 
-# Run one test; its last line says `N passed, N failed`.
+# Run one test; its last line says `N passed, N failed`, one that begins with SKIPPED what it did not try.
 run() {
 	echo "$2" | grep -q -- "$pattern" || return 0
 	start=$(date +%s)
@@ -34,6 +35,7 @@ run() {
 	passed=$((passed + p))
 	failed=$((failed + f))
 	printf '%-44s %5s passed %3s failed %4ds\n' "$2" "$p" "$f" $(($(date +%s) - start))
+	grep '^SKIPPED' "$output" | tee -a "$skipped" | sed 's/^/    /'
 	[ "$f" = 0 ] || grep -vE '^[0-9]+ passed' "$output" | tail -60 | sed 's/^/    /'
 }
 
@@ -54,5 +56,6 @@ for report in "${TMPDIR:-/tmp}"/seriesfs-asan.$$.*; do
 	head -60 "$report"
 	rm -f "$report"
 done
+cat "$skipped"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -337,7 +337,7 @@ TEST(number__few_decimals_are_the_shortest_and_their_length_is_known)
 	uint64_t state = test_seed();
 	char text[FLOAT_BYTES_MAX + 1];
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 50000; i++) {
 		uint64_t digits = test_random(&state) >> (test_random(&state) % 50 + 13);
 		double value = (double)digits / scales[test_random(&state) % 7];
 
