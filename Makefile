@@ -48,13 +48,15 @@ PROGRAMS := $(BUILD)/seriesfs $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(w
 	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(wildcard query/main_*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+# A fuzz target is built like a test, too, and fed the corpus that is kept.
+REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
 
 .PHONY: all run test bench format fuzz install clean deps programs unit-tests tools
 all: programs tools compile_commands.json
 programs: $(PROGRAMS)
-unit-tests: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS) $(REPLAYS)
 tools: $(TOOLS)
 
 # Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
@@ -81,6 +83,9 @@ $(BUILD)/seriesfs-%: $(BUILD)/engine/main_%.o $(LIB_ENGINE) $(LIB_BASE)
 $(BUILD)/seriesfs-%: $(BUILD)/query/main_%.o $(LIBS_BELOW_FS)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/lib/test.o $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/lib/replay.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
 $(BUILD)/tests/test_cold: LDFLAGS += $(foreach f,rename mkdir sync_dir remove_tree,-Wl$(comma)--wrap=env_$(f))

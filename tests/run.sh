@@ -46,6 +46,9 @@ make -s ${SANITIZE:+SANITIZE=$SANITIZE} BUILD="$BUILD" -j"$(nproc)" all unit-tes
 for test in "$BUILD"/tests/test_*; do
 	case $test in *.d|*.o) ;; *) run env "$test" ;; esac
 done
+for test in "$BUILD"/tests/fuzz_*; do
+	case $test in *.d|*.o) ;; *) run env "$test" "tests/fuzz/corpus/${test##*/fuzz_}" ;; esac
+done
 for test in tests/oracle/*.sh tests/mount/*.sh tests/crash/*.sh tests/examples/*.sh; do
 	run bash "$test"
 done

@@ -10,8 +10,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
 #include "engine/chunk.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/lib/fuzz.h"
 
 static uint32_t checksum_of(const char *bytes, size_t length)
 {

@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "query/query.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/lib/fuzz.h"
 
 static struct engine *engine;
 static uint32_t database_id;

@@ -12,6 +12,7 @@
 #include "engine/limits.h"
 #include "engine/line.h"
 #include "engine/name.h"
+#include "tests/lib/fuzz.h"
 
 #define MUST(cond)                                                                                 \
 	do {                                                                                       \

@@ -3,8 +3,7 @@
 
 #include "query/parser.h"
 #include "query/print.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/lib/fuzz.h"
 
 /* False when it is refused. */
 static bool print_request(struct slice text, struct buf *out)
