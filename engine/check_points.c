@@ -22,6 +22,7 @@ struct place {
 	struct shard_version *version;
 	struct chunk_data data;
 	struct row_text text;
+	struct arena arena; /* of a chunk's outline */
 	bool is_damaged;
 };
 
@@ -86,6 +87,72 @@ static bool is_text_length(struct place *place, const struct chunk_ref *ref)
 	return ref->text_bytes == 0 || ref->text_bytes == bytes;
 }
 
+/* --- what is known without decoding ----------------------------------------------------- */
+
+static bool is_same_summary(const struct summary *told, enum value_type type,
+			    const union value *values, size_t count)
+{
+	struct summary is = summary_of(type, values, count);
+
+	return told->count == is.count && told->has_numbers == is.has_numbers &&
+	       told->min.bits == is.min.bits && told->max.bits == is.max.bits &&
+	       told->first.bits == is.first.bits && told->last.bits == is.last.bits &&
+	       told->sum.bits == is.sum.bits;
+}
+
+/* A column without holes; a summary that cells were joined to is as good as they are. */
+static bool is_column_summed(const struct chunk_outline *outline, const struct outline_column *told,
+			     const struct chunk_column *column)
+{
+	if (!told->cells)
+		return !told->summary.has_numbers ||
+		       is_same_summary(&told->summary, column->type, column->values,
+				       outline->row_count);
+	for (size_t i = 0; i < outline->laying.count; i++) {
+		const struct cell_rows *rows = &outline->laying.cells[i];
+
+		if (!is_same_summary(&told->cells[i], column->type,
+				     column->values + rows->first_row, rows->row_count))
+			return false;
+	}
+	return true;
+}
+
+static bool are_cells_laid(const struct laying *laying, const struct chunk_data *data)
+{
+	for (size_t i = 0; i < laying->count; i++) {
+		const struct cell_rows *rows = &laying->cells[i];
+
+		if (data->times_ns[rows->first_row] != rows->time_first_ns ||
+		    data->times_ns[rows->first_row + rows->row_count - 1] != rows->time_last_ns)
+			return false;
+	}
+	return true;
+}
+
+/* Do summaries and cells say what the rows say? Below 0: they cannot be read. */
+static int check_summaries(struct place *place, const struct chunk_ref *ref)
+{
+	const struct chunk_data *data = &place->data;
+	uint32_t *field_ids;
+	struct chunk_outline outline;
+	bool agrees;
+
+	arena_reset(&place->arena);
+	field_ids = arena_alloc(&place->arena, data->column_count * sizeof(*field_ids) + 1);
+	if (!field_ids)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < data->column_count; i++)
+		field_ids[i] = data->columns[i].field_id;
+	TRY(shard_version_outline(place->version, ref, field_ids, data->column_count, &place->arena,
+				  &outline));
+	agrees = are_cells_laid(&outline.laying, data);
+	for (size_t i = 0; agrees && i < data->column_count; i++)
+		if (!data->columns[i].valid)
+			agrees = is_column_summed(&outline, &outline.columns[i], &data->columns[i]);
+	return agrees ? OK : ERR_CORRUPT;
+}
+
 /* --- a shard ------------------------------------------------------------------------------- */
 
 static bool is_in_window(const struct live_group *group, const struct chunk_ref *ref)
@@ -97,7 +164,8 @@ static bool is_in_window(const struct live_group *group, const struct chunk_ref 
 static int check_chunk(void *arg, const struct chunk_ref *ref)
 {
 	struct place *place = arg;
-	int err = shard_version_read(place->version, ref, NULL, CHUNK_ALL_FIELDS, &place->data);
+	struct chunk_wish wish = chunk_wish_all();
+	int err = shard_version_read(place->version, ref, &wish, &place->data);
 
 	if (err == ERR_SPACE || err == ERR_MEMORY)
 		return err;
@@ -108,6 +176,11 @@ static int check_chunk(void *arg, const struct chunk_ref *ref)
 		return OK;
 	}
 	place->check->points += ref->row_count;
+	if (check_summaries(place, ref) < 0) {
+		place->is_damaged = true;
+		tell_series(place, ref->series_id, ref->time_first_ns, ref->time_last_ns,
+			    "has sums that are not its values'");
+	}
 	check_names(place, &place->data);
 	if (!is_text_length(place, ref)) {
 		place->is_damaged = true;
@@ -340,6 +413,7 @@ void check_points(struct check *check)
 	if (env_exists(path))
 		env_list(path, check_orphan, &place);
 	chunk_data_release(&place.data);
+	arena_release(&place.arena);
 	row_text_release(&place.text);
 	buf_release(&place.path);
 	int err = engine_close(place.engine);

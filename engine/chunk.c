@@ -7,17 +7,22 @@
 #include "engine/chunk.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <xxhash.h>
 
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
+#include "engine/base/log.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
 #define CHECKSUM_BYTES	4
 #define TIME_DIGITS_MAX 9 /* a second */
+/* Cells may cost this part of the columns, and hold so many rows on average. */
+#define CELLS_SHARE   12
+#define CELL_ROWS_MIN 16
 
-enum { FLAG_SUMS = 1, FLAGS_KNOWN = FLAG_SUMS };
+enum { FLAG_SUMS = 1, FLAG_COLD = 2, FLAG_CELLS = 4, FLAGS_KNOWN = 7 };
 enum { TIMES_EVEN = 0, TIMES_VECTORS = 1 };
 enum {
 	KIND_TYPE = 7,
@@ -26,101 +31,10 @@ enum {
 	KIND_BINS = 0x40,
 	KIND_KNOWN = 0x7f
 };
-enum summary_kind { SUMMARY_NONE = 0, SUMMARY_WHOLE = 1, SUMMARY_DOUBLE = 2 };
-
 /* The seed keeps a run of zeros from being a chunk. */
 static uint32_t checksum_of(struct slice bytes)
 {
 	return (uint32_t)XXH3_64bits_withSeed(bytes.data, bytes.length, 1);
-}
-
-/* --- summaries ------------------------------------------------------------ */
-
-static void summarize_floats(struct chunk_summary *summary, const union value *values)
-{
-	union value min = values[0], max = values[0], sum = { .f = 0 };
-
-	for (size_t i = 0; i < summary->count; i++) {
-		if (values[i].f != values[i].f)
-			return; /* NaN: nothing can be said */
-		min = values[i].f < min.f ? values[i] : min;
-		max = values[i].f > max.f ? values[i] : max;
-		sum.f += values[i].f;
-	}
-	*summary = (struct chunk_summary){
-		summary->count, true, min, max, sum, values[0], values[summary->count - 1]
-	};
-}
-
-/* Flipping the top bit makes the order of integers that of unsigned ones. */
-static void summarize_whole(struct chunk_summary *summary, const union value *values, uint64_t flip)
-{
-	union value min = values[0], max = values[0], sum = { .u = 0 };
-
-	for (size_t i = 0; i < summary->count; i++) {
-		min = (values[i].u ^ flip) < (min.u ^ flip) ? values[i] : min;
-		max = (values[i].u ^ flip) > (max.u ^ flip) ? values[i] : max;
-		sum.u += values[i].u;
-	}
-	*summary = (struct chunk_summary){
-		summary->count, true, min, max, sum, values[0], values[summary->count - 1]
-	};
-}
-
-static struct chunk_summary summarize(enum value_type type, const union value *values, size_t count)
-{
-	struct chunk_summary summary = { .count = (uint32_t)count };
-
-	if (count < CHUNK_SUMMARY_VALUES_MIN)
-		return summary;
-	if (type == VALUE_FLOAT)
-		summarize_floats(&summary, values);
-	else if (type == VALUE_INTEGER || type == VALUE_UNSIGNED)
-		summarize_whole(&summary, values, type == VALUE_INTEGER ? UINT64_C(1) << 63 : 0);
-	return summary;
-}
-
-static enum summary_kind summary_kind(enum value_type type, const struct chunk_summary *summary)
-{
-	if (!summary->has_numbers)
-		return SUMMARY_NONE;
-	return type == VALUE_FLOAT ? SUMMARY_DOUBLE : SUMMARY_WHOLE;
-}
-
-/* Whole numbers are written as what they are above the smallest. */
-static void summary_encode(struct buf *out, const struct chunk_summary *s, enum summary_kind kind)
-{
-	if (kind == SUMMARY_DOUBLE) {
-		buf_append_u64(out, s->min.bits);
-		buf_append_u64(out, s->max.bits);
-		buf_append_u64(out, s->sum.bits);
-		buf_append_u64(out, s->first.bits);
-		buf_append_u64(out, s->last.bits);
-	} else if (kind == SUMMARY_WHOLE) {
-		buf_append_varint(out, zigzag(s->min.i));
-		buf_append_varint(out, s->max.u - s->min.u);
-		buf_append_varint(out, s->sum.u - s->count * s->min.u);
-		buf_append_varint(out, s->first.u - s->min.u);
-		buf_append_varint(out, s->last.u - s->min.u);
-	}
-}
-
-static void summary_decode(struct reader *in, struct chunk_summary *s, enum summary_kind kind)
-{
-	s->has_numbers = kind != SUMMARY_NONE;
-	if (kind == SUMMARY_DOUBLE) {
-		s->min.bits = reader_u64(in);
-		s->max.bits = reader_u64(in);
-		s->sum.bits = reader_u64(in);
-		s->first.bits = reader_u64(in);
-		s->last.bits = reader_u64(in);
-	} else if (kind == SUMMARY_WHOLE) {
-		s->min.i = unzigzag(reader_varint(in));
-		s->max.u = s->min.u + reader_varint(in);
-		s->sum.u = s->count * s->min.u + reader_varint(in);
-		s->first.u = s->min.u + reader_varint(in);
-		s->last.u = s->min.u + reader_varint(in);
-	}
 }
 
 /* --- payloads out --------------------------------------------------------- */
@@ -194,32 +108,39 @@ static size_t values_gather(const struct chunk_write_column *column, size_t row_
 
 /* What the head says of one payload. */
 struct part {
-	uint32_t field_id;
-	uint8_t kind;
 	uint64_t bytes;
 	uint32_t sum;
-	struct chunk_summary summary;
+};
+
+struct column_part {
+	uint32_t field_id;
+	uint8_t kind;
+	struct part payload, cells;
+	struct summary summary;
 };
 
 struct encoding {
-	struct buf payloads;
-	struct part times;
-	struct buf parts; /* of struct part, one a column */
+	const struct chunk_rows *rows;
+	struct buf times, cells, payloads;
+	struct part times_part, laying_part;
+	struct buf parts; /* of struct column_part, one a column */
+	size_t *columns;  /* which of rows->columns each is */
 };
 
-static struct part part_close(const struct encoding *e, size_t from)
+static struct part part_close(const struct buf *payloads, size_t from)
 {
-	struct slice bytes = slice_of(e->payloads.data + from, e->payloads.length - from);
+	struct slice bytes = slice_of(payloads->data + from, payloads->length - from);
 
-	return (struct part){ .bytes = bytes.length, .sum = checksum_of(bytes) };
+	return (struct part){ bytes.length, checksum_of(bytes) };
 }
 
-static void column_encode(struct encoding *e, const struct chunk_write_column *column,
-			  size_t row_count, bool cold)
+static void column_encode(struct encoding *e, size_t index)
 {
+	const struct chunk_write_column *column = &e->rows->columns[index];
 	union value values[CHUNK_ROWS_MAX];
-	size_t count = values_gather(column, row_count, values), from = e->payloads.length;
-	struct part part;
+	size_t row_count = e->rows->row_count, from = e->payloads.length;
+	size_t count = values_gather(column, row_count, values);
+	struct column_part part = { .field_id = column->field_id };
 	bool has_bins;
 
 	assert(column->type > VALUE_NONE && column->type < VALUE_TYPE_COUNT);
@@ -227,15 +148,77 @@ static void column_encode(struct encoding *e, const struct chunk_write_column *c
 		return;
 	if (count < row_count)
 		validity_encode(&e->payloads, column->valid, row_count);
-	has_bins = vectors_encode(column->type, values, count, cold, &e->payloads);
-	part = part_close(e, from);
-	part.field_id = column->field_id;
-	part.summary = summarize(column->type, values, count);
+	has_bins = vectors_encode(column->type, values, count, e->rows->cold, &e->payloads);
+	part.payload = part_close(&e->payloads, from);
+	part.summary.count = (uint32_t)count;
+	if (count >= SUMMARY_VALUES_MIN)
+		part.summary = summary_of(column->type, values, count);
 	part.kind = (uint8_t)(column->type | (count < row_count ? KIND_SPARSE : 0) |
 			      (has_bins ? KIND_BINS : 0) |
 			      summary_kind(column->type, &part.summary) << KIND_SUMMARY_SHIFT);
+	e->columns[e->parts.length / sizeof(part)] = index;
 	buf_append(&e->parts, &part, sizeof(part));
 }
+
+/* --- cells out ------------------------------------------------------------ */
+
+static void cells_write(struct encoding *e, const struct laying *laying)
+{
+	struct column_part *parts = (struct column_part *)e->parts.data;
+	size_t part_count = e->parts.length / sizeof(*parts);
+
+	buf_reset(&e->cells);
+	laying_encode(&e->cells, laying, times_are_even(e->rows->times_ns, e->rows->row_count));
+	e->laying_part = part_close(&e->cells, 0);
+	for (size_t i = 0; i < part_count; i++) {
+		const struct chunk_write_column *column = &e->rows->columns[e->columns[i]];
+		size_t from = e->cells.length;
+
+		parts[i].cells = (struct part){ 0 };
+		if (!(parts[i].kind & KIND_SPARSE) && parts[i].summary.has_numbers &&
+		    cells_encode(&e->cells, column->type, column->values, laying))
+			parts[i].cells = part_close(&e->cells, from);
+	}
+}
+
+/* Cells tell what a summary would. */
+static void leave_summaries_out(struct encoding *e)
+{
+	struct column_part *parts = (struct column_part *)e->parts.data;
+
+	for (size_t i = 0; i < e->parts.length / sizeof(*parts); i++)
+		if (parts[i].cells.bytes)
+			parts[i].kind &= (uint8_t) ~(3 << KIND_SUMMARY_SHIFT);
+}
+
+/* The finest that pay. */
+static void cells_choose(struct encoding *e)
+{
+	const struct chunk_rows *rows = e->rows;
+	struct arena arena = { 0 };
+
+	for (size_t i = 0; i < CELL_WIDTHS && rows->row_count >= SUMMARY_VALUES_MIN; i++) {
+		struct laying laying;
+
+		arena_reset(&arena);
+		if (laying_make(rows->times_ns, rows->row_count, cell_widths_s[i], &arena,
+				&laying) < 0 ||
+		    laying.count > rows->row_count / CELL_ROWS_MIN)
+			continue;
+		if (laying.count < 2)
+			break;
+		cells_write(e, &laying);
+		if (e->cells.length * CELLS_SHARE <= e->payloads.length) {
+			leave_summaries_out(e);
+			arena_release(&arena);
+			return;
+		}
+	}
+	arena_release(&arena);
+	buf_reset(&e->cells);
+}
+
+/* --- a chunk out ---------------------------------------------------------- */
 
 static void part_encode(struct buf *out, const struct part *part, bool sums)
 {
@@ -244,71 +227,112 @@ static void part_encode(struct buf *out, const struct part *part, bool sums)
 		buf_append_u32(out, part->sum);
 }
 
-static void head_encode(struct buf *out, const struct encoding *e, const struct chunk_rows *rows,
-			bool sums)
+/* Without cells there is nothing that a sum would guard. */
+static void cells_part_encode(struct buf *out, const struct part *part, bool sums)
 {
-	const struct part *parts = (const struct part *)e->parts.data;
-	size_t part_count = e->parts.length / sizeof(*parts);
+	part_encode(out, part, sums && part->bytes);
+}
 
-	buf_append_varint(out, rows->series_id);
-	buf_append_varint(out, rows->row_count);
-	part_encode(out, &e->times, sums);
+static void head_encode(struct buf *out, const struct encoding *e, uint8_t flags)
+{
+	const struct column_part *parts = (const struct column_part *)e->parts.data;
+	size_t part_count = e->parts.length / sizeof(*parts);
+	bool sums = flags & FLAG_SUMS;
+
+	buf_append_varint(out, e->rows->series_id);
+	buf_append_varint(out, e->rows->row_count);
+	part_encode(out, &e->times_part, sums);
+	if (flags & FLAG_CELLS) {
+		buf_append_varint(out, e->cells.length);
+		part_encode(out, &e->laying_part, sums);
+	}
 	buf_append_varint(out, part_count);
 	for (size_t i = 0; i < part_count; i++) {
 		buf_append_varint(out, parts[i].field_id);
 		buf_append_byte(out, (char)parts[i].kind);
-		part_encode(out, &parts[i], sums);
+		part_encode(out, &parts[i].payload, sums);
+		if (flags & FLAG_CELLS)
+			cells_part_encode(out, &parts[i].cells, sums);
 		if (parts[i].kind & KIND_SPARSE)
 			buf_append_varint(out, parts[i].summary.count);
 		summary_encode(out, &parts[i].summary, parts[i].kind >> KIND_SUMMARY_SHIFT & 3);
 	}
 }
 
-static void chunk_assemble(struct buf *out, const struct encoding *e, const struct chunk_rows *rows)
+static void chunk_assemble(struct buf *out, const struct encoding *e)
 {
-	size_t start = out->length, covered = start + CHECKSUM_BYTES;
-	bool sums = e->payloads.length + e->parts.length > CHUNK_WHOLE_BYTES_MAX;
+	size_t start = out->length, covered = start + CHECKSUM_BYTES, covered_end;
+	bool sums = e->times.length + e->cells.length + e->payloads.length + e->parts.length >
+		    CHUNK_WHOLE_BYTES_MAX;
+	uint8_t flags = (sums ? FLAG_SUMS : 0) | (e->rows->cold ? FLAG_COLD : 0) |
+			(e->cells.length ? FLAG_CELLS : 0);
 	struct buf head = { 0 };
 
-	head_encode(&head, e, rows, sums);
+	head_encode(&head, e, flags);
 	buf_append_u32(out, 0);
-	buf_append_byte(out, sums ? FLAG_SUMS : 0);
+	buf_append_byte(out, (char)flags);
 	buf_append_prefixed(out, buf_slice(&head));
-	if (sums)
-		store32(out->data + start,
-			checksum_of(slice_of(out->data + covered, out->length - covered)));
+	covered_end = out->length;
+	buf_append_slice(out, buf_slice(&e->times));
+	buf_append_slice(out, buf_slice(&e->cells));
 	buf_append_slice(out, buf_slice(&e->payloads));
 	if (!sums)
-		store32(out->data + start,
-			checksum_of(slice_of(out->data + covered, out->length - covered)));
+		covered_end = out->length;
+	store32(out->data + start,
+		checksum_of(slice_of(out->data + covered, covered_end - covered)));
 	buf_release(&head);
 }
 
 void chunk_encode(struct buf *out, const struct chunk_rows *rows)
 {
-	struct encoding e = { 0 };
+	struct encoding e = { .rows = rows,
+			      .columns = calloc(rows->column_count + 1, sizeof(*e.columns)) };
 
 	assert(rows->row_count > 0 && rows->row_count <= CHUNK_ROWS_MAX);
-	times_encode(&e.payloads, rows->times_ns, rows->row_count);
-	e.times = part_close(&e, 0);
+	if (!e.columns)
+		log_out_of_memory(rows->column_count * sizeof(*e.columns));
+	times_encode(&e.times, rows->times_ns, rows->row_count);
+	e.times_part = part_close(&e.times, 0);
 	for (size_t i = 0; i < rows->column_count; i++)
-		column_encode(&e, &rows->columns[i], rows->row_count, rows->cold);
-	chunk_assemble(out, &e, rows);
+		column_encode(&e, i);
+	if (rows->cold)
+		cells_choose(&e);
+	chunk_assemble(out, &e);
+	buf_release(&e.times);
+	buf_release(&e.cells);
 	buf_release(&e.payloads);
 	buf_release(&e.parts);
+	free(e.columns);
 }
 
 /* --- a chunk in ----------------------------------------------------------- */
 
 struct decoding {
-	bool sums;
+	uint8_t flags;
+	uint32_t series_id;
+	size_t row_count, column_count;
 	struct reader head;	/* stands at the first column */
-	struct reader payloads; /* stands behind the times */
-	struct slice times;
-	size_t column_count;
+	struct reader cells;	/* at those of the first column */
+	struct reader payloads; /* at the first column */
+	struct part laying_part;
+	struct slice times, laying;
 };
 
-static int payload_take(struct reader *payloads, const struct part *part, struct slice *payload)
+static struct part part_decode(struct reader *head, bool sums)
+{
+	uint64_t bytes = reader_varint(head);
+
+	return (struct part){ bytes, sums ? reader_u32(head) : 0 };
+}
+
+static struct part cells_part_decode(struct reader *head, bool sums)
+{
+	uint64_t bytes = reader_varint(head);
+
+	return (struct part){ bytes, sums && bytes ? reader_u32(head) : 0 };
+}
+
+static int part_take(struct reader *payloads, const struct part *part, struct slice *payload)
 {
 	if (part->bytes > reader_left(payloads))
 		return ERR_CORRUPT;
@@ -316,9 +340,9 @@ static int payload_take(struct reader *payloads, const struct part *part, struct
 	return OK;
 }
 
-static int payload_check(struct slice payload, const struct part *part, bool sums)
+static int part_check(struct slice payload, const struct part *part, const struct decoding *d)
 {
-	return sums && checksum_of(payload) != part->sum ? ERR_CORRUPT : OK;
+	return d->flags & FLAG_SUMS && checksum_of(payload) != part->sum ? ERR_CORRUPT : OK;
 }
 
 static int head_open(struct slice chunk, struct decoding *d)
@@ -331,121 +355,194 @@ static int head_open(struct slice chunk, struct decoding *d)
 
 	if (in.failed || flags & ~FLAGS_KNOWN)
 		return ERR_CORRUPT;
-	d->sums = flags & FLAG_SUMS;
+	d->flags = flags;
 	d->head = reader_of(head);
 	d->payloads = in;
-	return checksum_of(slice_of(covered, (size_t)((d->sums ? in.next : in.end) - covered))) ==
-			       sum
+	return checksum_of(slice_of(
+		       covered, (size_t)((flags & FLAG_SUMS ? in.next : in.end) - covered))) == sum
 		       ? OK
 		       : ERR_CORRUPT;
 }
 
-static int chunk_open(struct slice chunk, struct decoding *d, struct chunk_data *out)
+static int chunk_open(struct slice chunk, struct decoding *d)
 {
-	struct part times = { 0 };
+	struct part times, cells = { 0 };
 	uint64_t series_id, row_count, column_count;
+	struct slice all_cells;
 
+	*d = (struct decoding){ 0 };
 	TRY(head_open(chunk, d));
 	series_id = reader_varint(&d->head);
 	row_count = reader_varint(&d->head);
-	times.bytes = reader_varint(&d->head);
-	times.sum = d->sums ? reader_u32(&d->head) : 0;
+	times = part_decode(&d->head, d->flags & FLAG_SUMS);
+	if (d->flags & FLAG_CELLS) {
+		cells.bytes = reader_varint(&d->head);
+		d->laying_part = part_decode(&d->head, d->flags & FLAG_SUMS);
+	}
 	column_count = reader_varint(&d->head);
 	if (d->head.failed || series_id > UINT32_MAX || row_count == 0 ||
 	    row_count > CHUNK_ROWS_MAX || column_count > reader_left(&d->head))
 		return ERR_CORRUPT;
-	out->series_id = (uint32_t)series_id;
-	out->row_count = (size_t)row_count;
+	d->series_id = (uint32_t)series_id;
+	d->row_count = (size_t)row_count;
 	d->column_count = (size_t)column_count;
-	TRY(payload_take(&d->payloads, &times, &d->times));
-	return payload_check(d->times, &times, d->sums);
+	TRY(part_take(&d->payloads, &times, &d->times));
+	TRY(part_take(&d->payloads, &cells, &all_cells));
+	d->cells = reader_of(all_cells);
+	TRY(part_take(&d->cells, &d->laying_part, &d->laying));
+	return part_check(d->times, &times, d);
 }
 
-/* The next column of the head and its bytes, not looked at yet. */
-static int part_next(struct decoding *d, size_t row_count, struct part *part, struct slice *payload)
-{
-	uint64_t field_id = reader_varint(&d->head), count = row_count;
-	enum summary_kind kind;
+/* The next column of the head with its bytes, not looked at yet. */
+struct column_place {
+	struct column_part part;
+	struct slice payload, cells;
+};
 
-	*part = (struct part){ .kind = reader_u8(&d->head) };
-	part->bytes = reader_varint(&d->head);
-	part->sum = d->sums ? reader_u32(&d->head) : 0;
-	if (part->kind & KIND_SPARSE)
+static int column_next(struct decoding *d, struct column_place *out)
+{
+	bool sums = d->flags & FLAG_SUMS;
+	uint64_t field_id = reader_varint(&d->head), count = d->row_count;
+	struct column_part part = { .kind = reader_u8(&d->head) };
+	enum summary_kind kind = part.kind >> KIND_SUMMARY_SHIFT & 3;
+
+	part.payload = part_decode(&d->head, sums);
+	if (d->flags & FLAG_CELLS)
+		part.cells = cells_part_decode(&d->head, sums);
+	if (part.kind & KIND_SPARSE)
 		count = reader_varint(&d->head);
-	kind = part->kind >> KIND_SUMMARY_SHIFT & 3;
-	if (d->head.failed || field_id > UINT32_MAX || part->kind & ~KIND_KNOWN ||
-	    kind > SUMMARY_DOUBLE || (part->kind & KIND_TYPE) == VALUE_NONE ||
-	    (part->kind & KIND_TYPE) >= VALUE_TYPE_COUNT || count == 0 || count > row_count)
+	if (d->head.failed || field_id > UINT32_MAX || part.kind & ~KIND_KNOWN ||
+	    kind > SUMMARY_DOUBLE || (part.kind & KIND_TYPE) == VALUE_NONE ||
+	    (part.kind & KIND_TYPE) >= VALUE_TYPE_COUNT || count == 0 || count > d->row_count)
 		return ERR_CORRUPT;
-	part->field_id = (uint32_t)field_id;
-	part->summary.count = (uint32_t)count;
-	summary_decode(&d->head, &part->summary, kind);
-	return d->head.failed ? ERR_CORRUPT : payload_take(&d->payloads, part, payload);
+	part.field_id = (uint32_t)field_id;
+	part.summary.count = (uint32_t)count;
+	summary_decode(&d->head, &part.summary, kind);
+	out->part = part;
+	if (d->head.failed)
+		return ERR_CORRUPT;
+	TRY(part_take(&d->cells, &part.cells, &out->cells));
+	return part_take(&d->payloads, &part.payload, &out->payload);
 }
 
-static int times_fill(struct reader *in, int64_t *times_ns, size_t count)
-{
-	uint64_t first = reader_u64(in), step = reader_varint(in);
+/* --- times in --------------------------------------------------------------- */
 
-	for (size_t i = 0; i < count; i++)
-		times_ns[i] = (int64_t)(first + i * step);
+/* The first row that is not before `time_ns`. */
+static size_t row_at(const int64_t *times_ns, size_t row_count, int64_t time_ns)
+{
+	size_t low = 0, high = row_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (times_ns[middle] < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int time_step_read(struct reader *in, struct time_step *step)
+{
+	uint8_t kind = reader_u8(in);
+
+	if (in->failed || kind > TIMES_VECTORS)
+		return ERR_CORRUPT;
+	*step = (struct time_step){ .is_even = kind == TIMES_EVEN,
+				    .first_ns = (int64_t)reader_u64(in) };
+	if (step->is_even)
+		step->step_ns = reader_varint(in);
 	return in->failed ? ERR_CORRUPT : OK;
 }
 
-static int times_grow(struct reader *in, int64_t *times_ns, size_t count, struct arena *arena)
+static void times_fill(const struct time_step *step, int64_t *times_ns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		times_ns[i] = (int64_t)((uint64_t)step->first_ns + i * step->step_ns);
+}
+
+static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, size_t count,
+		      struct arena *arena)
 {
 	union value *distances = (union value *)times_ns;
-	uint64_t first = reader_u64(in), unit = 1;
+	uint64_t unit = 1;
 	uint8_t digits = reader_u8(in);
 
 	if (digits > TIME_DIGITS_MAX)
 		return ERR_CORRUPT;
-	TRY(vectors_decode(in, VALUE_INTEGER, false, count, distances, arena));
+	TRY(vectors_decode(in, VALUE_INTEGER, false, count, VECTORS_ALL, distances, arena));
 	for (; digits; digits--)
 		unit *= 10;
 	for (size_t i = 0; i < count; i++)
-		distances[i].u = first + distances[i].u * unit;
+		distances[i].u = (uint64_t)first_ns + distances[i].u * unit;
 	return OK;
 }
 
-static int times_decode(struct slice payload, struct chunk_data *out)
+static int times_decode(struct slice payload, size_t row_count, struct chunk_data *out)
 {
 	struct reader in = reader_of(payload);
-	uint8_t kind = reader_u8(&in);
-	int64_t *times_ns = arena_alloc_raw(&out->arena, out->row_count * sizeof(*times_ns), 8);
+	struct time_step step;
+	int64_t *times_ns = arena_alloc_raw(&out->arena, row_count * sizeof(*times_ns), 8);
 
 	if (!times_ns)
 		return ERR_MEMORY;
-	if (in.failed || kind > TIMES_VECTORS)
-		return ERR_CORRUPT;
-	if (kind == TIMES_EVEN)
-		TRY(times_fill(&in, times_ns, out->row_count));
+	TRY(time_step_read(&in, &step));
+	if (step.is_even)
+		times_fill(&step, times_ns, row_count);
 	else
-		TRY(times_grow(&in, times_ns, out->row_count, &out->arena));
-	for (size_t i = 1; i < out->row_count; i++)
+		TRY(times_grow(&in, step.first_ns, times_ns, row_count, &out->arena));
+	for (size_t i = 1; i < row_count; i++)
 		if (times_ns[i] <= times_ns[i - 1])
 			return ERR_CORRUPT;
 	out->times_ns = times_ns;
+	out->row_count = out->chunk_rows = row_count;
+	out->time_first_ns = times_ns[0];
+	out->time_last_ns = times_ns[row_count - 1];
 	return reader_left(&in) ? ERR_CORRUPT : OK;
 }
 
+/* The vectors that hold the rows of the wish; at least one. */
+static struct vector_range vectors_wanted(const struct chunk_wish *wish,
+					  const struct chunk_data *data)
+{
+	size_t first = row_at(data->times_ns, data->chunk_rows, wish->time_first_ns);
+	size_t end = wish->time_last_ns == INT64_MAX
+			     ? data->chunk_rows
+			     : row_at(data->times_ns, data->chunk_rows, wish->time_last_ns + 1);
+
+	if (first >= end)
+		return (struct vector_range){ 0, 1 };
+	return (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
+}
+
+static void rows_keep(struct chunk_data *data, struct vector_range range)
+{
+	size_t first = range.first * VECTOR_ROWS, end = range.end * VECTOR_ROWS;
+
+	data->row_count = (end < data->chunk_rows ? end : data->chunk_rows) - first;
+	data->times_ns += first;
+}
+
+/* --- columns in -------------------------------------------------------------- */
+
 /* Bits that agree with the number of values the head told. */
-static int validity_decode(struct reader *in, const struct part *part, struct chunk_data *out,
-			   struct chunk_column *column)
+static int validity_decode(struct reader *in, uint32_t value_count, struct chunk_data *out,
+			   uint64_t **valid)
 {
 	union value flags[CHUNK_ROWS_MAX];
-	uint64_t *valid = arena_alloc(&out->arena, (out->row_count + 63) / 64 * sizeof(*valid));
 	size_t count = 0;
 
-	if (!valid)
+	*valid = arena_alloc(&out->arena, (out->chunk_rows + 63) / 64 * sizeof(**valid));
+	if (!*valid)
 		return ERR_MEMORY;
-	TRY(vectors_decode(in, VALUE_BOOLEAN, false, out->row_count, flags, &out->arena));
-	for (size_t i = 0; i < out->row_count; i++) {
-		valid[i / 64] |= flags[i].bits << i % 64;
+	TRY(vectors_decode(in, VALUE_BOOLEAN, false, out->chunk_rows, VECTORS_ALL, flags,
+			   &out->arena));
+	for (size_t i = 0; i < out->chunk_rows; i++) {
+		(*valid)[i / 64] |= flags[i].bits << i % 64;
 		count += flags[i].bits;
 	}
-	column->valid = valid;
-	return count == part->summary.count ? OK : ERR_CORRUPT;
+	return count == value_count ? OK : ERR_CORRUPT;
 }
 
 /* From side by side to their rows, in place: from the end, since no value moves down. */
@@ -460,98 +557,139 @@ static void values_scatter(union value *values, size_t count, size_t row_count,
 	}
 }
 
-static int column_decode(struct slice payload, const struct part *part, struct chunk_data *out,
-			 struct chunk_column *column)
+/* Of a column with holes all is decoded: where the values of a row stand is not known before. */
+static int column_decode(const struct column_place *place, struct vector_range range,
+			 struct chunk_data *out, struct chunk_column *column)
 {
+	const struct column_part *part = &place->part;
 	enum value_type type = part->kind & KIND_TYPE;
-	struct reader in = reader_of(payload);
-	union value *values = arena_alloc_raw(&out->arena, out->row_count * sizeof(*values), 8);
+	bool is_sparse = part->kind & KIND_SPARSE;
+	struct reader in = reader_of(place->payload);
+	size_t rows = is_sparse ? out->chunk_rows : out->row_count;
+	union value *values = arena_alloc_raw(&out->arena, rows * sizeof(*values), 8);
+	uint64_t *valid = NULL;
 
 	if (!values)
 		return ERR_MEMORY;
-	*column = (struct chunk_column){ part->field_id, type, values, NULL, part->summary };
-	if (part->kind & KIND_SPARSE)
-		TRY(validity_decode(&in, part, out, column));
-	TRY(vectors_decode(&in, type, part->kind & KIND_BINS, part->summary.count, values,
-			   &out->arena));
-	if (column->valid)
-		values_scatter(values, part->summary.count, out->row_count, column->valid);
+	if (is_sparse)
+		TRY(validity_decode(&in, part->summary.count, out, &valid));
+	TRY(vectors_decode(&in, type, part->kind & KIND_BINS, part->summary.count,
+			   is_sparse ? VECTORS_ALL : range, values, &out->arena));
+	if (valid) {
+		values_scatter(values, part->summary.count, out->chunk_rows, valid);
+		values += range.first * VECTOR_ROWS;
+		valid += range.first * VECTOR_ROWS / 64;
+	}
+	*column = (struct chunk_column){ part->field_id, type, values, valid, part->summary };
 	return reader_left(&in) ? ERR_CORRUPT : OK;
 }
 
-static int columns_decode_all(struct decoding *d, struct chunk_data *out)
+static int columns_decode_all(struct decoding *d, struct vector_range range, struct chunk_data *out)
 {
 	for (size_t i = 0; i < d->column_count; i++) {
-		struct slice payload;
-		struct part part;
+		struct column_place place;
 
-		TRY(part_next(d, out->row_count, &part, &payload));
-		TRY(payload_check(payload, &part, d->sums));
-		TRY(column_decode(payload, &part, out, &out->columns[i]));
+		TRY(column_next(d, &place));
+		TRY(part_check(place.payload, &place.part.payload, d));
+		TRY(column_decode(&place, range, out, &out->columns[i]));
 	}
 	return OK;
 }
 
 /* One pass over the head; a field may be asked for twice. */
 static int columns_decode_asked(struct decoding *d, const uint32_t *field_ids,
-				struct chunk_data *out)
+				struct vector_range range, struct chunk_data *out)
 {
 	for (size_t i = 0; i < d->column_count; i++) {
-		struct slice payload;
-		struct part part;
+		struct column_place place;
 
-		TRY(part_next(d, out->row_count, &part, &payload));
+		TRY(column_next(d, &place));
 		for (size_t asked = 0; asked < out->column_count; asked++) {
-			if (field_ids[asked] != part.field_id)
+			if (field_ids[asked] != place.part.field_id)
 				continue;
-			TRY(payload_check(payload, &part, d->sums));
-			TRY(column_decode(payload, &part, out, &out->columns[asked]));
+			TRY(part_check(place.payload, &place.part.payload, d));
+			TRY(column_decode(&place, range, out, &out->columns[asked]));
 		}
 	}
 	return OK;
 }
 
-int chunk_decode(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		 struct chunk_data *out)
+int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk_data *out)
 {
+	bool all = wish->field_count == CHUNK_ALL_FIELDS;
+	struct vector_range range;
 	struct decoding d;
 
 	arena_reset(&out->arena);
 	*out = (struct chunk_data){ .arena = out->arena };
-	TRY(chunk_open(chunk, &d, out));
-	TRY(times_decode(d.times, out));
-	out->column_count = field_count == CHUNK_ALL_FIELDS ? d.column_count : field_count;
+	TRY(chunk_open(chunk, &d));
+	out->series_id = d.series_id;
+	TRY(times_decode(d.times, d.row_count, out));
+	range = vectors_wanted(wish, out);
+	rows_keep(out, range);
+	out->column_count = all ? d.column_count : wish->field_count;
 	out->columns = arena_alloc(&out->arena, out->column_count * sizeof(*out->columns) + 1);
 	if (!out->columns)
 		return ERR_MEMORY;
-	for (size_t i = 0; field_count != CHUNK_ALL_FIELDS && i < field_count; i++)
-		out->columns[i].field_id = field_ids[i];
-	return field_count == CHUNK_ALL_FIELDS ? columns_decode_all(&d, out)
-					       : columns_decode_asked(&d, field_ids, out);
+	for (size_t i = 0; !all && i < out->column_count; i++)
+		out->columns[i].field_id = wish->field_ids[i];
+	return all ? columns_decode_all(&d, range, out)
+		   : columns_decode_asked(&d, wish->field_ids, range, out);
+}
+
+/* --- the head alone -------------------------------------------------------------- */
+
+static int laying_open(struct decoding *d, struct arena *arena, struct laying *out)
+{
+	struct reader in = reader_of(d->times);
+	struct time_step step;
+
+	*out = (struct laying){ 0 };
+	if (!(d->flags & FLAG_CELLS))
+		return OK;
+	TRY(part_check(d->laying, &d->laying_part, d));
+	TRY(time_step_read(&in, &step));
+	return laying_decode(d->laying, &step, d->row_count, arena, out);
+}
+
+static int column_outline(struct decoding *d, const struct column_place *place, struct arena *arena,
+			  const struct chunk_outline *outline, struct outline_column *out)
+{
+	struct summary *cells = NULL;
+
+	*out = (struct outline_column){ .type = place->part.kind & KIND_TYPE,
+					.summary = place->part.summary };
+	if (!place->cells.length)
+		return OK;
+	TRY(part_check(place->cells, &place->part.cells, d));
+	TRY(cells_decode(place->cells, out->type, &outline->laying, arena, &cells));
+	out->cells = cells;
+	out->summary = cells_join(cells, outline->laying.count, out->type);
+	return OK;
 }
 
 int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		  struct chunk_column *columns, size_t *row_count, uint32_t *series_id)
+		  struct arena *arena, struct chunk_outline *out)
 {
-	struct chunk_data head = { 0 };
 	struct decoding d;
 
-	TRY(chunk_open(chunk, &d, &head));
-	for (size_t i = 0; i < field_count; i++)
-		columns[i] = (struct chunk_column){ .field_id = field_ids[i] };
+	TRY(chunk_open(chunk, &d));
+	*out = (struct chunk_outline){ .series_id = d.series_id,
+				       .row_count = d.row_count,
+				       .is_cold = d.flags & FLAG_COLD,
+				       .columns = arena_alloc(
+					       arena, field_count * sizeof(*out->columns) + 1) };
+	if (!out->columns)
+		return ERR_MEMORY;
+	TRY(laying_open(&d, arena, &out->laying));
 	for (size_t i = 0; i < d.column_count; i++) {
-		struct slice payload;
-		struct part part;
+		struct column_place place;
 
-		TRY(part_next(&d, head.row_count, &part, &payload));
+		TRY(column_next(&d, &place));
 		for (size_t asked = 0; asked < field_count; asked++)
-			if (field_ids[asked] == part.field_id) {
-				columns[asked].type = part.kind & KIND_TYPE;
-				columns[asked].summary = part.summary;
-			}
+			if (field_ids[asked] == place.part.field_id)
+				TRY(column_outline(&d, &place, arena, out, &out->columns[asked]));
 	}
-	*row_count = head.row_count;
-	*series_id = head.series_id;
 	return OK;
 }
 

@@ -1,14 +1,19 @@
 /*
  * A chunk: up to CHUNK_ROWS_MAX rows of one series, by column, as bytes.
  *
- *	| checksum: 4 | flags: 1 | head_bytes: v | head | times | column 0 | column 1 | ...
- *	head   = series_id: v | row_count: v | bytes of times: v [sum: 4] | column_count: v | column
- *... column = field_id: v | kind: 1 | bytes: v [sum: 4] [value_count: v] [summary]
+ *	| checksum: 4 | flags: 1 | head_bytes: v | head | times | [laying | cells 0 | cells 1 | ...]
+ *	| column 0 | column 1 | ...
+ *	head   = series_id: v | row_count: v | bytes of times: v [sum: 4]
+ *		 [bytes of laying and all cells: v | bytes of laying: v [sum: 4]]
+ *		 | column_count: v | column...
+ *	column = field_id: v | kind: 1 | bytes: v [sum: 4] [bytes of cells: v [sum: 4]]
+ *		 [value_count: v] [summary]
  *
  *	times payload  = 0 | first: 8 | step: v			evenly spaced
  *		       | 1 | first: 8 | digits: 1 | vectors of (time - first) / 10^digits
  *	column payload = [vectors of the validity map] vectors of the values that are there
  *	vectors        = [bins] { length: v | vector (engine/codec) }	one for every VECTOR_ROWS
+ *	laying, cells  = summary.h: in cold chunks, where they cost at most 1 / CELLS_SHARE
  *
  * `v` is a varint, other integers are little-endian. `kind` holds the value
  * type, whether there is a validity map, whether bins, and which summary follows. The
@@ -21,22 +26,12 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
+#include "engine/summary.h"
 #include "engine/value.h"
 
 /* Up to this size one checksum covers the whole chunk: 4 bytes a column count where rows are few.
  */
 #define CHUNK_WHOLE_BYTES_MAX 4096
-/* Fewer values are decoded soon enough, and a summary of doubles takes 40 bytes. */
-#define CHUNK_SUMMARY_VALUES_MIN 512
-
-/* What is known of a column without decoding it. */
-struct chunk_summary {
-	uint32_t count; /* values that are there */
-	/* min, max, sum, first and last are known: a number column of CHUNK_SUMMARY_VALUES_MIN
-	 * values or more without NaN. `sum` adds in row order; integers wrap. */
-	bool has_numbers;
-	union value min, max, sum, first, last;
-};
 
 /* --- writing --- */
 
@@ -68,37 +63,60 @@ struct chunk_column {
 	const union value
 		*values;       /* row_count of them; without a valid bit: zero. NULL: VALUE_NONE */
 	const uint64_t *valid; /* NULL = all have */
-	struct chunk_summary summary;
+	struct summary summary;
 };
 
 /*
- * A decoded chunk, owning all it points at. Zeroed it is empty; it can be read
- * into again and again, each time losing what it had; release it once.
+ * A decoded chunk, or some vectors of it, owning all it points at. Zeroed it is empty; it can be
+ * read into again and again, each time losing what it had; release it once.
  */
 struct chunk_data {
 	uint32_t series_id;
-	size_t row_count;
+	size_t row_count;	 /* decoded */
 	const int64_t *times_ns; /* strictly ascending */
 	struct chunk_column *columns;
 	size_t column_count;
+	size_t chunk_rows; /* of the whole chunk: */
+	int64_t time_first_ns, time_last_ns;
 	struct arena arena;
 };
 
 #define CHUNK_ALL_FIELDS SIZE_MAX
 
+/* What to decode. */
+struct chunk_wish {
+	const uint32_t *field_ids; /* these columns, in that order */
+	size_t field_count;	   /* CHUNK_ALL_FIELDS: all, as they were written */
+	/* Closed: vectors without a row in it may be left out, at least one stays. */
+	int64_t time_first_ns, time_last_ns;
+};
+
+static inline struct chunk_wish chunk_wish_all(void)
+{
+	return (struct chunk_wish){ NULL, CHUNK_ALL_FIELDS, INT64_MIN, INT64_MAX };
+}
+
 /*
- * Decode the times and the columns `field_ids` asks for, in that order; with
- * field_count CHUNK_ALL_FIELDS all columns, as they were written. Any bytes
- * may be given: ERR_CORRUPT when they are not a whole chunk. ERR_MEMORY.
+ * Decode times and columns. Any bytes may be given: ERR_CORRUPT when they are not a whole chunk.
+ * ERR_MEMORY. A column of type VALUE_NONE is not there.
  */
-int chunk_decode(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		 struct chunk_data *out);
-/*
- * What the head tells of the asked columns: no payload but the times' is looked at. A column of
- * type VALUE_NONE is not there; `values` and `valid` stay NULL. ERR_CORRUPT.
- */
+int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk_data *out);
+
+/* What the head tells. */
+struct chunk_outline {
+	uint32_t series_id;
+	size_t row_count;
+	bool is_cold;
+	struct laying laying; /* count 0: without cells */
+	struct outline_column {
+		enum value_type type; /* VALUE_NONE: the chunk does not have the field */
+		struct summary summary;
+		const struct summary *cells; /* laying.count; NULL: not known */
+	} * columns;			     /* as many as were asked for */
+};
+/* All in `arena`; no payload of a column is looked at. ERR_CORRUPT, ERR_MEMORY. */
 int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		  struct chunk_column *columns, size_t *row_count, uint32_t *series_id);
+		  struct arena *arena, struct chunk_outline *out);
 void chunk_data_release(struct chunk_data *data);
 
 #endif

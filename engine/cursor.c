@@ -9,6 +9,8 @@ struct cursor {
 	struct snapshot *snapshot;
 	struct cursor_spec spec;
 	const struct summary_taker *taker; /* or NULL */
+	const struct value_bounds *bounds;
+	size_t bound_count;
 	size_t next_view;  /* counts through the views, from the end when descending */
 	struct scan *scan; /* of the current view, or NULL */
 	uint32_t group_id;
@@ -59,6 +61,12 @@ void cursor_offer(struct cursor *cursor, const struct summary_taker *taker)
 	cursor->taker = taker;
 }
 
+void cursor_narrow(struct cursor *cursor, const struct value_bounds *bounds, size_t count)
+{
+	cursor->bounds = bounds;
+	cursor->bound_count = count;
+}
+
 /* Begin the next view that overlaps. END: there is none. Views of a policy lie in order of time. */
 static int next_view(struct cursor *cursor)
 {
@@ -76,7 +84,8 @@ static int next_view(struct cursor *cursor)
 		return scan_open(&(struct scan_spec){ view, spec->series_id, spec->field_ids,
 						      spec->field_count, spec->time_first_ns,
 						      spec->time_last_ns, spec->descending,
-						      cursor->taker, spec->counts },
+						      cursor->taker, cursor->bounds,
+						      cursor->bound_count, spec->counts },
 				 &cursor->scan);
 	}
 	return END;

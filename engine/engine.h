@@ -305,6 +305,11 @@ int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struc
  * known of rows that come next, before they are decoded.
  */
 void cursor_offer(struct cursor *cursor, const struct summary_taker *taker);
+/*
+ * Before the first batch: rows that fail one of the bounds (borrowed until close) may be left
+ * out.
+ */
+void cursor_narrow(struct cursor *cursor, const struct value_bounds *bounds, size_t count);
 /* OK with a batch that lives until the next call, END, ERR_CORRUPT, ERR_IO, ERR_CANCELLED. */
 int cursor_next(struct cursor *cursor, struct batch *out);
 void cursor_close(struct cursor *cursor);

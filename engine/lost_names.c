@@ -45,8 +45,9 @@ static int find_unknown(void *arg, const struct chunk_ref *ref)
 static int reserve_chunk(void *arg, const struct chunk_ref *ref)
 {
 	struct search *search = arg;
+	struct chunk_wish wish = chunk_wish_all();
 
-	if (shard_version_read(search->version, ref, NULL, CHUNK_ALL_FIELDS, &search->data) < 0 ||
+	if (shard_version_read(search->version, ref, &wish, &search->data) < 0 ||
 	    lost_names_are_known(search->index, &search->data))
 		return OK;
 	search->found++;

@@ -39,12 +39,14 @@ struct pending_column {
 /* Rows of one series on their way into a chunk. */
 struct pending {
 	size_t row_count, row_max;
+	size_t row_target; /* a chunk is written when so many wait */
 	int64_t *times_ns;
 	const uint32_t *field_ids;	/* by name */
 	struct pending_column *columns; /* one each */
 	size_t column_count;
 	struct arena arena; /* all the above */
 	struct arena texts; /* what the values point at */
+	struct arena spare; /* empty: for those of the rows that stay when a chunk is written */
 	struct chunk_write_column *chunk_columns;
 };
 
@@ -76,7 +78,20 @@ static void *room(struct arena *arena, size_t bytes)
 	return p;
 }
 
-static void pending_begin(struct pending *pending, const uint32_t *field_ids, size_t field_count)
+/*
+ * Chunks of about the same size rather than full ones and a rest: a sixteenth more than that is
+ * waited for, so that a chunk may end where the clock wants it.
+ */
+static size_t row_target(size_t row_max, size_t row_total)
+{
+	size_t most = row_max - row_max / 16, chunks = (row_total + most - 1) / most;
+	size_t rows = chunks ? (row_total + chunks - 1) / chunks : 0;
+
+	return chunks > 1 ? rows + rows / 16 : row_max;
+}
+
+static void pending_begin(struct pending *pending, const uint32_t *field_ids, size_t field_count,
+			  size_t row_total)
 {
 	size_t rows = PENDING_VALUES_MAX / (field_count + 1) / VECTOR_ROWS * VECTOR_ROWS;
 
@@ -84,6 +99,7 @@ static void pending_begin(struct pending *pending, const uint32_t *field_ids, si
 	arena_reset(&pending->texts);
 	pending->row_count = 0;
 	pending->row_max = rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows ? rows : VECTOR_ROWS;
+	pending->row_target = row_target(pending->row_max, row_total);
 	pending->times_ns = room(&pending->arena, pending->row_max * sizeof(int64_t));
 	pending->field_ids = field_ids;
 	pending->column_count = field_count;
@@ -108,34 +124,86 @@ static size_t list_columns(const struct pending *pending)
 	return count;
 }
 
-static int write_chunk(struct rewrite *rewrite)
+static void put_value(struct pending_column *column, size_t row, union value value,
+		      struct arena *texts)
+{
+	if (column->type == VALUE_STRING)
+		value.s = text_copy(texts, text_slice(value.s));
+	column->values[row] = value;
+	column->valid[row / 64] |= UINT64_C(1) << row % 64;
+	column->count++;
+}
+
+/* Rows from `first` on become the first ones: a word of bits and more further down, or none. */
+static void keep_column(struct pending *pending, struct pending_column *column, size_t first)
+{
+	assert(first >= 64 || first == pending->row_count);
+	column->count = 0;
+	for (size_t row = first; row < pending->row_count; row++) {
+		bool has = column->valid[row / 64] >> row % 64 & 1;
+
+		if ((row - first) % 64 == 0)
+			column->valid[(row - first) / 64] = 0;
+		if (has)
+			put_value(column, row - first, column->values[row], &pending->spare);
+	}
+	for (size_t word = (pending->row_count - first + 63) / 64; word < pending->row_max / 64;
+	     word++)
+		column->valid[word] = 0;
+}
+
+static void keep_rows(struct pending *pending, size_t first)
+{
+	struct arena texts = pending->texts;
+
+	for (size_t i = 0; i < pending->column_count; i++)
+		if (pending->columns[i].type != VALUE_NONE)
+			keep_column(pending, &pending->columns[i], first);
+	memmove(pending->times_ns, pending->times_ns + first,
+		(pending->row_count - first) * sizeof(int64_t));
+	pending->row_count -= first;
+	pending->texts = pending->spare;
+	pending->spare = texts;
+	arena_reset(&pending->spare);
+}
+
+/* The first rows as a chunk; the others stay. */
+static int write_chunk(struct rewrite *rewrite, size_t row_count)
 {
 	struct pending *pending = &rewrite->pending;
 
-	if (pending->row_count == 0)
+	if (row_count == 0)
 		return OK;
 	size_t count = list_columns(pending);
 	TRY(shard_batch_add(rewrite->batch, rewrite->series_id,
-			    &(struct shard_rows){
-				    .row_count = pending->row_count,
-				    .times_ns = pending->times_ns,
-				    .columns = pending->chunk_columns,
-				    .column_count = count,
-				    .sequence_max = rewrite->sequence_max,
-				    .text_bytes = row_text_bytes(&rewrite->text, pending->times_ns,
-								 pending->row_count,
-								 pending->chunk_columns, count),
-				    .mtime_ns = rewrite->mtime_ns }));
-	for (size_t i = 0; i < pending->column_count; i++) {
-		struct pending_column *column = &pending->columns[i];
-
-		if (column->count)
-			memset(column->valid, 0, pending->row_max / 8);
-		column->count = 0;
-	}
-	pending->row_count = 0;
-	arena_reset(&pending->texts);
+			    &(struct shard_rows){ .row_count = row_count,
+						  .times_ns = pending->times_ns,
+						  .columns = pending->chunk_columns,
+						  .column_count = count,
+						  .sequence_max = rewrite->sequence_max,
+						  .text_bytes = row_text_bytes(
+							  &rewrite->text, pending->times_ns,
+							  row_count, pending->chunk_columns, count),
+						  .mtime_ns = rewrite->mtime_ns }));
+	keep_rows(pending, row_count);
 	return OK;
+}
+
+/*
+ * Where to end a chunk: where a slot of the clock ends that cells may have (summary.h), so that
+ * no window of that length has parts in two chunks. All rows when there is no such place behind
+ * seven eighths of them.
+ */
+static size_t rows_to_write(const struct pending *pending)
+{
+	for (size_t i = CELL_WIDTHS; i-- > 0;) {
+		size_t row =
+			slot_first_row(pending->times_ns, pending->row_count, cell_widths_s[i]);
+
+		if (row > pending->row_count - pending->row_count / 8)
+			return row;
+	}
+	return pending->row_count;
 }
 
 static void take_column(struct pending *pending, struct pending_column *to,
@@ -150,15 +218,9 @@ static void take_column(struct pending *pending, struct pending_column *to,
 	}
 	assert(to->type == from->type);
 	for (size_t i = 0; i < count; i++) {
-		size_t at = pending->row_count + i;
-
-		if (!column_has(from, first + i))
-			continue;
-		to->values[at] = from->values[first + i];
-		if (to->type == VALUE_STRING)
-			to->values[at].s = text_copy(&pending->texts, text_slice(to->values[at].s));
-		to->valid[at / 64] |= UINT64_C(1) << at % 64;
-		to->count++;
+		if (column_has(from, first + i))
+			put_value(to, pending->row_count + i, from->values[first + i],
+				  &pending->texts);
 	}
 }
 
@@ -169,32 +231,36 @@ static int take_slab(struct rewrite *rewrite, const struct slab *slab)
 	for (size_t first = 0; first < slab->row_count;) {
 		size_t count = slab->row_count - first;
 
-		if (count > pending->row_max - pending->row_count)
-			count = pending->row_max - pending->row_count;
+		if (count > pending->row_target - pending->row_count)
+			count = pending->row_target - pending->row_count;
 		memcpy(pending->times_ns + pending->row_count, slab->times_ns + first,
 		       count * sizeof(int64_t));
 		for (size_t i = 0; i < pending->column_count; i++)
 			take_column(pending, &pending->columns[i], &slab->columns[i], first, count);
 		pending->row_count += count;
 		first += count;
-		if (pending->row_count == pending->row_max)
-			TRY(write_chunk(rewrite));
+		if (pending->row_count == pending->row_target)
+			TRY(write_chunk(rewrite, rows_to_write(pending)));
 	}
 	return OK;
 }
 
 /* --- a series ------------------------------------------------------------------------ */
 
-static uint64_t last_change(const struct shard_version *version, uint32_t series_id)
+/* The last sequence that changed it; and its rows, those included that are masked or merged. */
+static uint64_t last_change(const struct shard_version *version, uint32_t series_id, size_t *rows)
 {
 	const struct shard_mask *masks;
 	struct chunk_refs refs = { 0 };
 	uint64_t last = 0;
 	size_t count;
 
+	*rows = 0;
 	shard_version_chunks(version, series_id, &refs);
-	for (size_t i = 0; i < refs.count; i++)
+	for (size_t i = 0; i < refs.count; i++) {
 		last = refs.items[i].sequence_max > last ? refs.items[i].sequence_max : last;
+		*rows += refs.items[i].row_count;
+	}
 	chunk_refs_release(&refs);
 	shard_version_masks(version, series_id, &masks, &count);
 	for (size_t i = 0; i < count; i++)
@@ -218,7 +284,7 @@ static int copy_rows(struct rewrite *rewrite)
 	while ((err = scan_next(scan, &slab)) == OK && (err = take_slab(rewrite, &slab)) == OK)
 		;
 	scan_close(scan);
-	return err < 0 ? err : write_chunk(rewrite);
+	return err < 0 ? err : write_chunk(rewrite, rewrite->pending.row_count);
 }
 
 static int copy_series(struct rewrite *rewrite, uint32_t series_id)
@@ -226,13 +292,14 @@ static int copy_series(struct rewrite *rewrite, uint32_t series_id)
 	struct index *index = rewrite->group->index;
 	struct row_text *text = &rewrite->text;
 	int64_t ctime_ns = 0;
+	size_t row_total;
 
 	row_text_set(text, index, series_id);
 	rewrite->series_id = series_id;
-	rewrite->sequence_max = last_change(rewrite->version, series_id);
+	rewrite->sequence_max = last_change(rewrite->version, series_id, &row_total);
 	rewrite->mtime_ns = 0;
 	shard_version_mtime(rewrite->version, series_id, &rewrite->mtime_ns, &ctime_ns);
-	pending_begin(&rewrite->pending, text->field_ids, text->field_count);
+	pending_begin(&rewrite->pending, text->field_ids, text->field_count, row_total);
 	int err = copy_rows(rewrite);
 	if (err == OK && ctime_ns != rewrite->mtime_ns)
 		shard_batch_set_mtime(rewrite->batch, series_id, rewrite->mtime_ns, ctime_ns);
@@ -486,6 +553,7 @@ int rewrite_shard(struct live_group *group, uint32_t number, bool force)
 	shard_close(rewrite->from);
 	arena_release(&rewrite->pending.arena);
 	arena_release(&rewrite->pending.texts);
+	arena_release(&rewrite->pending.spare);
 	row_text_release(&rewrite->text);
 	free(rewrite);
 	return err == END ? OK : err;

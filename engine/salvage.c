@@ -165,11 +165,12 @@ static int add_chunk(struct salvage *salvage, const struct chunk_entry *entry)
 static int save_chunk(struct salvage *salvage, struct slice pack, struct told_chunk *told)
 {
 	const struct chunk_entry *entry = &told->entry;
+	struct chunk_wish wish = chunk_wish_all();
 
 	if (told->offset > pack.length || entry->bytes > pack.length - told->offset ||
 	    entry->sequence_max > salvage->generation || entry->series_id < salvage->series_last ||
-	    chunk_decode(slice_of(pack.data + told->offset, entry->bytes), NULL, CHUNK_ALL_FIELDS,
-			 &salvage->data) < 0 ||
+	    chunk_decode(slice_of(pack.data + told->offset, entry->bytes), &wish, &salvage->data) <
+		    0 ||
 	    !is_what_was_told(&salvage->data, entry))
 		return OK;
 	TRY(batch_begin(salvage));

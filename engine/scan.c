@@ -41,6 +41,13 @@ struct scan {
 	struct arena arena;
 	struct chunk_data *data; /* one a source of the current cluster */
 	size_t data_count;
+	/* the chunk that is read cell by cell */
+	const struct source *walked; /* NULL = none */
+	struct chunk_outline outline;
+	size_t cell_next;
+	bool was_decoded, was_taken; /* of it */
+	struct arena outline_arena;
+	struct column_summary *summaries; /* field_count */
 };
 
 static void *room(struct scan *scan, size_t bytes)
@@ -181,6 +188,14 @@ int scan_open(const struct scan_spec *spec, struct scan **out)
 	return OK;
 }
 
+/* The chunk that was read cell by cell is counted once. */
+static void leave_chunk(struct scan *scan)
+{
+	scan->decoded += scan->was_decoded;
+	scan->summarized += scan->was_taken && !scan->was_decoded;
+	scan->walked = NULL;
+}
+
 static void give_counts(const struct scan *scan)
 {
 	uint64_t skipped = scan->chunk_count - scan->decoded - scan->summarized;
@@ -199,6 +214,8 @@ void scan_close(struct scan *scan)
 {
 	if (!scan)
 		return;
+	if (scan->walked)
+		leave_chunk(scan);
 	give_counts(scan);
 	for (size_t i = 0; i < scan->data_count; i++)
 		chunk_data_release(&scan->data[i]);
@@ -208,6 +225,8 @@ void scan_close(struct scan *scan)
 	capture_release(&scan->captures[1]);
 	free(scan->sources);
 	free(scan->clusters);
+	free(scan->summaries);
+	arena_release(&scan->outline_arena);
 	arena_release(&scan->arena);
 	free(scan);
 }
@@ -273,29 +292,72 @@ static void segment_select(struct scan *scan, struct segment *segment, const uin
 
 /* --- decoding the sources ---------------------------------------------------------------- */
 
-static void drop_unwanted(struct scan *scan, struct segment *segment, const struct source *source)
+/* The first row that is not before `time_ns`. */
+static size_t row_at(const struct segment *segment, int64_t time_ns)
 {
-	bool whole = source->time_first_ns >= scan->spec.time_first_ns &&
-		     source->time_last_ns <= scan->spec.time_last_ns && scan->masks.count == 0;
+	size_t low = 0, high = segment->row_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (segment->times_ns[middle] < time_ns)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Leave rows at both ends out by pointing at the others. False: bits of validity would move. */
+static bool segment_cut(struct scan *scan, struct segment *segment, int64_t first_ns,
+			int64_t last_ns)
+{
+	size_t first = row_at(segment, first_ns);
+	size_t end = last_ns == INT64_MAX ? segment->row_count : row_at(segment, last_ns + 1);
+
+	for (size_t c = 0; first % 64 && c < scan->spec.field_count; c++)
+		if (segment->columns[c].valid)
+			return false;
+	for (size_t c = 0; c < scan->spec.field_count; c++) {
+		struct batch_column *column = &segment->columns[c];
+
+		if (column->type == VALUE_NONE)
+			continue;
+		column->values += first;
+		if (column->valid)
+			column->valid += first / 64;
+	}
+	segment->times_ns += first;
+	segment->row_count = end > first ? end - first : 0;
+	return true;
+}
+
+/* Rows of a chunk outside of a closed range of times, or masked. */
+static void drop_unwanted(struct scan *scan, struct segment *segment, const struct source *source,
+			  int64_t first_ns, int64_t last_ns)
+{
 	uint32_t *rows;
 	size_t count = 0;
 
-	if (whole)
+	if (scan->masks.count == 0 && segment_cut(scan, segment, first_ns, last_ns))
 		return;
 	rows = room(scan, segment->row_count * sizeof(*rows));
 	for (uint32_t row = 0; row < segment->row_count; row++)
-		if (wanted(scan, segment->times_ns[row], source->ref.sequence_max))
+		if (segment->times_ns[row] >= first_ns && segment->times_ns[row] <= last_ns &&
+		    !masked(scan, segment->times_ns[row], source->ref.sequence_max))
 			rows[count++] = row;
 	if (count < segment->row_count)
 		segment_select(scan, segment, rows, count);
 }
 
-static int load_chunk(struct scan *scan, const struct source *source, struct chunk_data *data,
-		      struct segment *out)
+static int load_rows(struct scan *scan, const struct source *source, int64_t first_ns,
+		     int64_t last_ns, struct chunk_data *data, struct segment *out)
 {
-	TRY(shard_version_read(scan->version, &source->ref, scan->spec.field_ids,
-			       scan->spec.field_count, data));
-	scan->decoded++;
+	struct chunk_wish wish = { scan->spec.field_ids, scan->spec.field_count, first_ns,
+				   last_ns };
+
+	TRY(shard_version_read(scan->version, &source->ref, &wish, data));
+	stat_add(STAT_ROWS_DECODED, data->row_count);
 	out->row_count = data->row_count;
 	out->times_ns = (int64_t *)data->times_ns;
 	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
@@ -303,8 +365,16 @@ static int load_chunk(struct scan *scan, const struct source *source, struct chu
 		out->columns[i] =
 			(struct batch_column){ data->columns[i].type, data->columns[i].values,
 					       data->columns[i].valid };
-	drop_unwanted(scan, out, source);
+	drop_unwanted(scan, out, source, first_ns, last_ns);
 	return OK;
+}
+
+static int load_chunk(struct scan *scan, const struct source *source, struct chunk_data *data,
+		      struct segment *out)
+{
+	scan->decoded++;
+	return load_rows(scan, source, scan->spec.time_first_ns, scan->spec.time_last_ns, data,
+			 out);
 }
 
 /* Which asked-for column a field of a layout is; field_count when none. */
@@ -496,76 +566,226 @@ static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 	return true;
 }
 
-/* --- summaries ----------------------------------------------------------------------------------
- */
+/* --- what need not be decoded ----------------------------------------------------------- */
 
-/* Alone in its time, wholly asked for, nothing masked, and large enough to have a summary? */
-static bool stands_alone(const struct scan *scan, size_t first, size_t end)
+/*
+ * Alone in its time, large enough to have a summary, and somebody can do with it? Nothing may be
+ * masked where rows are answered for; rows that nobody wants may be.
+ */
+static bool is_worth_a_look(const struct scan *scan, size_t first, size_t end)
 {
 	const struct source *source = &scan->sources[first];
 
-	return scan->spec.taker && end - first == 1 && !source->capture && scan->masks.count == 0 &&
-	       source->ref.row_count >= CHUNK_SUMMARY_VALUES_MIN &&
-	       source->time_first_ns >= scan->spec.time_first_ns &&
-	       source->time_last_ns <= scan->spec.time_last_ns;
+	return end - first == 1 && !source->capture &&
+	       source->ref.row_count >= SUMMARY_VALUES_MIN &&
+	       ((scan->spec.taker && scan->masks.count == 0) || scan->spec.bound_count);
+}
+
+/* Does no value lie within the bounds? Unknown values may. */
+static bool fails_bound(const struct value_bounds *bound, enum value_type type,
+			const struct summary *summary)
+{
+	if (type == VALUE_NONE)
+		return true;
+	if (!summary || !summary->has_numbers || type != bound->type)
+		return false;
+	if (type == VALUE_FLOAT)
+		return summary->max.f < bound->min.f || summary->min.f > bound->max.f;
+	if (type == VALUE_UNSIGNED)
+		return summary->max.u < bound->min.u || summary->min.u > bound->max.u;
+	return summary->max.i < bound->min.i || summary->min.i > bound->max.i;
+}
+
+/* `cell` SIZE_MAX: the whole chunk. */
+static bool is_out_of_bounds(const struct scan *scan, size_t cell)
+{
+	for (size_t i = 0; i < scan->spec.bound_count; i++) {
+		const struct value_bounds *bound = &scan->spec.bounds[i];
+		const struct outline_column *column = &scan->outline.columns[bound->field];
+		const struct summary *summary = cell == SIZE_MAX ? &column->summary
+						: column->cells	 ? &column->cells[cell]
+								 : NULL;
+
+		if (fails_bound(bound, column->type, summary))
+			return true;
+	}
+	return false;
 }
 
 /* Every row has the field, or none has: else rows are left out, and times are not known. */
-static bool summarize(struct column_summary *out, const struct chunk_column *column,
-		      size_t row_count)
+static bool summarize(const struct scan *scan, size_t cell, size_t field,
+		      struct column_summary *out)
 {
-	const struct chunk_summary *s = &column->summary;
+	const struct outline_column *column = &scan->outline.columns[field];
+	const struct summary *s = cell == SIZE_MAX ? &column->summary
+				  : column->cells  ? &column->cells[cell]
+						   : NULL;
 
-	*out = (struct column_summary){ column->type, s->has_numbers, s->min, s->max,
-					s->sum,	      s->first,	      s->last };
-	return column->type == VALUE_NONE || s->count == row_count;
+	*out = (struct column_summary){ .type = column->type };
+	if (s && s->has_numbers)
+		*out = (struct column_summary){ column->type, true,	s->min, s->max,
+						s->sum,	      s->first, s->last };
+	return column->type == VALUE_NONE || column->summary.count == scan->outline.row_count;
 }
 
-/* 1: taken. */
-static int offer_summary(struct scan *scan, const struct source *source)
+/* 1: taken. `rows` are those of the chunk or of a cell of it. */
+static int offer_summary(struct scan *scan, size_t cell, const struct cell_rows *rows)
 {
 	size_t count = scan->spec.field_count;
-	struct chunk_column *columns = room(scan, count * sizeof(*columns));
-	struct column_summary *summaries = room(scan, count * sizeof(*summaries));
-	struct rows_summary summary = { source->ref.row_count,
-					source->time_first_ns,
-					source->time_last_ns,
-					summaries,
+	struct rows_summary summary = { rows->row_count,
+					rows->time_first_ns,
+					rows->time_last_ns,
+					scan->summaries,
 					count,
-					scan->spec.view->group->id };
+					scan->spec.view->group->id,
+					scan->outline.is_cold && !scan->spec.taker->is_exact };
 	bool any = false;
 
-	TRY(shard_version_outline(scan->version, &source->ref, scan->spec.field_ids, count,
-				  columns));
 	for (size_t i = 0; i < count; i++) {
-		if (!summarize(&summaries[i], &columns[i], summary.row_count))
+		if (!summarize(scan, cell, i, &scan->summaries[i]))
 			return 0;
-		any |= columns[i].type != VALUE_NONE;
+		any |= scan->outline.columns[i].type != VALUE_NONE;
 	}
 	return any ? scan->spec.taker->take(scan->spec.taker->arg, &summary) : 0;
 }
 
-int scan_next(struct scan *scan, struct slab *out)
+static bool may_offer(const struct scan *scan, const struct cell_rows *rows)
 {
-	size_t first, end;
+	return scan->spec.taker && scan->masks.count == 0 &&
+	       rows->time_first_ns >= scan->spec.time_first_ns &&
+	       rows->time_last_ns <= scan->spec.time_last_ns;
+}
 
-	while (next_cluster(scan, &first, &end)) {
-		struct segment segment = { 0 };
+/* 1: the chunk needs no more; else it is read, cell by cell if `walked` is set. */
+static int look_at_outline(struct scan *scan, const struct source *source)
+{
+	struct cell_rows all = { 0, source->ref.row_count, source->time_first_ns,
+				 source->time_last_ns };
+	int taken;
 
-		arena_reset(&scan->arena);
-		if (stands_alone(scan, first, end)) {
-			int taken = offer_summary(scan, &scan->sources[first]);
+	if (!scan->summaries)
+		scan->summaries = calloc(scan->spec.field_count + 1, sizeof(*scan->summaries));
+	if (!scan->summaries)
+		log_out_of_memory(scan->spec.field_count * sizeof(*scan->summaries));
+	arena_reset(&scan->outline_arena);
+	TRY(shard_version_outline(scan->version, &source->ref, scan->spec.field_ids,
+				  scan->spec.field_count, &scan->outline_arena, &scan->outline));
+	if (is_out_of_bounds(scan, SIZE_MAX))
+		return 1;
+	taken = 0;
+	if (may_offer(scan, &all) && !(scan->outline.laying.count && scan->spec.taker->is_exact))
+		taken = offer_summary(scan, SIZE_MAX, &all);
+	scan->summarized += taken > 0;
+	if (taken || scan->outline.laying.count == 0 || scan->spec.descending)
+		return taken;
+	scan->walked = source;
+	scan->cell_next = 0;
+	scan->was_decoded = scan->was_taken = false;
+	return 0;
+}
+
+/* --- cells ------------------------------------------------------------------------------ */
+
+static bool is_cell_wanted(const struct scan *scan, size_t cell)
+{
+	const struct cell_rows *rows = &scan->outline.laying.cells[cell];
+
+	return in_range(&scan->spec, rows->time_first_ns, rows->time_last_ns) &&
+	       !is_out_of_bounds(scan, cell);
+}
+
+/* One cell that was not taken: so will those behind it be. Without a taker: up to one to leave out.
+ */
+static size_t cells_to_load(const struct scan *scan, size_t first)
+{
+	const struct laying *laying = &scan->outline.laying;
+	size_t end = first + 1;
+
+	if (scan->spec.taker && !may_offer(scan, &laying->cells[first]))
+		return end;
+	while (end < laying->count && (scan->spec.taker || is_cell_wanted(scan, end)))
+		end++;
+	return end;
+}
+
+static int load_cells(struct scan *scan, size_t first, size_t end, struct segment *out)
+{
+	const struct cell_rows *cells = scan->outline.laying.cells;
+	int64_t first_ns = cells[first].time_first_ns, last_ns = cells[end - 1].time_last_ns;
+
+	if (first_ns < scan->spec.time_first_ns)
+		first_ns = scan->spec.time_first_ns;
+	if (last_ns > scan->spec.time_last_ns)
+		last_ns = scan->spec.time_last_ns;
+	scan->was_decoded = true;
+	data_reserve(scan, 1);
+	TRY(load_rows(scan, scan->walked, first_ns, last_ns, &scan->data[0], out));
+	drop_empty_rows(scan, out);
+	return OK;
+}
+
+/* OK with rows, or END behind the last cell of the chunk. */
+static int next_cells(struct scan *scan, struct segment *out)
+{
+	const struct laying *laying = &scan->outline.laying;
+
+	while (scan->cell_next < laying->count) {
+		size_t cell = scan->cell_next, end;
+
+		scan->cell_next++;
+		if (!is_cell_wanted(scan, cell))
+			continue;
+		if (may_offer(scan, &laying->cells[cell])) {
+			int taken = offer_summary(scan, cell, &laying->cells[cell]);
 
 			TRY(taken);
-			scan->summarized += taken > 0;
+			scan->was_taken |= taken > 0;
 			if (taken)
 				continue;
 		}
-		TRY(load_cluster(scan, first, end, &segment));
+		end = scan->cell_next = cells_to_load(scan, cell);
+		TRY(load_cells(scan, cell, end, out));
+		if (out->row_count)
+			return OK;
+	}
+	leave_chunk(scan);
+	return END;
+}
+
+static int load_next(struct scan *scan, struct segment *out)
+{
+	size_t first, end;
+
+	if (scan->walked) {
+		int err = next_cells(scan, out);
+
+		if (err != END)
+			return err;
+	}
+	if (!next_cluster(scan, &first, &end))
+		return END;
+	if (is_worth_a_look(scan, first, end)) {
+		int done = look_at_outline(scan, &scan->sources[first]);
+
+		TRY(done);
+		if (done || scan->walked)
+			return OK;
+	}
+	return load_cluster(scan, first, end, out);
+}
+
+int scan_next(struct scan *scan, struct slab *out)
+{
+	for (;;) {
+		struct segment segment = { 0 };
+
+		arena_reset(&scan->arena);
+		int err = load_next(scan, &segment);
+		if (err != OK)
+			return err;
 		if (segment.row_count == 0)
 			continue;
 		*out = (struct slab){ segment.row_count, segment.times_ns, segment.columns };
 		return OK;
 	}
-	return END;
 }

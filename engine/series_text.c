@@ -154,8 +154,12 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 	struct slab slab;
 
 	row_text_set(&text, database->index, series_id);
-	int err = scan_open(&(struct scan_spec){ view, series_id, text.field_ids, text.field_count,
-						 time_first_ns, INT64_MAX, false, NULL, NULL },
+	int err = scan_open(&(struct scan_spec){ .view = view,
+						 .series_id = series_id,
+						 .field_ids = text.field_ids,
+						 .field_count = text.field_count,
+						 .time_first_ns = time_first_ns,
+						 .time_last_ns = INT64_MAX },
 			    &scan);
 	if (err == OK) {
 		while ((err = scan_next(scan, &slab)) == OK)
@@ -769,9 +773,12 @@ static int reading_open(struct series_text *text, struct reading *reading, size_
 	reading_close(reading);
 	reading->part = part;
 	reading->offset = from->offset;
-	return scan_open(&(struct scan_spec){ &text->parts[part].view, text->series_id,
-					      text->rows.field_ids, text->rows.field_count,
-					      from->time_ns, INT64_MAX, false, NULL, NULL },
+	return scan_open(&(struct scan_spec){ .view = &text->parts[part].view,
+					      .series_id = text->series_id,
+					      .field_ids = text->rows.field_ids,
+					      .field_count = text->rows.field_count,
+					      .time_first_ns = from->time_ns,
+					      .time_last_ns = INT64_MAX },
 			 &reading->scan);
 }
 

@@ -814,76 +814,86 @@ int shard_copy_after(struct shard *from, struct shard *to, uint64_t generation)
 
 struct chunk_reading {
 	const struct chunk_ref *ref;
-	const uint32_t *field_ids;
-	size_t field_count;
+	const struct chunk_wish *wish;
 	struct chunk_data *out;
 };
 
 /* Is it the chunk that the directory told of? */
 static int check_chunk(const struct chunk_data *data, const struct chunk_ref *ref)
 {
-	return data->series_id == ref->series_id && data->row_count == ref->row_count &&
-			       data->times_ns[0] == ref->time_first_ns &&
-			       data->times_ns[data->row_count - 1] == ref->time_last_ns
+	return data->series_id == ref->series_id && data->chunk_rows == ref->row_count &&
+			       data->time_first_ns == ref->time_first_ns &&
+			       data->time_last_ns == ref->time_last_ns
 		       ? OK
 		       : ERR_CORRUPT;
+}
+
+static int chunk_in_pack(struct slice pack, const struct chunk_ref *ref, struct slice *chunk)
+{
+	if (ref->offset > pack.length || ref->bytes > pack.length - ref->offset)
+		return ERR_CORRUPT;
+	*chunk = slice_of(pack.data + ref->offset, ref->bytes);
+	return OK;
 }
 
 static int read_from_pack(void *arg, struct slice pack)
 {
 	const struct chunk_reading *reading = arg;
-	const struct chunk_ref *ref = reading->ref;
+	struct slice chunk;
 
-	if (ref->offset > pack.length || ref->bytes > pack.length - ref->offset)
-		return ERR_CORRUPT;
-	TRY(chunk_decode(slice_of(pack.data + ref->offset, ref->bytes), reading->field_ids,
-			 reading->field_count, reading->out));
-	return check_chunk(reading->out, ref);
+	TRY(chunk_in_pack(pack, reading->ref, &chunk));
+	TRY(chunk_decode(chunk, reading->wish, reading->out));
+	return check_chunk(reading->out, reading->ref);
+}
+
+/* ERR_CORRUPT when it is not there: the directory says that it is. */
+static int visit_pack(struct shard_version *version, const struct chunk_ref *ref,
+		      int (*visit)(void *arg, struct slice pack), void *arg)
+{
+	struct record_key key = { ref->generation, ref->pack, RECORD_PACK };
+	char bytes[RECORD_KEY_BYTES];
+	int err = store_read(version_shard(version)->store, record_key_encode(&key, bytes), visit,
+			     arg);
+
+	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
 int shard_version_read(struct shard_version *version, const struct chunk_ref *ref,
-		       const uint32_t *field_ids, size_t field_count, struct chunk_data *out)
+		       const struct chunk_wish *wish, struct chunk_data *out)
 {
-	struct chunk_reading reading = { ref, field_ids, field_count, out };
-	struct record_key key = { ref->generation, ref->pack, RECORD_PACK };
-	char bytes[RECORD_KEY_BYTES];
-	int err = store_read(version_shard(version)->store, record_key_encode(&key, bytes),
-			     read_from_pack, &reading);
+	struct chunk_reading reading = { ref, wish, out };
 
-	/* The directory says that it is there. */
-	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+	return visit_pack(version, ref, read_from_pack, &reading);
 }
 
 struct chunk_outlining {
 	const struct chunk_ref *ref;
 	const uint32_t *field_ids;
 	size_t field_count;
-	struct chunk_column *columns;
+	struct arena *arena;
+	struct chunk_outline *out;
 };
 
 static int outline_from_pack(void *arg, struct slice pack)
 {
 	const struct chunk_outlining *outlining = arg;
 	const struct chunk_ref *ref = outlining->ref;
-	size_t row_count;
-	uint32_t series_id;
+	struct slice chunk;
 
-	if (ref->offset > pack.length || ref->bytes > pack.length - ref->offset)
-		return ERR_CORRUPT;
-	TRY(chunk_outline(slice_of(pack.data + ref->offset, ref->bytes), outlining->field_ids,
-			  outlining->field_count, outlining->columns, &row_count, &series_id));
-	return row_count == ref->row_count && series_id == ref->series_id ? OK : ERR_CORRUPT;
+	TRY(chunk_in_pack(pack, ref, &chunk));
+	TRY(chunk_outline(chunk, outlining->field_ids, outlining->field_count, outlining->arena,
+			  outlining->out));
+	return outlining->out->row_count == ref->row_count &&
+			       outlining->out->series_id == ref->series_id
+		       ? OK
+		       : ERR_CORRUPT;
 }
 
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
-			  const uint32_t *field_ids, size_t field_count,
-			  struct chunk_column *columns)
+			  const uint32_t *field_ids, size_t field_count, struct arena *arena,
+			  struct chunk_outline *out)
 {
-	struct chunk_outlining outlining = { ref, field_ids, field_count, columns };
-	struct record_key key = { ref->generation, ref->pack, RECORD_PACK };
-	char bytes[RECORD_KEY_BYTES];
-	int err = store_read(version_shard(version)->store, record_key_encode(&key, bytes),
-			     outline_from_pack, &outlining);
+	struct chunk_outlining outlining = { ref, field_ids, field_count, arena, out };
 
-	return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+	return visit_pack(version, ref, outline_from_pack, &outlining);
 }

@@ -227,15 +227,14 @@ void shard_version_totals(const struct shard_version *version, struct shard_tota
 bool shard_known_totals(struct shard *shard, struct shard_totals *out);
 
 /*
- * Decode a chunk: times and the asked fields (chunk_decode in chunk.h; with
- * CHUNK_ALL_FIELDS all of them). `out` is zeroed or was read into before.
+ * Decode a chunk (chunk_decode in chunk.h). `out` is zeroed or was read into before.
  * ERR_CORRUPT: damaged, other chunks may be fine. ERR_IO, ERR_SPACE (LevelDB needs room to open).
  */
 int shard_version_read(struct shard_version *version, const struct chunk_ref *ref,
-		       const uint32_t *field_ids, size_t field_count, struct chunk_data *out);
+		       const struct chunk_wish *wish, struct chunk_data *out);
 /* The same of what its head tells alone (chunk_outline in chunk.h). */
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
-			  const uint32_t *field_ids, size_t field_count,
-			  struct chunk_column *columns);
+			  const uint32_t *field_ids, size_t field_count, struct arena *arena,
+			  struct chunk_outline *out);
 
 #endif

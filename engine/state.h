@@ -285,7 +285,9 @@ struct scan_spec {
 	int64_t time_first_ns, time_last_ns;
 	bool descending; /* pieces newest first; rows within one ascend all the same */
 	const struct summary_taker *taker; /* NULL: rows alone */
-	struct chunk_counts *counts;	   /* or NULL */
+	const struct value_bounds *bounds; /* rows that fail one may be left out */
+	size_t bound_count;
+	struct chunk_counts *counts; /* or NULL */
 };
 int scan_open(const struct scan_spec *spec, struct scan **out);
 /* OK with a slab that lives until the next call, or END. */

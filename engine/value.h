@@ -90,12 +90,21 @@ struct rows_summary {
 	const struct column_summary *columns; /* one for each field that was asked for */
 	size_t column_count;
 	uint32_t group_id;
+	bool is_settled; /* of a cold chunk: sums were and may be added up in any order */
+};
+/* Rows whose field is outside of a closed range, or not of the type, or not there, are not wanted.
+ */
+struct value_bounds {
+	size_t field; /* of those that were asked for */
+	enum value_type type;
+	union value min, max;
 };
 /* Who may do with summaries: 1 = takes it in place of the rows, 0 = wants the rows, below 0 fails.
  */
 struct summary_taker {
 	int (*take)(void *arg, const struct rows_summary *summary);
 	void *arg;
+	bool is_exact; /* sums add in the order of rows, whatever the chunk */
 };
 
 static inline bool column_has(const struct batch_column *column, size_t row)

@@ -579,12 +579,19 @@ static int read_series(struct aggregate *aggregate, struct feed *feed)
 	}
 }
 
+static bool is_exact(const struct aggregate_spec *spec)
+{
+	const struct query_options *options = spec->plan->context->scope->options;
+
+	return options && options->exact;
+}
+
 static int take_series(struct aggregate *aggregate, const struct group_series *series)
 {
 	const struct aggregate_spec *spec = &aggregate->spec;
 	struct feed feed;
 	struct absorption absorption = { aggregate, &feed };
-	struct summary_taker taker = { take_summary, &absorption };
+	struct summary_taker taker = { take_summary, &absorption, is_exact(spec) };
 	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards,
 			    spec->run);
 

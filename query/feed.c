@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "engine/base/log.h"
+#include "query/bounds.h"
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
 
@@ -185,6 +186,18 @@ static void *allocate(size_t count, size_t bytes)
 	return memory;
 }
 
+/* Tell the cursor what WHERE wants of fields. */
+static void narrow(struct feed *feed)
+{
+	size_t count = 0;
+
+	feed->bounds = allocate(feed->row_test_count, sizeof(*feed->bounds));
+	for (size_t i = 0; i < feed->row_test_count; i++)
+		count += bounds_of(feed->plan, feed->series->source, feed->row_tests[i],
+				   &feed->bounds[count]);
+	cursor_narrow(feed->cursor, feed->bounds, count);
+}
+
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
 	      const struct window_spec *window, bool descending, struct run *run)
 {
@@ -214,7 +227,9 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 		feed->batch = series->inner ? series->inner->batch_count : 0;
 	if (!takes || series->inner || source->field_count == 0)
 		return OK;
-	return cursor_open(source->snapshot, &spec, &feed->cursor);
+	TRY(cursor_open(source->snapshot, &spec, &feed->cursor));
+	narrow(feed);
+	return OK;
 }
 
 void feed_close(struct feed *feed)
@@ -225,6 +240,7 @@ void feed_close(struct feed *feed)
 	free(feed->cells);
 	free(feed->columns);
 	free(feed->row_tests);
+	free(feed->bounds);
 	free(feed->cast_values);
 	free(feed->cast_valid);
 	free(feed->kept_values);

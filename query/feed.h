@@ -20,7 +20,7 @@ struct run {
 	struct diag *diag;
 	int64_t deadline_ns; /* monotonic; 0 = none */
 	uint64_t points, buckets, series;
-	uint64_t summaries; /* chunks that were not decoded */
+	uint64_t summaries; /* of chunks and cells that were taken in place of rows */
 	struct chunk_counts chunks;
 	bool is_timed;	 /* EXPLAIN ANALYZE */
 	int64_t read_ns; /* in cursors, when timed */
@@ -68,6 +68,7 @@ struct feed {
 	struct cell *constants;	       /* one a slot: tags, null */
 	const struct expr **row_tests; /* conjuncts that look at fields */
 	size_t row_test_count;
+	struct value_bounds *bounds; /* what some of them ask; borrowed by the cursor */
 	struct cell *cells;
 	struct batch_column *columns;
 	union value *cast_values; /* BATCH_ROWS_MAX a slot, made when needed */

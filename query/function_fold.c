@@ -191,15 +191,23 @@ bool absorb_count(struct accumulator *acc, enum data_type type, const struct row
 	return true;
 }
 
-/* A sum of doubles begins at 0: behind other values it would add in another order. */
+/*
+ * A sum of doubles begins at 0: behind other values it adds in another order, which those of cold
+ * chunks may (with ?exact=1 they are not called settled).
+ */
 bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
 		const struct column_summary *column)
 {
-	if (!column->has_numbers || (type == DATA_FLOAT && acc->count))
+	bool is_first = acc->count == 0;
+
+	if (!column->has_numbers || (type == DATA_FLOAT && !is_first && !rows->is_settled))
 		return false;
-	acc->value.u = (acc->count ? acc->value.u : 0) + column->sum.u;
-	if (type == DATA_FLOAT)
+	if (is_first)
 		acc->value = column->sum;
+	else if (type == DATA_FLOAT)
+		acc->value.f += column->sum.f;
+	else
+		acc->value.u += column->sum.u;
 	acc->count += rows->row_count;
 	return true;
 }

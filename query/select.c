@@ -252,7 +252,8 @@ static int analyze_plan(struct explanation *explanation, struct plan *plan)
 	TRY(rows_run(plan, &run, &sink));
 	ran_ns = env_monotonic_ns() - start_ns;
 	buf_printf(&explanation->line,
-		   "RAN: %llu rows read, of them those of %llu chunks by their summaries; "
+		   "RAN: %llu rows read, of them those of %llu chunks and cells by their "
+		   "summaries; "
 		   "%llu rows in %llu series given, %.3f ms",
 		   (unsigned long long)run.points, (unsigned long long)run.summaries,
 		   (unsigned long long)explanation->rows, (unsigned long long)explanation->series,

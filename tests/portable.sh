@@ -9,7 +9,7 @@ passed=0 failed=0
 
 flags="-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$PWD -Wall -Werror -Wno-unused-parameter
 	-fno-strict-aliasing -ffp-contract=off"
-sources=$(ls "$PWD"/engine/{chunk,value}.c "$PWD"/engine/{codec,base}/*.c)
+sources=$(ls "$PWD"/engine/{chunk,summary,value}.c "$PWD"/engine/{codec,base}/*.c)
 # compile NAME COMPILER: what is below the store, into $work/NAME
 compile() {
 	mkdir "$work/$1"

@@ -58,10 +58,15 @@ int vector_decode(enum value_type type, struct slice bytes, size_t count, union 
  */
 bool vectors_encode(enum value_type type, const union value *values, size_t count, bool cold,
 		    struct buf *out);
-/* As vector_decode. */
+/* Which of the vectors of a column, numbered from 0; `end` may lie behind the last. */
+struct vector_range {
+	size_t first, end;
+};
+#define VECTORS_ALL ((struct vector_range){ 0, SIZE_MAX })
+/* As vector_decode: the values of a range out of `count` in all. The reader ends behind all. */
 struct reader;
 int vectors_decode(struct reader *reader, enum value_type type, bool has_bins, size_t count,
-		   union value *out, struct arena *arena);
+		   struct vector_range range, union value *out, struct arena *arena);
 
 /* --- the stages, for each other ------------------------------------------- */
 

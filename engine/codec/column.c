@@ -151,7 +151,7 @@ bool vectors_encode(enum value_type type, const union value *values, size_t coun
 }
 
 int vectors_decode(struct reader *reader, enum value_type type, bool has_bins, size_t count,
-		   union value *out, struct arena *arena)
+		   struct vector_range range, union value *out, struct arena *arena)
 {
 	struct bins_decoder decoder;
 
@@ -159,11 +159,14 @@ int vectors_decode(struct reader *reader, enum value_type type, bool has_bins, s
 		TRY(bins_read(reader, &decoder.bins));
 		bins_decoder_init(&decoder, &decoder.bins);
 	}
-	for (size_t i = 0; i < count; i += VECTOR_ROWS) {
+	for (size_t i = 0; i * VECTOR_ROWS < count; i++) {
 		struct reader vector = reader_of(reader_prefixed(reader));
+		size_t rows = rows_of(i * VECTOR_ROWS, count);
 
-		TRY(vector_read(&vector, type, has_bins ? &decoder : NULL, rows_of(i, count),
-				out + i, arena));
+		if (i < range.first || i >= range.end)
+			continue;
+		TRY(vector_read(&vector, type, has_bins ? &decoder : NULL, rows, out, arena));
+		out += rows;
 	}
 	return reader->failed ? ERR_CORRUPT : OK;
 }

@@ -32,7 +32,10 @@ static void make_right(char *chunk, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct chunk_data out = { .arena = { .bytes_max = 256u << 20 } };
+	static struct arena arena;
 	uint32_t fields[] = { 1, 2, 300 };
+	struct chunk_wish all = chunk_wish_all(), some = { fields, 3, INT64_MIN, 1000000000 };
+	struct chunk_outline outline;
 	char *chunk;
 	int err;
 
@@ -41,15 +44,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	chunk = malloc(size);
 	memcpy(chunk, data, size);
 	make_right(chunk, size);
-	err = chunk_decode(slice_of(chunk, size), NULL, CHUNK_ALL_FIELDS, &out);
+	err = chunk_decode(slice_of(chunk, size), &all, &out);
 	if (err != OK && err != ERR_CORRUPT && err != ERR_MEMORY && err != ERR_LIMIT)
 		abort();
 	for (size_t i = 0; err == OK && i < out.column_count; i++)
 		if (!out.columns[i].values || out.columns[i].summary.count > out.row_count)
 			abort();
-	err = chunk_decode(slice_of(chunk, size), fields, 3, &out);
+	err = chunk_decode(slice_of(chunk, size), &some, &out);
 	if (err != OK && err != ERR_CORRUPT && err != ERR_MEMORY && err != ERR_LIMIT)
 		abort();
+	err = chunk_outline(slice_of(chunk, size), fields, 3, &arena, &outline);
+	if (err != OK && err != ERR_CORRUPT)
+		abort();
+	arena_reset(&arena);
 	chunk_data_release(&out);
 	out.arena.bytes_max = 256u << 20;
 	free(chunk);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	union value *values = malloc(count * sizeof(*values)); /* and no room behind */
 
 	reader = reader_of(slice_of((const char *)data + 3, size - 3));
-	int err = vectors_decode(&reader, type, data[0] & 1, count, values, &arena);
+	int err = vectors_decode(&reader, type, data[0] & 1, count, VECTORS_ALL, values, &arena);
 
 	arena_reset(&arena);
 	free(values);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Chunks that answer by their summaries: the same bytes as from the rows, hot and cold, and no
-# chunk is decoded where its window covers it. A condition that is always true asks for the rows.
+# chunk is decoded where its window covers it. A condition that is always true asks for the rows. Without
+# exact=1 the last digits of sums of cold doubles may differ.
 . "$(dirname "$0")/../lib/mount.sh"
 
 metric() { sed -n "s/^seriesfs_$1 //p" "$MNT/.seriesfs/metrics"; }
@@ -25,12 +26,20 @@ if len(sys.argv) > 2:
 print("\n".join(rows))
 PY
 cat >"$WORK/ask.py" <<'PY'
-import random, sys
+import json, random, sys
 mnt, seed = sys.argv[1], int(sys.argv[2])
 r = random.Random(seed)
-def ask(q):
-    with open("%s/db/query/%s;.json" % (mnt, q)) as f:
+def ask(q, options=""):
+    with open("%s/db/query/%s;.json%s" % (mnt, q, options)) as f:
         return f.read()
+def near(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(near(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(near, a, b))
+    if isinstance(a, float) or isinstance(b, float):
+        return a is not None and b is not None and abs(a - b) <= 1e-9 * max(1, abs(a))
+    return a == b
 bad = 0
 for n in range(150):
     calls = ", ".join("%s(%s)" % (r.choice(["count", "sum", "mean", "min", "max", "first", "last", "spread", "median", "stddev"]),
@@ -44,8 +53,8 @@ for n in range(150):
         w = where + more
         q = "select " + calls + " from m" + (" where " + " and ".join(w) if w else "") + (" group by " + ", ".join(group) if group else "")
         return q + (" fill(none)" if any(g.startswith("time") for g in group) else "")
-    a, b = ask(query([])), ask(query(["k >= 0"]))
-    if a != b:
+    a, b = ask(query([]), "?exact=1"), ask(query(["k + 0 >= 0"]))
+    if a != b or not near(json.loads(a), json.loads(ask(query([])))):
         bad += 1
         if bad < 3:
             print(query([])); print(a[:600]); print(b[:600])
@@ -77,6 +86,6 @@ summarized=$(metric chunks_summarized_total)
 cat "$MNT/db/query/select mean(f), count(k), max(d) from m group by time(1h), host;.csv" >"$WORK/answer"
 check_equal "hours of a whole chunk decode nothing" "$decoded" "$(metric chunks_decoded_total)"
 check_equal "but use every chunk's summary" $((summarized + 15)) "$(metric chunks_summarized_total)"
-check "EXPLAIN ANALYZE tells of them" grep -q "those of 15 chunks by their summaries" \
+check "EXPLAIN ANALYZE tells of them" grep -q "those of 15 chunks and cells by their summaries" \
 	"$MNT/db/query/explain analyze select count(k) from m;.csv"
 mount_stop

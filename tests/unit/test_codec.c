@@ -33,7 +33,7 @@ static size_t column_round_trip(enum value_type type, const union value *column,
 	size_t bytes = buf.length;
 
 	arena_reset(&arena);
-	if (vectors_decode(&reader, type, has_bins, count, decoded, &arena) != OK ||
+	if (vectors_decode(&reader, type, has_bins, count, VECTORS_ALL, decoded, &arena) != OK ||
 	    reader_left(&reader) || !are_same(type, column, decoded, count))
 		bytes = 0;
 	buf_release(&buf);
@@ -519,7 +519,7 @@ TEST(codec__bad_columns_are_judged)
 			copy[test_random(&state) % (k < 2 ? buf.length : 40 % buf.length + 1)] ^=
 				(char)(1u << test_random(&state) % 8);
 			err = vectors_decode(&reader, VALUE_INTEGER, has_bins ^ (k == 3), count,
-					     decoded, NULL);
+					     VECTORS_ALL, decoded, NULL);
 			REQUIRE(err == OK || err == ERR_CORRUPT);
 			free(copy);
 		}
