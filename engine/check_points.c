@@ -135,6 +135,7 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 {
 	const struct chunk_data *data = &place->data;
 	uint32_t *field_ids;
+	struct outline_wish wish;
 	struct chunk_outline outline;
 	bool agrees;
 
@@ -144,8 +145,8 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < data->column_count; i++)
 		field_ids[i] = data->columns[i].field_id;
-	TRY(shard_version_outline(place->version, ref, field_ids, data->column_count, &place->arena,
-				  &outline));
+	wish = (struct outline_wish){ field_ids, data->column_count, INT64_MAX };
+	TRY(shard_version_outline(place->version, ref, &wish, &place->arena, &outline));
 	agrees = are_cells_laid(&outline.laying, data);
 	for (size_t i = 0; agrees && i < data->column_count; i++)
 		if (!data->columns[i].valid)

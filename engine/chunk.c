@@ -639,7 +639,9 @@ int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk
 
 /* --- the head alone -------------------------------------------------------------- */
 
-static int laying_open(struct decoding *d, struct arena *arena, struct laying *out)
+/* Wider cells than those wished for are as good as none. */
+static int laying_open(struct decoding *d, int64_t width_max_ns, struct arena *arena,
+		       struct laying *out)
 {
 	struct reader in = reader_of(d->times);
 	struct time_step step;
@@ -649,7 +651,10 @@ static int laying_open(struct decoding *d, struct arena *arena, struct laying *o
 		return OK;
 	TRY(part_check(d->laying, &d->laying_part, d));
 	TRY(time_step_read(&in, &step));
-	return laying_decode(d->laying, &step, d->row_count, arena, out);
+	TRY(laying_decode(d->laying, &step, d->row_count, arena, out));
+	if ((int64_t)out->width_s * 1000000000 > width_max_ns)
+		out->count = 0;
+	return OK;
 }
 
 static int column_outline(struct decoding *d, const struct column_place *place, struct arena *arena,
@@ -659,7 +664,7 @@ static int column_outline(struct decoding *d, const struct column_place *place, 
 
 	*out = (struct outline_column){ .type = place->part.kind & KIND_TYPE,
 					.summary = place->part.summary };
-	if (!place->cells.length)
+	if (!place->cells.length || outline->laying.count == 0)
 		return OK;
 	TRY(part_check(place->cells, &place->part.cells, d));
 	TRY(cells_decode(place->cells, out->type, &outline->laying, arena, &cells));
@@ -668,26 +673,27 @@ static int column_outline(struct decoding *d, const struct column_place *place, 
 	return OK;
 }
 
-int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		  struct arena *arena, struct chunk_outline *out)
+int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct arena *arena,
+		  struct chunk_outline *out)
 {
 	struct decoding d;
 
 	TRY(chunk_open(chunk, &d));
-	*out = (struct chunk_outline){ .series_id = d.series_id,
-				       .row_count = d.row_count,
-				       .is_cold = d.flags & FLAG_COLD,
-				       .columns = arena_alloc(
-					       arena, field_count * sizeof(*out->columns) + 1) };
+	*out = (struct chunk_outline){
+		.series_id = d.series_id,
+		.row_count = d.row_count,
+		.is_cold = d.flags & FLAG_COLD,
+		.columns = arena_alloc(arena, wish->field_count * sizeof(*out->columns) + 1)
+	};
 	if (!out->columns)
 		return ERR_MEMORY;
-	TRY(laying_open(&d, arena, &out->laying));
+	TRY(laying_open(&d, wish->width_max_ns, arena, &out->laying));
 	for (size_t i = 0; i < d.column_count; i++) {
 		struct column_place place;
 
 		TRY(column_next(&d, &place));
-		for (size_t asked = 0; asked < field_count; asked++)
-			if (field_ids[asked] == place.part.field_id)
+		for (size_t asked = 0; asked < wish->field_count; asked++)
+			if (wish->field_ids[asked] == place.part.field_id)
 				TRY(column_outline(&d, &place, arena, out, &out->columns[asked]));
 	}
 	return OK;

@@ -102,6 +102,12 @@ static inline struct chunk_wish chunk_wish_all(void)
  */
 int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk_data *out);
 
+struct outline_wish {
+	const uint32_t *field_ids;
+	size_t field_count;
+	int64_t width_max_ns;
+};
+
 /* What the head tells. */
 struct chunk_outline {
 	uint32_t series_id;
@@ -114,9 +120,12 @@ struct chunk_outline {
 		const struct summary *cells; /* laying.count; NULL: not known */
 	} * columns;			     /* as many as were asked for */
 };
-/* All in `arena`; no payload of a column is looked at. ERR_CORRUPT, ERR_MEMORY. */
-int chunk_outline(struct slice chunk, const uint32_t *field_ids, size_t field_count,
-		  struct arena *arena, struct chunk_outline *out);
+/*
+ * All in `arena`; no payload of a column is looked at. Cells wider than `width_max_ns` are not
+ * there. ERR_CORRUPT, ERR_MEMORY.
+ */
+int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct arena *arena,
+		  struct chunk_outline *out);
 void chunk_data_release(struct chunk_data *data);
 
 #endif

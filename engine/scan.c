@@ -661,6 +661,8 @@ static int look_at_outline(struct scan *scan, const struct source *source)
 {
 	struct cell_rows all = { 0, source->ref.row_count, source->time_first_ns,
 				 source->time_last_ns };
+	struct outline_wish wish = { scan->spec.field_ids, scan->spec.field_count,
+				     scan->spec.taker ? scan->spec.taker->rows_max_ns : INT64_MAX };
 	int taken;
 
 	if (!scan->summaries)
@@ -668,8 +670,8 @@ static int look_at_outline(struct scan *scan, const struct source *source)
 	if (!scan->summaries)
 		log_out_of_memory(scan->spec.field_count * sizeof(*scan->summaries));
 	arena_reset(&scan->outline_arena);
-	TRY(shard_version_outline(scan->version, &source->ref, scan->spec.field_ids,
-				  scan->spec.field_count, &scan->outline_arena, &scan->outline));
+	TRY(shard_version_outline(scan->version, &source->ref, &wish, &scan->outline_arena,
+				  &scan->outline));
 	if (is_out_of_bounds(scan, SIZE_MAX))
 		return 1;
 	taken = 0;

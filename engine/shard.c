@@ -868,8 +868,7 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 
 struct chunk_outlining {
 	const struct chunk_ref *ref;
-	const uint32_t *field_ids;
-	size_t field_count;
+	const struct outline_wish *wish;
 	struct arena *arena;
 	struct chunk_outline *out;
 };
@@ -881,8 +880,7 @@ static int outline_from_pack(void *arg, struct slice pack)
 	struct slice chunk;
 
 	TRY(chunk_in_pack(pack, ref, &chunk));
-	TRY(chunk_outline(chunk, outlining->field_ids, outlining->field_count, outlining->arena,
-			  outlining->out));
+	TRY(chunk_outline(chunk, outlining->wish, outlining->arena, outlining->out));
 	return outlining->out->row_count == ref->row_count &&
 			       outlining->out->series_id == ref->series_id
 		       ? OK
@@ -890,10 +888,10 @@ static int outline_from_pack(void *arg, struct slice pack)
 }
 
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
-			  const uint32_t *field_ids, size_t field_count, struct arena *arena,
+			  const struct outline_wish *wish, struct arena *arena,
 			  struct chunk_outline *out)
 {
-	struct chunk_outlining outlining = { ref, field_ids, field_count, arena, out };
+	struct chunk_outlining outlining = { ref, wish, arena, out };
 
 	return visit_pack(version, ref, outline_from_pack, &outlining);
 }

@@ -234,7 +234,7 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 		       const struct chunk_wish *wish, struct chunk_data *out);
 /* The same of what its head tells alone (chunk_outline in chunk.h). */
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
-			  const uint32_t *field_ids, size_t field_count, struct arena *arena,
+			  const struct outline_wish *wish, struct arena *arena,
 			  struct chunk_outline *out);
 
 #endif

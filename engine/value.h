@@ -104,7 +104,8 @@ struct value_bounds {
 struct summary_taker {
 	int (*take)(void *arg, const struct rows_summary *summary);
 	void *arg;
-	bool is_exact; /* sums add in the order of rows, whatever the chunk */
+	bool is_exact;	     /* sums add in the order of rows, whatever the chunk */
+	int64_t rows_max_ns; /* rows that lie further apart are not taken */
 };
 
 static inline bool column_has(const struct batch_column *column, size_t row)

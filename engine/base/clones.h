@@ -11,6 +11,8 @@
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&       \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(NO_CLONES)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+/* With its intrinsics, behind __builtin_cpu_supports(), where plain C does not get there. */
+#define HAS_AVX512
 #else
 #define CLONES
 #endif

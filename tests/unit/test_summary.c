@@ -259,7 +259,8 @@ TEST(summary__a_cold_chunk_has_cells_and_gives_any_of_its_vectors)
 	struct chunk_outline outline;
 
 	chunk_encode(&buf, &rows);
-	REQUIRE(chunk_outline(buf_slice(&buf), ids, 5, &arena, &outline) == OK);
+	REQUIRE(chunk_outline(buf_slice(&buf), &(struct outline_wish){ ids, 5, INT64_MAX }, &arena,
+			      &outline) == OK);
 	CHECK(outline.is_cold);
 	CHECK(outline.laying.count > 20);
 	CHECK(outline.columns[0].cells && outline.columns[2].cells);
@@ -314,7 +315,8 @@ TEST(summary__a_flipped_bit_of_a_cold_chunk_is_found)
 
 		buf.data[at] ^= bit;
 		CHECK(chunk_decode(buf_slice(&buf), &wish, &data) == ERR_CORRUPT ||
-		      chunk_outline(buf_slice(&buf), ids, 4, &scratch, &outline) == ERR_CORRUPT);
+		      chunk_outline(buf_slice(&buf), &(struct outline_wish){ ids, 4, INT64_MAX },
+				    &scratch, &outline) == ERR_CORRUPT);
 		buf.data[at] ^= bit;
 		arena_release(&scratch);
 	}
