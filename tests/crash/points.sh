@@ -116,7 +116,8 @@ def work():
     save()
 
 def ask(query):
-    with open(f"{db}/query/{query}") as f:
+    # An answer of the last second would be given again: blanks make it another question.
+    with open(f"{db}/query/{' ' * (time.time_ns() // 1000 % 200)}{query}") as f:
         return [int(word) for word in f.read().splitlines()[-1].split(",")[2:]]
 
 def check():

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Random queries over many series by one thread and by four, in memory, in shards and rewritten, with
-# and without exact=1: the same bytes each time. Sums of doubles are among them.
+# and without exact=1, and where points were deleted in each of these: the same bytes each time. Sums
+# of doubles are among them.
 . "$(dirname "$0")/../lib/mount.sh"
 
 cat >"$WORK/data.py" <<'PY'
@@ -53,15 +54,44 @@ def query():
 for n in range(int(sys.argv[4])):
     q = query()
     try:
-        with open("%s/db/query/%s;.json?fresh=1%s" % (mnt, q.replace("/", "%2F"), sys.argv[3])) as f:
+        # An answer of the last second would be given again: blanks make it another question.
+        with open("%s/db/query/%s%s;.json?fresh=1%s" % (mnt, " " * int(sys.argv[5]), q.replace("/", "%2F"), sys.argv[3])) as f:
             print(q, f.read(), end="")
     except OSError as error:
         print(q, error.errno)
 PY
+cat >"$WORK/change.py" <<'PY'
+"""change.py MNT SEED: points are deleted, series removed from groups, points come late."""
+import os, random, sys
+mnt, r = sys.argv[1], random.Random(int(sys.argv[2]))
+db, start = mnt + "/db", 1700002800
+def moment():
+    return start + r.choice([3600 * r.randrange(5), r.randrange(4 * 3600)])
+def tell(file, text):
+    with open(file, "w") as f:
+        f.write(text + "\n")
+def delete():
+    first = moment()
+    where = r.choice(["", " and host = 'h%02d'" % r.randrange(60), " and dc = 'd%d'" % r.randrange(3), " and host =~ /h[0-2]/"])
+    tell(db + "/exec", "delete from m where time >= %ds and time < %ds%s" % (first, first + r.choice([60, 900, 3600]), where))
+def remove():
+    group = r.choice(sorted(g for g in os.listdir(db + "/autogen") if g[0] == "2"))
+    for series in os.listdir(db + "/autogen/" + group)[:5]:
+        os.unlink("%s/autogen/%s/%s" % (db, group, series))
+def late():
+    tell(db + "/write", "\n".join("m,host=h%02d,dc=d%d f=%r,i=%di %d" % (n, n % 3, r.random(), r.randrange(2**40), moment() * 10**9)
+                                  for n in r.sample(range(60), 40)))
+for _ in range(6):
+    r.choice((delete, delete, remove, late))()
+PY
 
 seed=${SEED:-$RANDOM} queries=${QUERIES:-150}
 python3 "$WORK/data.py" "$seed" >"$WORK/lines"
-ask() { python3 "$WORK/ask.py" "$MNT" "$seed" "$1" "$queries"; }
+asked=0
+ask() { # OPTIONS
+	asked=$((asked + 1))
+	python3 "$WORK/ask.py" "$MNT" "$seed" "$1" "$queries" "$asked"
+}
 mount_start -o scan_threads=1
 echo "create database db with duration 0s shard duration 1h" >"$MNT/.seriesfs/exec"
 cat "$WORK/lines" >"$MNT/db/write"
@@ -83,3 +113,18 @@ same "rewritten, exactly" "&exact=1"
 mount_stop
 mount_start -o scan_threads=1
 same "rewritten, by one thread" ""
+
+threads=1 queries=60
+for settle in flush "" compact flush compact; do
+	python3 "$WORK/change.py" "$MNT" "$((seed + asked))" || failed "the changes were not taken (SEED=$seed)"
+	ask "" >"$WORK/one"
+	same "deleted, $threads threads, exactly" "&exact=1"
+	[ -z "$settle" ] || echo "$settle" >"$MNT/.seriesfs/ctl"
+	same "deleted, $threads threads, after ${settle:-nothing}" ""
+	mount_stop
+	threads=$((5 - threads))
+	mount_start -o "scan_threads=$threads"
+	same "deleted, $threads threads, ${settle:-as it was}" ""
+	same "deleted, $threads threads, ${settle:-as it was}, exactly" "&exact=1"
+done
+check "points are left" test "$(cat "$MNT"/db/autogen/2*/* | wc -l)" -gt 1000
