@@ -95,7 +95,7 @@ elif verb == "delete":
 elif verb == "rm":
     at = int(sys.argv[4])  # a group, or -1: everywhere
     series = sys.argv[5]
-    groups = sorted(os.listdir(db + "/autogen"))
+    groups = sorted(g for g in os.listdir(db + "/autogen") if g[0] != ".")
     os.unlink(db + "/autogen/" + (groups[at] + "/" if at >= 0 else "") + series)
     start = FIRST + at * WEEK
     save({(s, t): v for (s, t), v in load().items()
@@ -125,9 +125,10 @@ PY
 model() { python3 "$WORK/model.py" "$MNT" "$WORK/points" "$@"; }
 
 mount_start
-for state in hot flush compact; do
-	mkdir "$MNT/db"
-	check "points, $state" model fill
+for state in hot flush compact; do for shards in 1 3; do
+	mkdir "$MNT/db" "$MNT/db/autogen"
+	echo "shards $shards" >"$MNT/db/autogen/.policy"
+	check "points, $state, shards $shards" model fill
 	[ $state = hot ] || ctl $state
 	check "all are there, $state" model check
 	for n in 0 1 2 3 4 5; do
@@ -157,7 +158,7 @@ for state in hot flush compact; do
 	check "deletion of the rest" model delete 8
 	check "leaves nothing" model check
 	rm -r "$MNT/db"
-done
+done; done
 
 # Space: what du tells, and what the data directory has, go with the points.
 mkdir "$MNT/db"
