@@ -133,6 +133,22 @@ int engine_create_policy(struct engine *engine, uint32_t database_id, struct sli
 	return OK;
 }
 
+int engine_set_policy(struct engine *engine, uint32_t policy_id,
+		      const struct policy_settings *settings)
+{
+	struct object *groups;
+	size_t count;
+
+	TRY(catalog_set_policy(engine->catalog, policy_id, settings));
+	TRY(catalog_list(engine->catalog, policy_id, OBJECT_GROUP, &groups, &count));
+	int err = OK;
+	for (size_t i = 0; err == OK && i < count; i++)
+		if (groups[i].window.shards != settings->shards)
+			err = live_group_spread(engine, &groups[i], settings->shards);
+	free(groups);
+	return err;
+}
+
 int engine_create_group(struct engine *engine, uint32_t policy_id, int64_t start_s, int64_t end_s,
 			const struct attrs *attrs, uint32_t *id)
 {

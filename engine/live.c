@@ -121,28 +121,44 @@ static void add_locked(struct engine *engine, struct live_group *group)
 	engine->groups[engine->group_count++] = group;
 }
 
-int live_group_of(struct engine *engine, const struct object *object, struct live_group **out)
+/* Has the number of its shards changed since `made` was made? */
+static bool is_outdated(struct engine *engine, const struct live_group *made)
 {
-	struct object policy;
+	struct object now;
 
+	return catalog_get(engine->catalog, made->id, &now) == OK &&
+	       now.window.shards != made->window.shards;
+}
+
+/* Consumes `made`, which goes onto the list unless another is there. NULL: it is outdated. */
+static struct live_group *offer(struct engine *engine, struct live_group *made)
+{
 	pthread_mutex_lock(&engine->lock);
-	struct live_group *group = find_locked(engine, object->id);
+	struct live_group *group = find_locked(engine, made->id);
+	if (!group && !is_outdated(engine, made))
+		add_locked(engine, group = made);
 	if (group)
 		reference(group);
 	pthread_mutex_unlock(&engine->lock);
-	*out = group;
-	if (group)
-		return OK;
-	TRY(catalog_get(engine->catalog, object->parent_id, &policy));
-	struct live_group *made = group_new(engine, object, policy.parent_id);
-	pthread_mutex_lock(&engine->lock);
-	group = find_locked(engine, object->id);
-	if (!group)
-		add_locked(engine, group = made);
-	*out = reference(group);
-	pthread_mutex_unlock(&engine->lock);
 	if (group != made)
 		live_group_release(made);
+	return group;
+}
+
+int live_group_of(struct engine *engine, const struct object *object, struct live_group **out)
+{
+	struct object policy, fresh = *object;
+
+	pthread_mutex_lock(&engine->lock);
+	*out = find_locked(engine, object->id);
+	if (*out)
+		reference(*out);
+	pthread_mutex_unlock(&engine->lock);
+	if (*out)
+		return OK;
+	TRY(catalog_get(engine->catalog, object->parent_id, &policy));
+	while (!(*out = offer(engine, group_new(engine, &fresh, policy.parent_id))))
+		TRY(catalog_get(engine->catalog, object->id, &fresh));
 	return OK;
 }
 
@@ -237,6 +253,51 @@ static void remove_locked(struct engine *engine, struct live_group *group)
 	engine->groups[index] = last;
 	idmap_set(&engine->group_ids, last->id, index);
 	idmap_set(&engine->group_ids, group->id, MAP_NONE);
+}
+
+/* --- before the first point ------------------------------------------------------------ */
+
+static bool has_shards(struct engine *engine, const struct object *object)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	for (uint32_t i = 0; i == 0 || i < object->window.shards; i++) {
+		stored_path(engine, object->id, i, path);
+		if (env_exists(path))
+			return true;
+	}
+	return false;
+}
+
+/* From here on it takes no point: who is about to write the first one has its lock. */
+static bool end_empty(struct live_group *group)
+{
+	if (pthread_mutex_trylock(&group->lock) != 0)
+		return false;
+	bool is_empty = group->sequence_last == 0 && !group->is_typed;
+	if (is_empty)
+		group->dropped = true;
+	pthread_mutex_unlock(&group->lock);
+	return is_empty;
+}
+
+/* Under engine.lock no other comes onto the list; those who hold the old one read nothing of it. */
+int live_group_spread(struct engine *engine, const struct object *object, uint32_t shards)
+{
+	int err = OK;
+
+	pthread_mutex_lock(&engine->lock);
+	struct live_group *group = find_locked(engine, object->id);
+	if (has_shards(engine, object) || (group && !end_empty(group))) {
+		pthread_mutex_unlock(&engine->lock);
+		return OK;
+	}
+	err = catalog_set_shards(engine->catalog, object->id, shards);
+	if (group)
+		remove_locked(engine, group);
+	pthread_mutex_unlock(&engine->lock);
+	live_group_release(group); /* the list's */
+	return err == ERR_NOT_FOUND ? OK : err;
 }
 
 /* --- dropping ------------------------------------------------------------------------ */
@@ -383,6 +444,7 @@ int live_group_type(struct live_group *group, uint64_t field_key, enum value_typ
 void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type)
 {
 	idmap_set(&group->types, field_key, type);
+	group->is_typed = true;
 }
 
 /* --- writing --------------------------------------------------------------------------- */

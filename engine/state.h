@@ -52,6 +52,7 @@ struct live_group {
 	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
 	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
+	bool is_typed;			  /* protected by lock; a writer has put one there */
 	struct view *views;		  /* protected by lock; all that are open */
 	_Atomic int64_t written_ns;	  /* monotonic; 0 = not in this run */
 	uint64_t settled_version;	  /* protected by cold_lock; nothing to rewrite then */
@@ -145,6 +146,8 @@ int live_group_get(struct engine *engine, uint32_t group_id, struct live_group *
 /* The same from its catalog object. */
 int live_group_of(struct engine *engine, const struct object *object, struct live_group **out);
 void live_group_release(struct live_group *group);
+/* Give it another number of shards, unless it had a point or somebody is writing its first. */
+int live_group_spread(struct engine *engine, const struct object *object, uint32_t shards);
 /* Groups of a policy (0: of all of the database) that overlap the closed range, by start; free()
  * the array after releasing each. */
 int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,

@@ -59,7 +59,7 @@ static int install_policy(struct mount *mount, uint32_t policy_id, struct slice 
 
 	TRY(catalog_get(mount->catalog, policy_id, &policy));
 	TRY(policy_parse(text, &policy.policy, diag));
-	TRY(catalog_set_policy(mount->catalog, policy_id, &policy.policy));
+	TRY(engine_set_policy(mount->engine, policy_id, &policy.policy));
 	return add_object(mount, policy_id, OBJECT_POLICY_FILE, SLICE(".policy"), slice_of("", 0),
 			  attrs, file);
 }
@@ -161,7 +161,7 @@ int setting_remove_policy(struct mount *mount, const struct place *place)
 
 	TRY(catalog_get(mount->catalog, place->policy_id, &policy));
 	settings.is_default = policy.policy.is_default;
-	TRY(catalog_set_policy(mount->catalog, policy.id, &settings));
+	TRY(engine_set_policy(mount->engine, policy.id, &settings));
 	return catalog_remove(mount->catalog, place->object_id);
 }
 

@@ -135,7 +135,7 @@ static int alter_policy(struct task *task)
 		s->replication = (uint32_t)stmt->replication;
 	s->is_default |= stmt->is_default;
 	TRY(policy_check(s, task->diag));
-	TRY(catalog_set_policy(task_catalog(task), policy.id, s));
+	TRY(engine_set_policy(task->env->engine, policy.id, s));
 	return add_policy_file(task, policy.id);
 }
 
