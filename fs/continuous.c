@@ -240,6 +240,8 @@ static void restore_progress(struct continuous *continuous, struct entry *entry)
 		    continuous->kept[i].text_hash == progress->text_hash) {
 			*progress = continuous->kept[i];
 			entry->seen_ns = 0;
+			/* Changed, and changed back, it is a new one. */
+			continuous->kept[i].id = 0;
 		}
 	entry->tried_ns = progress->last_run_ns;
 }

@@ -122,6 +122,19 @@ ctl continuous
 check_equal "then all of it comes" 12 "$(ask 'select count(v) from later.back' | tail -n 1 | cut -d, -f3)"
 check_equal "and nothing is left in status" "" "$(grep ' backfill ' "$MNT/.seriesfs/status")"
 rm "$db/continuous/waits"
+# A text that changes and changes back is a new query each time, also when an earlier mount ran it.
+text='select max(v) as v from raw.back group by time(6h) into twice'
+echo "$text" >"$db/continuous/twice"
+ctl continuous
+mount_stop
+mount_start -o clock=2026-11-23T03:11:02Z
+sql 'delete from twice' >/dev/null
+echo 'select min(v) as v from raw.back group by time(6h) into else' >"$db/continuous/twice"
+ctl continuous
+echo "$text" >"$db/continuous/twice"
+ctl continuous
+check_equal "a text of before is backfilled again" 12 "$(ask 'select count(v) from twice' | tail -n 1 | cut -d, -f3)"
+rm "$db/continuous/twice"
 
 # Errors.
 check_fails "what is none" "Invalid argument" bash -c "echo ' select mean(v) form cpu' >'$db/continuous/wrong'"
