@@ -116,12 +116,15 @@ static int replay_segments(struct replay *replay, const struct segment_list *lis
 	return OK;
 }
 
+/* On failure the log goes on in the segment that it had. */
 static int open_segment(struct wal *wal)
 {
 	char path[PATH_BYTES_MAX];
+	struct journal *journal;
 
 	segment_path(wal, wal->segment + 1, path);
-	TRY(journal_open(path, &wal->journal));
+	TRY(journal_open(path, &journal));
+	wal->journal = journal;
 	wal->segment++;
 	return OK;
 }

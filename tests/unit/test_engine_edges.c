@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/env.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
 #include "tests/lib/test.h"
@@ -755,5 +756,27 @@ TEST(engine__a_flush_leaves_a_short_log)
 	CHECK_INT(gauges.groups, 1);
 	check_parts(&place, &all);
 	buf_release(&all);
+	place_close(&place);
+}
+
+/* --- a disk that runs full ------------------------------------------------------------------ */
+
+TEST(engine__the_log_goes_on_where_it_was_when_no_next_segment_can_be_made)
+{
+	struct place place;
+	char segment[400];
+
+	place_make(&place);
+	CHECK_INT(write_text(&place, "m v=1 1\n"), OK);
+	snprintf(segment, sizeof(segment), "%s/wal/00000002", place.path);
+	CHECK_INT(env_mkdir(segment), OK); /* stands for a disk without room */
+	CHECK(engine_flush(place.engine) < 0);
+	CHECK_INT(write_text(&place, "m v=2 2\n"), OK);
+	CHECK_INT(engine_sync(place.engine), OK);
+	CHECK_INT(env_remove_tree(segment), OK);
+	CHECK_INT(engine_flush(place.engine), OK);
+	CHECK_INT(write_text(&place, "m v=3 3\n"), OK);
+	place_reopen(&place);
+	CHECK_INT(stat_of(&place, "m").points, 3);
 	place_close(&place);
 }
