@@ -10,9 +10,13 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/when.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
 #include "fs/scratch.h"
+
+/* Between an opendir(3) that failed and the rmdir(2) that means it. */
+#define REFUSED_NS (10 * NS_PER_SECOND)
 
 struct listed {
 	size_t name_offset, name_length; /* in `names` */
@@ -117,6 +121,21 @@ static int refuse_prefix(struct mount *mount, struct node *node)
 	return ERR_INVALID;
 }
 
+static void note_refused(struct mount *mount, const struct place *place)
+{
+	if (place->kind != KIND_GROUP)
+		return;
+	atomic_store(&mount->refused_group_id, place->group_id);
+	atomic_store(&mount->refused_ns, env_monotonic_ns());
+}
+
+bool dir_was_refused(struct mount *mount, const struct place *place)
+{
+	return place->kind == KIND_GROUP &&
+	       atomic_load(&mount->refused_group_id) == place->group_id &&
+	       env_monotonic_ns() - atomic_load(&mount->refused_ns) < REFUSED_NS;
+}
+
 int dir_open(struct mount *mount, struct node *node, struct fuse_file_info *info)
 {
 	struct listing *listing;
@@ -132,6 +151,7 @@ int dir_open(struct mount *mount, struct node *node, struct fuse_file_info *info
 	err = fill(listing);
 	if (err < 0) {
 		free_listing(listing);
+		note_refused(mount, &node->place);
 		return err;
 	}
 	info->fh = (uint64_t)(uintptr_t)listing;

@@ -38,6 +38,10 @@ struct mount {
 
 	/* Writers are about to wait for memory: none of them in the loop's own thread. */
 	atomic_bool memory_is_tight;
+
+	/* The group that could not be listed, and when (monotonic): see dir_was_refused(). */
+	_Atomic uint32_t refused_group_id;
+	_Atomic int64_t refused_ns;
 };
 
 static inline struct mount *mount_of(fuse_req_t req)

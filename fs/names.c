@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/when.h"
+#include "fs/dir.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
 #include "fs/scratch.h"
@@ -161,7 +162,10 @@ static int check_empty(struct mount *mount, const struct place *place)
 	if (scratch_count(mount, place) > 0)
 		return ERR_NOT_EMPTY;
 	if (place->kind == KIND_GROUP) {
-		TRY(engine_group_is_empty(mount->engine, place->group_id, &empty));
+		int err = engine_group_is_empty(mount->engine, place->group_id, &empty);
+
+		if (err < 0)
+			return dir_was_refused(mount, place) ? OK : err;
 		return empty ? OK : ERR_NOT_EMPTY;
 	}
 	TRY(catalog_list(mount->catalog, place->object_id, 0, &children, &count));

@@ -39,6 +39,23 @@ took=$(drop corrupt)
 check "a corrupt one goes as fast: $took ms" test "$took" -le 100
 check_equal "and is gone" "" "$(ls "$MNT/corrupt/autogen")"
 
+# By rm -r as well, though it cannot be listed; what it is of goes on.
+for spoiled in heads middles; do
+	fill "rm_$spoiled"
+	echo 'm v=1 1800000000000000000' >"$MNT/rm_$spoiled/write"
+	mount_stop
+	for file in "$DATA/shard/$(ls "$DATA/shard" | sort -n | tail -n 2 | head -n 1)"/*; do
+		[ $spoiled = heads ] && seek=0 || seek=$(($(stat -c %s "$file") / 3))
+		head -c 3000 /dev/urandom | dd of="$file" bs=1 seek=$seek conv=notrunc status=none
+	done
+	mount_start
+	[ $spoiled = middles ] || check_fails "rmdir takes nothing that it cannot see" "Input/output error" rmdir "$MNT/rm_heads/autogen/$group"
+	check "rm -r takes a shard whose $spoiled are spoiled" rm -r "$MNT/rm_$spoiled/autogen/$group"
+	check_equal "and no other" "2027-01-11--2027-01-18" "$(ls "$MNT/rm_$spoiled/autogen")"
+	check_equal "of which all is there" "m v=1 1800000000000000000" "$(cat "$MNT/rm_$spoiled/autogen/m")"
+	check "the rest, too" rm -r "$MNT/rm_$spoiled"
+done
+
 for cycle in 1 2 3 4 5; do
 	fill "killed$cycle"
 	dd if=/dev/zero of="$(shard_newest)/padding" bs=1M count=50 status=none
