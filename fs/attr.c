@@ -17,6 +17,7 @@
 
 #define FOR_EVER_SECONDS  1e6
 #define FIXED_SECONDS	  1.0
+#define SCRATCH_SECONDS	  0.1 /* rsync asks nine times between making a file and renaming it */
 #define DIRECTORY_SECONDS 0.1 /* of their names too; expire.h takes back what changes meanwhile */
 
 void attr_set_time(struct timespec *out, int64_t time_ns)
@@ -58,8 +59,10 @@ double attr_timeout(struct mount *mount, const struct node *node)
 		return frozen_is_measured(node) ? FOR_EVER_SECONDS : 0;
 	if (tree_type(kind) == S_IFDIR)
 		return DIRECTORY_SECONDS;
-	if (tree_mode(kind) == MODE_OWN || tree_mode(kind) == MODE_SCRATCH ||
-	    tree_is_series(kind) || kind == KIND_ERRORS || kind == KIND_SERVICE_ERRORS)
+	if (kind == KIND_SCRATCH)
+		return scratch_is_steady(node) ? SCRATCH_SECONDS : 0;
+	if (tree_mode(kind) == MODE_OWN || tree_is_series(kind) || kind == KIND_ERRORS ||
+	    kind == KIND_SERVICE_ERRORS)
 		return 0;
 	return FIXED_SECONDS;
 }
@@ -75,6 +78,7 @@ static double entry_timeout(const struct node *node)
 	case KIND_VIEWS:
 	case KIND_QUERY:
 	case KIND_SERVICE: return DIRECTORY_SECONDS;
+	case KIND_SCRATCH: return scratch_is_steady(node) ? SCRATCH_SECONDS : 0;
 	default: return 0;
 	}
 }
@@ -169,6 +173,8 @@ static int stat_scratch(struct mount *mount, struct node *node, struct stat *out
 		      ? ERR_NOT_FOUND
 		      : engine_series_stat(mount->engine, place.policy_id, place.group_id,
 					   place.series_id, &series);
+	if (err == ERR_NOT_FOUND && atomic_load(&node->handle_count) == 0)
+		return ERR_STALE;
 	if (err == ERR_NOT_FOUND) {
 		series = (struct series_stat){ .mtime_ns = env_now_ns() };
 		series.ctime_ns = series.mtime_ns;

@@ -415,6 +415,17 @@ bool scratch_became(struct mount *mount, const struct node *node, struct place *
 	return became;
 }
 
+bool scratch_is_steady(const struct node *node)
+{
+	struct scratch *scratch = scratch_of(node);
+
+	pthread_mutex_lock(&scratch->lock);
+	bool steady =
+		scratch->dir.kind == KIND_GROUP && scratch->name[0] == '.' && !scratch->became;
+	pthread_mutex_unlock(&scratch->lock);
+	return steady;
+}
+
 int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
 {
 	struct scratch *scratch = scratch_of(node);
@@ -751,15 +762,20 @@ int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 	struct scratch *scratch = scratch_of(node);
 	struct scratch_handle *handle;
 
-	handle = handle_new(sizeof(*handle), &scratch_handle_ops, mount, node, info->flags);
 	pthread_mutex_lock(&scratch->lock);
+	if (scratch->became) {
+		pthread_mutex_unlock(&scratch->lock);
+		return ERR_STALE; /* the kernel looks its name up and opens the series */
+	}
 	if (flags_write(info->flags)) {
 		scratch->writer_count++;
-		if (info->flags & O_TRUNC && !scratch->became)
+		if (info->flags & O_TRUNC)
 			resize(scratch, 0);
 	}
 	pthread_mutex_unlock(&scratch->lock);
+	handle = handle_new(sizeof(*handle), &scratch_handle_ops, mount, node, info->flags);
 	info->direct_io = 1;
+	info->noflush = !flags_write(info->flags);
 	*out = &handle->base;
 	return OK;
 }

@@ -42,6 +42,12 @@ void scratch_list(struct mount *mount, const struct place *dir,
 		  void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
 size_t scratch_count(struct mount *mount, const struct place *dir);
 
+/*
+ * A dot file in a group: until it is renamed, only the kernel changes it, which so may remember its
+ * name and attributes for a while. After it, the kernel asks for attributes, and an open is
+ * ERR_STALE.
+ */
+bool scratch_is_steady(const struct node *node);
 /* Has it become a series (its number may still be ID_NONE)? */
 bool scratch_became(struct mount *mount, const struct node *node, struct place *series);
 int scratch_stat(struct mount *mount, struct node *node, struct stat *out);

@@ -7,6 +7,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/when.h"
 #include "fs/attr.h"
+#include "fs/scratch.h"
 #include "fs/series.h"
 
 struct facts {
@@ -153,11 +154,15 @@ static int policy_facts(struct mount *mount, const struct place *place, struct f
 static int facts_of(struct mount *mount, struct node *node, struct facts *out)
 {
 	const struct place *place = &node->place;
+	struct place series;
 	int err;
 
 	*out = (struct facts){ 0 };
 	if (tree_is_series(place->kind))
 		return series_facts(mount, node, out);
+	/* Renamed a moment ago: the kernel looks again, and finds the series. */
+	if (place->kind == KIND_SCRATCH && scratch_became(mount, node, &series))
+		return ERR_STALE;
 	if (place->kind == KIND_GROUP)
 		err = add_group(mount, place->group_id, out);
 	else if (place->kind == KIND_POLICY)

@@ -49,6 +49,33 @@ assert code(os.rename, group + "/.cpu,host=b.Xy12Zz", os.path.dirname(group) + "
 os.rename(group + "/.cpu,host=b.Xy12Zz", group + "/cpu,host=b")
 assert os.stat(group + "/cpu,host=b").st_mtime_ns == 1234567890123456789
 assert open(group + "/cpu,host=b").read() == "cpu,host=b v=1 1700000001000000000\n"
+# What the kernel remembers of a scratch file is not what the series is told to be, an instant after it.
+for i in range(50):
+    open(group + "/.d", "w").write("cpu,host=d v=1.50,a=%di 1700000001000000000\n" % i)
+    os.chmod(group + "/.d", 0o600)
+    assert os.stat(group + "/.d").st_size > 40
+    kept = os.open(group + "/.d", os.O_RDONLY)
+    os.rename(group + "/.d", group + "/cpu,host=d")
+    text = "cpu,host=d a=%di,v=1.5 1700000001000000000\n" % i
+    size = (os.stat if i % 2 else os.lstat)(group + "/cpu,host=d").st_size
+    assert size == len(text), size
+    assert os.fstat(kept).st_size == len(text)
+    assert not os.path.exists(group + "/.d")
+    if i % 3 == 0:
+        assert os.getxattr(group + "/cpu,host=d", "user.seriesfs.points") == b"1"
+    with open(group + "/cpu,host=d", "a" if i % 5 == 0 else "r") as f:
+        if i % 5 == 0:
+            f.write("v=2 1700000002000000000\n")
+        else:
+            assert f.read() == text
+    if i % 7 == 0:
+        os.unlink(group + "/cpu,host=d")
+        assert not os.path.exists(group + "/cpu,host=d")
+    if i % 11 == 0:
+        open(os.path.dirname(group) + "/../exec", "w").write("drop series from cpu where host = 'd'\n")
+        assert not os.path.exists(group + "/cpu,host=d")
+    os.close(kept)
+open(os.path.dirname(group) + "/../exec", "w").write("drop series from cpu where host = 'd'\n")
 # A new name made with O_EXCL whose first line is its own is that series at once.
 fd = os.open(group + "/cpu,host=c", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
 os.write(fd, b"cpu,host=c v=1 17000")
@@ -82,3 +109,16 @@ check "rsync --inplace" bash -c "cp '$file' '$WORK/cpu,host=a' && echo '$(line 7
 check "put the line in" grep -q 'v=7' "$file"
 check "rsync --delete" bash -c "mkdir '$WORK/empty' && rsync -r --delete '$WORK/empty/' '$group/'"
 check_equal "removes all" "" "$(ls -A "$group")"
+
+# How much rsync has to ask for a small file: what it made itself the kernel remembers.
+mount_stop
+rm -rf "$DATA"
+mkdir -p "$DATA" "$WORK/many/db/autogen/2023-11-13--2023-11-20"
+for i in $(seq 50); do echo "m,h=$i v=1 1700000000000000000" >"$WORK/many/db/autogen/2023-11-13--2023-11-20/m,h=$i"; done
+"$SERIESFS" -d "$DATA" "$MNT" >"$WORK/requests" 2>&1 &
+i=0
+while ! mountpoint -q "$MNT" && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
+check "rsync of fifty files" rsync -a "$WORK/many/" "$MNT/"
+mount_stop
+requests=$(grep -c 'opcode: ' "$WORK/requests")
+check "takes at most twenty requests a file: $requests" test "$requests" -le 1000
