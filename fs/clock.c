@@ -8,6 +8,7 @@
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
+#include "fs/continuous.h"
 #include "fs/exec.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
@@ -78,7 +79,7 @@ static void *work(void *arg)
 {
 	struct clock *clock = arg;
 	struct mount *mount = clock->mount;
-	int64_t retention_ns = 0, second_ns = 0;
+	int64_t retention_ns = env_monotonic_ns(), second_ns = 0;
 
 	pthread_mutex_lock(&clock->lock);
 	while (!clock->stopping) {
@@ -93,10 +94,10 @@ static void *work(void *arg)
 			second_ns = now_ns;
 			scratch_remind(mount);
 		}
-		if (!retention_ns ||
-		    now_ns - retention_ns >=
-			    (int64_t)mount->options.retention_seconds * NS_PER_SECOND) {
-			retention_ns = now_ns;
+		if (now_ns >= retention_ns &&
+		    continuous_looked_ns(mount->continuous) >= retention_ns) {
+			retention_ns =
+				now_ns + (int64_t)mount->options.retention_seconds * NS_PER_SECOND;
 			start_retention(clock);
 		}
 		pthread_mutex_lock(&clock->lock);

@@ -60,8 +60,9 @@ struct continuous {
 	struct progress *kept; /* of the last mount */
 	size_t kept_count;
 	uint64_t catalog_version;
-	bool is_changed; /* since it was kept */
-	int64_t kept_ns; /* monotonic */
+	_Atomic int64_t looked_ns; /* monotonic */
+	bool is_changed;	   /* since it was kept */
+	int64_t kept_ns;	   /* monotonic */
 	bool cancelled;
 };
 
@@ -582,6 +583,12 @@ static void look(struct continuous *continuous, bool settle_now)
 	}
 	if (settled)
 		keep(continuous);
+	atomic_store(&continuous->looked_ns, monotonic_ns);
+}
+
+int64_t continuous_looked_ns(const struct continuous *continuous)
+{
+	return continuous ? atomic_load(&continuous->looked_ns) : INT64_MAX;
 }
 
 void continuous_run_now(struct continuous *continuous)
@@ -591,9 +598,9 @@ void continuous_run_now(struct continuous *continuous)
 	pthread_mutex_lock(&continuous->run_lock);
 	for (size_t i = 0; i < continuous->entry_count; i++)
 		continuous->entries[i]->backfill_rests_ns = 0;
-	look(continuous, true);
-	while (!__atomic_load_n(&continuous->cancelled, __ATOMIC_RELAXED) && backfill(continuous))
-		;
+	do
+		look(continuous, true);
+	while (!__atomic_load_n(&continuous->cancelled, __ATOMIC_RELAXED) && backfill(continuous));
 	pthread_mutex_unlock(&continuous->run_lock);
 }
 

@@ -29,6 +29,13 @@ void continuous_stop(struct continuous *continuous);
 /* Everything that is due, and all backfill, done when it returns: for ctl. */
 void continuous_run_now(struct continuous *continuous);
 
+/*
+ * When (monotonic) the last look began at whose end everything due was run, or met an error.
+ * Retention waits for one: after a rest it must not drop what results are still to be made of.
+ * NULL: always.
+ */
+int64_t continuous_looked_ns(const struct continuous *continuous);
+
 /* A line each, for `status` and `metrics`. NULL prints nothing. */
 void continuous_print_status(struct continuous *continuous, struct buf *out);
 void continuous_print_metrics(struct continuous *continuous, struct buf *out);
