@@ -247,20 +247,19 @@ static bool is_trimmed(struct engine *engine)
 
 /*
  * The log tells the last arrival and sequence until it is trimmed; after that the
- * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`.
+ * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`, and what retention goes by.
  */
 static int clock_read(struct engine *engine, uint64_t *sequence)
 {
 	struct buf text = { 0 };
-	long long arrival_ns, trusted_ns = 0;
+	long long arrival_ns;
 	unsigned long long last;
-	int err = engine_kept(engine, "clock", &text);
+	int length, err = engine_kept(engine, "clock", &text);
 
 	*sequence = 0;
-	if (err == OK &&
-	    sscanf(buf_text(&text), "%lld %llu %lld", &arrival_ns, &last, &trusted_ns) >= 2) {
+	if (err == OK && sscanf(buf_text(&text), "%lld %llu%n", &arrival_ns, &last, &length) == 2) {
 		engine_note_arrival(engine, arrival_ns);
-		engine->trusted_ns = trusted_ns;
+		retention_read(engine, buf_text(&text) + length);
 		*sequence = last;
 	} else if (err == OK || err == ERR_CORRUPT ||
 		   (err == ERR_NOT_FOUND && is_trimmed(engine))) {
@@ -276,12 +275,15 @@ static int clock_read(struct engine *engine, uint64_t *sequence)
 
 int engine_write_clock(struct engine *engine)
 {
-	char text[80];
+	struct buf text = { 0 };
 
-	snprintf(text, sizeof(text), "%lld %llu %lld\n",
-		 (long long)atomic_load(&engine->arrival_ns),
-		 (unsigned long long)wal_sequence(engine->wal), (long long)retention_now(engine));
-	return engine_keep(engine, "clock", slice_of_text(text));
+	buf_printf(&text, "%lld %llu", (long long)atomic_load(&engine->arrival_ns),
+		   (unsigned long long)wal_sequence(engine->wal));
+	retention_print(engine, &text);
+	buf_append_byte(&text, '\n');
+	int err = engine_keep(engine, "clock", buf_slice(&text));
+	buf_release(&text);
+	return err;
 }
 
 /* --- recovery ------------------------------------------------------------------------------ */

@@ -99,8 +99,10 @@ struct engine {
 	pthread_mutex_t create_lock;
 	_Atomic int64_t arrival_ns;
 	/* What the clock of retention goes by (retention.c): set once when the engine opens. */
-	int64_t trusted_ns, trusted_elapsed_ns, trusted_offset_ns;
-	_Atomic int64_t newest_ns;	 /* time of a point of this run */
+	int64_t trusted_ns, trusted_elapsed_ns;
+	_Atomic int64_t trusted_offset_ns;	     /* of the wall clock */
+	_Atomic int64_t jumped_offset_ns, jumped_ns; /* where it jumped to, and when */
+	_Atomic int64_t newest_ns;		     /* time of a point of this run */
 	_Atomic uint64_t memtable_bytes; /* active and sealed, as of each group's last write */
 	_Atomic uint64_t memtable_peak_bytes;
 
@@ -133,7 +135,10 @@ int engine_write_clock(struct engine *engine);
 bool engine_has_room(struct engine *engine, uint64_t bytes);
 void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
 /* --- retention.c --- */
-void retention_trust(struct engine *engine); /* once `clock` was read */
+/* What of it is kept, the end of a line. */
+void retention_print(struct engine *engine, struct buf *out);
+void retention_read(struct engine *engine, const char *text);
+void retention_trust(struct engine *engine); /* once it was read */
 int64_t retention_now(const struct engine *engine);
 void retention_note(struct engine *engine, const struct memtable_row *rows, size_t count);
 /* Waits while memory is over its budget. ERR_SPACE: it does not shrink, since flushing fails. */

@@ -20,6 +20,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/base/map.h"
 #include "engine/base/number.h"
 
 /* What the callers' promises do not name is the disk's fault, and the operator is told. */
@@ -466,10 +467,25 @@ int64_t env_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+int64_t env_boot_ns(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t env_boot_id(void)
+{
+	struct buf text = { 0 };
+	uint64_t id = 0;
+
+	if (env_read_file("/proc/sys/kernel/random/boot_id", &text) == OK)
+		id = hash_bytes(buf_slice(&text));
+	buf_release(&text);
+	return id;
+}
+
 int64_t env_elapsed_ns(void)
 {
-	return clock_ns(CLOCK_MONOTONIC) +
-	       atomic_load_explicit(&clock_moved_ns, memory_order_relaxed);
+	return env_boot_ns() + atomic_load_explicit(&clock_moved_ns, memory_order_relaxed);
 }
 
 uint64_t env_random(void)

@@ -65,7 +65,10 @@ int64_t env_now_ns(void);
 /* From here on it goes on from `now_ns`: for tests, which do not wait for days. */
 void env_move_clock(int64_t now_ns);
 int64_t env_monotonic_ns(void); /* never steps back */
-/* The same, and what env_move_clock() let pass: it stands for time that went by. */
+/* Goes on while the machine sleeps, and over processes until it boots again. */
+int64_t env_boot_ns(void);
+uint64_t env_boot_id(void); /* another after each boot; 0: unknown */
+/* env_boot_ns(), and what env_move_clock() let pass: it stands for time that went by. */
 int64_t env_elapsed_ns(void);
 uint64_t env_random(void);
 
