@@ -662,6 +662,14 @@ bool engine_has_room(struct engine *engine, uint64_t bytes)
 	return engine_disk(engine, &disk) < 0 || disk.bytes_usable > space_reserved(&disk) + bytes;
 }
 
+bool engine_has_room_to_shrink(struct engine *engine, uint64_t bytes)
+{
+	struct env_disk disk;
+
+	return engine_disk(engine, &disk) < 0 ||
+	       disk.bytes_usable > space_reserved(&disk) / 4 + bytes;
+}
+
 int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag)
 {
 	uint64_t unchecked = atomic_fetch_add(&engine->bytes_unchecked, bytes) + bytes;

@@ -29,6 +29,10 @@
 /* A shard with fewer new rows than this share of the settled ones is left alone. */
 #define WORTH_SHARE 16
 
+/* What LevelDB takes besides for its log. */
+#define LOG_BYTES_MIN ((uint64_t)64 << 10)
+#define LOG_BYTES_MAX ((uint64_t)4 << 20)
+
 struct pending_column {
 	enum value_type type; /* VALUE_NONE: no row has it yet */
 	size_t count;
@@ -489,6 +493,43 @@ static bool is_worth(const struct shard_version *version, bool force, struct sha
 	       totals->rows - totals->settled_rows > totals->settled_rows / WORTH_SHARE;
 }
 
+struct staying {
+	const struct shard_version *version;
+	uint64_t bytes;
+};
+
+/* A chunk that no single mask covers whole. */
+static int add_staying(void *arg, const struct chunk_ref *ref)
+{
+	struct staying *staying = arg;
+	const struct shard_mask *masks;
+	size_t count;
+
+	shard_version_masks(staying->version, ref->series_id, &masks, &count);
+	for (size_t i = 0; i < count; i++)
+		if (masks[i].sequence >= ref->sequence_max &&
+		    masks[i].time_first_ns <= ref->time_first_ns &&
+		    masks[i].time_last_ns >= ref->time_last_ns)
+			return OK;
+	staying->bytes += ref->bytes;
+	return OK;
+}
+
+/* On a full disk as well deleting must give room: what goes needs none. */
+static bool has_room(struct rewrite *rewrite, const struct shard_totals *totals)
+{
+	struct engine *engine = rewrite->group->engine;
+	struct staying staying = { .version = rewrite->version };
+
+	shard_version_each(rewrite->version, add_staying, &staying);
+	uint64_t log_bytes = staying.bytes + LOG_BYTES_MIN;
+	uint64_t bytes = staying.bytes + staying.bytes / 4 +
+			 (log_bytes < LOG_BYTES_MAX ? log_bytes : LOG_BYTES_MAX);
+
+	return totals->bytes - staying.bytes > bytes ? engine_has_room_to_shrink(engine, bytes)
+						     : engine_has_room(engine, bytes);
+}
+
 static int begin(struct rewrite *rewrite, bool force)
 {
 	struct live_group *group = rewrite->group;
@@ -499,9 +540,7 @@ static int begin(struct rewrite *rewrite, bool force)
 	rewrite->generation = shard_version_generation(rewrite->version);
 	if (!may_merge(group, rewrite->generation))
 		return ERR_BUSY;
-	if (!engine_has_room(group->engine, totals.bytes + totals.bytes / 4 + (4 << 20)))
-		return ERR_SPACE;
-	return OK;
+	return has_room(rewrite, &totals) ? OK : ERR_SPACE;
 }
 
 static void name_paths(struct rewrite *rewrite)

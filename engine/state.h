@@ -133,6 +133,8 @@ void engine_touch(struct engine *engine, uint32_t database_id);
 int engine_write_clock(struct engine *engine);
 /* Would the disk hold that much more, beside what is kept free? */
 bool engine_has_room(struct engine *engine, uint64_t bytes);
+/* The same for what gives back more than it takes: it may take most of what is kept free. */
+bool engine_has_room_to_shrink(struct engine *engine, uint64_t bytes);
 void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
 /* --- retention.c --- */
 /* What of it is kept, the end of a line. */
