@@ -108,3 +108,55 @@ check_equal "and one where there are no settings; the others stay" 3 "$(($(store
 mount_stop
 mount_start
 check_equal "all is there" "80 40 40" "$(cat "$group"/* | wc -l) $(cat "$MNT"/db/rp/2030-01-14*/* | wc -l) $(cat "$MNT"/db/rp/2030-01-21*/* | wc -l)"
+
+# While the number changes all the time writers make groups, and fill those that mkdir makes: nothing is refused or lost.
+mkdir "$MNT/db/changing"
+cat >"$WORK/changing.py" <<'PY'
+import datetime, os, sys, threading
+db, policy = sys.argv[1] + "/db", sys.argv[1] + "/db/changing"
+monday = datetime.datetime(2018, 1, 1, tzinfo=datetime.timezone.utc)
+weeks = [monday + datetime.timedelta(days=7 * n) for n in range(40)]
+done, refused = False, []
+
+def make():
+    for week in weeks:
+        try:
+            os.mkdir(f"{policy}/{week:%Y-%m-%d}--{week + datetime.timedelta(days=7):%Y-%m-%d}")
+        except FileExistsError:
+            pass
+
+def write(writer):
+    for week in weeks:
+        for series in range(6):
+            fd = os.open(policy + "/.write", os.O_WRONLY)
+            try:
+                os.write(fd, b"m,h=%d-%d v=1 %ds\n" % (writer, series, week.timestamp() + 5 * 86400 + writer))
+            except OSError as error:
+                refused.append(error)
+            os.close(fd)
+
+def change():
+    number = 0
+    while not done:
+        number = number % 4 + 1
+        with open(policy + "/.policy", "w") as file:
+            file.write(f"shards {number}\n")
+
+workers = [threading.Thread(target=make)] + [threading.Thread(target=write, args=(n,)) for n in range(3)]
+changer = threading.Thread(target=change)
+for thread in [changer] + workers:
+    thread.start()
+for thread in workers:
+    thread.join()
+done = True
+changer.join()
+print(*refused)
+PY
+check_equal "nothing is refused" "" "$(python3 "$WORK/changing.py" "$MNT")"
+check_equal "nothing is lost" 720 "$(cat "$MNT"/db/changing/2*/* | sort -u | wc -l)"
+echo flush >"$MNT/.seriesfs/ctl"
+mount_kill9
+mount_start
+check_equal "nor by a flush and kill -9" 720 "$(cat "$MNT"/db/changing/2*/* | sort -u | wc -l)"
+mount_stop
+check "all is clean" "$PWD/$BUILD/seriesfs-check" "$DATA"
