@@ -281,8 +281,9 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	stop_parts(mount);
 	close_session(mount);
 	free_tables(mount);
-	if (engine_close(mount->engine) < 0 && err >= 0)
-		err = ERR_IO;
+	int closed = engine_close(mount->engine);
+	if (err >= 0)
+		err = closed;
 	if (!mount->session) /* libfuse has told on stderr which option it does not know */
 		return EXIT_USAGE;
 	if (err < 0)
