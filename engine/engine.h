@@ -125,6 +125,7 @@ struct writer_options {
 	int64_t time_unit_ns;	 /* of bare timestamps; 0 = 1 */
 	bool skip;		 /* bad lines are told to on_bad and passed over */
 	bool feeds_nothing;	 /* engine_set_feed's function does not see the points */
+	bool is_derived;	 /* made of other points: their times tell retention nothing */
 	struct attrs attrs;	 /* for a policy or group that has to be made: mode, uid, gid */
 	/* Called for each line passed over with `skip`. */
 	void (*on_bad)(void *arg, int err, const struct diag *diag, struct slice line);

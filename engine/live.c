@@ -478,7 +478,6 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 				   record->mtimes[i].mtime_ns, record->mtimes[i].ctime_ns,
 				   sequence);
 	note_bytes(group->engine, memtable_bytes(group->active) - before);
-	retention_note(group->engine, record->rows, record->row_count);
 	group->sequence_last = sequence;
 	atomic_store(&group->written_ns, env_monotonic_ns());
 	atomic_fetch_add(&group->version, 1);

@@ -3,7 +3,7 @@
  *
  *	now = the wall clock, but at most the newest of
  *	        what it was at the end of the last run + the time that went by since
- *	        the newest time of a point of this run
+ *	        the newest time of a point that was written in this run, and not made of others
  *
  * A wall clock that is ahead (a bad battery, a year typed wrong) would drop everything at once. How
  * long a rest was is known until the machine boots; over a boot the time of it counts as none, and

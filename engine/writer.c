@@ -678,6 +678,13 @@ static void feed(struct writer *writer, bool in_midst)
 	writer->is_fed = engine->feed(engine->feed_arg, &stored);
 }
 
+/* A window that fill() made lies where the wall clock is, however wrong that is. */
+static void note_times(const struct writer *writer)
+{
+	if (!writer->options.is_derived)
+		retention_note(writer->engine, writer->now.rows, writer->now.row_count);
+}
+
 /* Store the batch: all of it or nothing. */
 static int store_rows(struct writer *writer, bool in_midst)
 {
@@ -694,6 +701,7 @@ static int store_rows(struct writer *writer, bool in_midst)
 	int err = live_group_apply(writer->group, &record, &sequence);
 	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK) {
+		note_times(writer);
 		writer->points += writer->now.row_count;
 		stat_add(STAT_POINTS_WRITTEN, writer->now.row_count);
 		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
@@ -1111,6 +1119,8 @@ static int replace_store(struct writer *writer, uint64_t cut)
 	pthread_mutex_lock(&writer->group->lock);
 	int err = live_group_apply(writer->group, &record, &sequence);
 	pthread_mutex_unlock(&writer->group->lock);
+	if (err == OK)
+		note_times(writer);
 	return err;
 }
 

@@ -442,7 +442,8 @@ static int open_writer(struct into *into)
 					  .skip = into->spec.skip,
 					  .on_bad = note_refused,
 					  .on_bad_arg = into,
-					  .feeds_nothing = into->spec.feeds_nothing };
+					  .feeds_nothing = into->spec.feeds_nothing,
+					  .is_derived = true };
 	struct object database, policy;
 	int err;
 

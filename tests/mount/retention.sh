@@ -132,6 +132,31 @@ ctl retention
 check_equal "nor when the clock was wrong at the start" "$before" "$(groups)"
 check "all points are there" test "$(count)" -ge 3
 
+# Nor by what continuous queries fill up to where a wrong clock is.
+mount_stop
+rm -rf "$DATA"
+mkdir "$DATA"
+jump +0
+fake_start
+mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/keep" "$MNT/db/continuous"
+printf 'duration 3h\nshard_duration 1h\n' >"$MNT/db/keep/.policy"
+echo 'select count(v) as n from keep.m group by time(1m) fill(0) into filled' >"$MNT/db/continuous/filled"
+ctl continuous
+now=$(date +%s)
+for ago in 7200 3600 0; do write "m v=1 $((now - ago))s"; done
+before=$(groups)
+for end in mount_stop mount_kill9; do
+	$end
+	jump +1d
+	fake_start
+	ctl continuous
+	ctl retention
+	sleep 1.2
+	check_equal "after $end the clock is a day ahead, and so are results" "$before" "$(groups)"
+	check "which are there" test "$(tail -n 1 "$MNT/db/autogen/filled" | cut -d' ' -f3)" -gt $(((now + 3600) * 1000000000))
+done
+jump +0
+
 # A clock that is put right after the start, as that of a machine without a battery: where it stands for an hour
 # points of today tell again. (The option `clock` lets the hour pass.)
 mount_stop
