@@ -541,6 +541,9 @@ static void backfill_step(struct continuous *continuous, struct entry *entry)
 	entry->progress.backfill_start_ns = part.end_ns;
 	pthread_mutex_unlock(&continuous->lock);
 	continuous->is_changed = true;
+	/* Once more after a crash it would bring back what was deleted since. */
+	if (!has_backfill(entry))
+		keep(continuous);
 }
 
 /* In the order of the list, one after the other: 1h begins when 1m is whole. */
@@ -601,6 +604,8 @@ void continuous_run_now(struct continuous *continuous)
 	do
 		look(continuous, true);
 	while (!__atomic_load_n(&continuous->cancelled, __ATOMIC_RELAXED) && backfill(continuous));
+	if (continuous->is_changed)
+		keep(continuous);
 	pthread_mutex_unlock(&continuous->run_lock);
 }
 

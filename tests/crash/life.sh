@@ -247,9 +247,10 @@ elif verb == "check":
         print("snapshots", there, "expected", set(state.snapshots))
     for name, (points, held) in state.snapshots.items():
         root = db + "/.snapshot/" + name
-        if read(root) != points or read_results(root) != held:
-            bad.append(name)
-            print("snapshot", name, "is not what it was")
+        for was, now in ((points, read(root)), (held, read_results(root))):
+            if was != now:
+                bad.append(name)
+                print("snapshot", name, "differs in", sorted(k for k in was.keys() | now.keys() if was.get(k) != now.get(k))[:5])
     if state.maybe_snapshot in os.listdir(db + "/.snapshot"):
         os.rmdir(db + "/.snapshot/" + state.maybe_snapshot)
     state.points, state.may, state.maybe_snapshot, state.results, state.runs = got, {}, None, results, ()

@@ -134,6 +134,11 @@ ctl continuous
 echo "$text" >"$db/continuous/twice"
 ctl continuous
 check_equal "a text of before is backfilled again" 12 "$(ask 'select count(v) from twice' | tail -n 1 | cut -d, -f3)"
+sql "delete from twice where time < '2026-10-02'" >/dev/null
+mount_kill9
+mount_start -o clock=2026-11-23T03:11:02Z 2>/dev/null
+ctl continuous
+check_equal "once ended it does not bring back what is deleted, after kill -9 either" 8 "$(ask 'select count(v) from twice' | tail -n 1 | cut -d, -f3)"
 rm "$db/continuous/twice"
 
 # Errors.
