@@ -28,8 +28,7 @@ enum {
 	KIND_TYPE = 7,
 	KIND_SPARSE = 8,
 	KIND_SUMMARY_SHIFT = 4,
-	KIND_BINS = 0x40,
-	KIND_KNOWN = 0x7f
+	KIND_FORM_SHIFT = 6 /* VECTORS_BINS, VECTORS_SHARED */
 };
 /* The seed keeps a run of zeros from being a chunk. */
 static uint32_t checksum_of(struct slice bytes)
@@ -141,20 +140,20 @@ static void column_encode(struct encoding *e, size_t index)
 	size_t row_count = e->rows->row_count, from = e->payloads.length;
 	size_t count = values_gather(column, row_count, values);
 	struct column_part part = { .field_id = column->field_id };
-	bool has_bins;
+	uint8_t form;
 
 	assert(column->type > VALUE_NONE && column->type < VALUE_TYPE_COUNT);
 	if (count == 0)
 		return;
 	if (count < row_count)
 		validity_encode(&e->payloads, column->valid, row_count);
-	has_bins = vectors_encode(column->type, values, count, e->rows->cold, &e->payloads);
+	form = vectors_encode(column->type, values, count, e->rows->cold, &e->payloads);
 	part.payload = part_close(&e->payloads, from);
 	part.summary.count = (uint32_t)count;
 	if (count >= SUMMARY_VALUES_MIN)
 		part.summary = summary_of(column->type, values, count);
 	part.kind = (uint8_t)(column->type | (count < row_count ? KIND_SPARSE : 0) |
-			      (has_bins ? KIND_BINS : 0) |
+			      form << KIND_FORM_SHIFT |
 			      summary_kind(column->type, &part.summary) << KIND_SUMMARY_SHIFT);
 	e->columns[e->parts.length / sizeof(part)] = index;
 	buf_append(&e->parts, &part, sizeof(part));
@@ -411,9 +410,9 @@ static int column_next(struct decoding *d, struct column_place *out)
 		part.cells = cells_part_decode(&d->head, sums);
 	if (part.kind & KIND_SPARSE)
 		count = reader_varint(&d->head);
-	if (d->head.failed || field_id > UINT32_MAX || part.kind & ~KIND_KNOWN ||
-	    kind > SUMMARY_DOUBLE || (part.kind & KIND_TYPE) == VALUE_NONE ||
-	    (part.kind & KIND_TYPE) >= VALUE_TYPE_COUNT || count == 0 || count > d->row_count)
+	if (d->head.failed || field_id > UINT32_MAX || kind > SUMMARY_DOUBLE ||
+	    (part.kind & KIND_TYPE) == VALUE_NONE || (part.kind & KIND_TYPE) >= VALUE_TYPE_COUNT ||
+	    count == 0 || count > d->row_count)
 		return ERR_CORRUPT;
 	part.field_id = (uint32_t)field_id;
 	part.summary.count = (uint32_t)count;
@@ -471,7 +470,7 @@ static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, si
 
 	if (digits > TIME_DIGITS_MAX)
 		return ERR_CORRUPT;
-	TRY(vectors_decode(in, VALUE_INTEGER, false, count, VECTORS_ALL, distances, arena));
+	TRY(vectors_decode(in, VALUE_INTEGER, 0, count, VECTORS_ALL, distances, arena));
 	for (; digits; digits--)
 		unit *= 10;
 	for (size_t i = 0; i < count; i++)
@@ -536,8 +535,7 @@ static int validity_decode(struct reader *in, uint32_t value_count, struct chunk
 	*valid = arena_alloc(&out->arena, (out->chunk_rows + 63) / 64 * sizeof(**valid));
 	if (!*valid)
 		return ERR_MEMORY;
-	TRY(vectors_decode(in, VALUE_BOOLEAN, false, out->chunk_rows, VECTORS_ALL, flags,
-			   &out->arena));
+	TRY(vectors_decode(in, VALUE_BOOLEAN, 0, out->chunk_rows, VECTORS_ALL, flags, &out->arena));
 	for (size_t i = 0; i < out->chunk_rows; i++) {
 		(*valid)[i / 64] |= flags[i].bits << i % 64;
 		count += flags[i].bits;
@@ -573,7 +571,7 @@ static int column_decode(const struct column_place *place, struct vector_range r
 		return ERR_MEMORY;
 	if (is_sparse)
 		TRY(validity_decode(&in, part->summary.count, out, &valid));
-	TRY(vectors_decode(&in, type, part->kind & KIND_BINS, part->summary.count,
+	TRY(vectors_decode(&in, type, part->kind >> KIND_FORM_SHIFT, part->summary.count,
 			   is_sparse ? VECTORS_ALL : range, values, &out->arena));
 	if (valid) {
 		values_scatter(values, part->summary.count, out->chunk_rows, valid);

@@ -33,6 +33,16 @@
  *
  *	text = kind: 1 | distinct: varint (dictionary) | lengths vector, prefixed
  *	       | snappy bytes, prefixed | codes vector (dictionary)
+ *
+ * The vectors of a column:
+ *
+ *	plain  = [bins] { length: varint | vector } ...
+ *	shared = [bins, short] head | lengths { [head] [patches] packed } ...
+ *	lengths = few words (few.h), each length × 2 + 1 where the vector has a head of its own;
+ *		  the last vector is what is left, whatever its length says
+ *	head   = transform, patched << 7: 1 | argument: 1 | extra | predict: 1 | pack: 1
+ *
+ * Most vectors of a column have one head, which is written once; those of another bring their own.
  */
 #ifndef ENGINE_CODEC_CODEC_H
 #define ENGINE_CODEC_CODEC_H
@@ -51,13 +61,15 @@ void vector_encode(enum value_type type, const union value *values, size_t count
 int vector_decode(enum value_type type, struct slice bytes, size_t count, union value *out,
 		  struct arena *arena);
 
+/* How the vectors of a column are written. On disk. */
+enum { VECTORS_BINS = 1, VECTORS_SHARED = 2, VECTORS_FORMS = 3 };
 /*
  * The vectors of a column, each with its length in front. `cold`: written once and read often, so
- * that every stage is tried, and bins (bins.h) are put in front of them where they save a
- * thirty-second; true says so to the reader.
+ * that every stage is tried, numbers share their head, and bins (bins.h) are put in front of them
+ * where they save a thirty-second. Gives the form, which the reader must know.
  */
-bool vectors_encode(enum value_type type, const union value *values, size_t count, bool cold,
-		    struct buf *out);
+uint8_t vectors_encode(enum value_type type, const union value *values, size_t count, bool cold,
+		       struct buf *out);
 /* Which of the vectors of a column, numbered from 0; `end` may lie behind the last. */
 struct vector_range {
 	size_t first, end;
@@ -65,7 +77,7 @@ struct vector_range {
 #define VECTORS_ALL ((struct vector_range){ 0, SIZE_MAX })
 /* As vector_decode: the values of a range out of `count` in all. The reader ends behind all. */
 struct reader;
-int vectors_decode(struct reader *reader, enum value_type type, bool has_bins, size_t count,
+int vectors_decode(struct reader *reader, enum value_type type, uint8_t form, size_t count,
 		   struct vector_range range, union value *out, struct arena *arena);
 
 /* --- the stages, for each other ------------------------------------------- */
@@ -123,6 +135,8 @@ size_t pack_measure(const uint64_t *words, size_t count);
 void pack_encode(const uint64_t *words, size_t count, struct buf *out);
 /* Reads one packed run of `count` words. ERR_CORRUPT. */
 int pack_decode(struct reader *reader, size_t count, uint64_t *words);
+/* The same behind the byte that names the packer. */
+int pack_decode_as(uint8_t pack, struct reader *reader, size_t count, uint64_t *words);
 
 bool simple8b_encode(const uint64_t *words, size_t count, struct buf *out);
 int simple8b_decode(struct reader *reader, size_t count, uint64_t *words);
@@ -132,12 +146,29 @@ int gorilla_decode(struct reader *reader, size_t count, uint64_t *words);
 /* Transform and predict; `cold` tries all of them on all of the words. Not for strings. */
 void stages_choose(enum value_type type, const union value *values, size_t count, bool cold,
 		   struct stages *out);
-/* The header: all but the packed words. */
-void stages_write(const struct stages *stages, const union value *values, struct buf *out);
-/* All of the reader as a vector. `decoder` NULL: the column has no bins. */
+/* All but the packed words: the header, and the patches if there are any. */
+void stages_write_head(const struct stages *stages, struct buf *out);
+void stages_write_patches(const struct stages *stages, const union value *values, struct buf *out);
+
+/* A header as it was read. */
+struct vector_head {
+	uint8_t transform, argument, predictor, pack;
+	bool is_patched;
+	struct slice extra;
+};
+/* With the packer behind it. ERR_CORRUPT. */
+int vector_head_read(struct reader *reader, struct vector_head *out);
+/* What all vectors of a column have. */
 struct bins_decoder;
-int vector_read(struct reader *reader, enum value_type type, const struct bins_decoder *decoder,
-		size_t count, union value *out, struct arena *arena);
+struct vectors_shared {
+	enum value_type type;
+	bool has_head;
+	struct vector_head head;	    /* where it has one */
+	const struct bins_decoder *decoder; /* NULL: it has no bins */
+};
+/* All of the reader as a vector; `own`: with a head of its own. */
+int vector_read(struct reader *reader, const struct vectors_shared *shared, bool own, size_t count,
+		union value *out, struct arena *arena);
 
 void text_vector_encode(const union value *values, size_t count, struct buf *out);
 int text_vector_decode(struct reader *reader, size_t count, union value *out, struct arena *arena);

@@ -603,8 +603,11 @@ const uint8_t packer_count = sizeof(packers) / sizeof(*packers);
 
 int pack_decode(struct reader *reader, size_t count, uint64_t *words)
 {
-	uint8_t pack = reader_u8(reader);
+	return pack_decode_as(reader_u8(reader), reader, count, words);
+}
 
+int pack_decode_as(uint8_t pack, struct reader *reader, size_t count, uint64_t *words)
+{
 	if (reader->failed || count == 0 || count > VECTOR_ROWS || pack >= packer_count)
 		return ERR_CORRUPT;
 	return packers[pack].decode(reader, count, words);
