@@ -6,8 +6,12 @@
 
 #include "engine/base/err.h"
 #include "engine/codec/codec.h"
+#include "engine/codec/few.h"
 
-#define CELLS_PLAIN	255
+_Static_assert(CELLS_MAX <= FEW_MAX, "an array of cells is a row of few words");
+
+/* What cells begin with. */
+enum { CELLS_FEW = 0x40, CELLS_WHOLE = 0x7f, CELLS_PLAIN = 0xff };
 #define CELL_DIGITS_MAX 9
 #define DECIMAL_MAX	9007199254740992.0 /* 2^53: whole numbers up to it are doubles */
 #define SUM_STEPS_MAX	4096		   /* rounding errors of a few thousand additions */
@@ -175,7 +179,7 @@ static void words_encode(struct buf *out, const union value *words, size_t count
 
 static int words_decode(struct reader *in, union value *words, size_t count)
 {
-	return vectors_decode(in, VALUE_INTEGER, false, count, VECTORS_ALL, words, NULL);
+	return vectors_decode(in, VALUE_INTEGER, 0, count, VECTORS_ALL, words, NULL);
 }
 
 /* What all distances from the first time can be divided by. */
@@ -281,18 +285,14 @@ static bool is_number(enum value_type type)
 	return type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED;
 }
 
-/* Lowest bits first; a handful of words, so that no care is taken for speed. */
-static void bits_encode(struct buf *out, const uint64_t *words, size_t count, unsigned width)
-{
-	size_t bytes = (count * width + 7) / 8, bit = 0;
-	char *to = buf_reserve(out, bytes);
+/*
+ * --- arrays of cells that were written before few.h --------------------------------------
+ *
+ *	array = width: 1 | zigzag words of so many bits
+ *	      = width, 1 << 7: 1 | word 0: zigzag varint | differences as zigzag words
+ */
 
-	memset(to, 0, bytes);
-	for (size_t i = 0; i < count; i++)
-		for (unsigned k = 0; k < width; k++, bit++)
-			to[bit / 8] |= (char)((words[i] >> k & 1) << bit % 8);
-	out->length += bytes;
-}
+enum { ARRAY_DIFFERENCES = 0x80 };
 
 static void bits_decode(struct reader *in, uint64_t *words, size_t count, unsigned width)
 {
@@ -304,38 +304,6 @@ static void bits_decode(struct reader *in, uint64_t *words, size_t count, unsign
 		for (unsigned k = 0; !in->failed && k < width; k++, bit++)
 			words[i] |= (uint64_t)((uint8_t)bytes.data[bit / 8] >> bit % 8 & 1) << k;
 	}
-}
-
-static unsigned width_of(const uint64_t *words, size_t count)
-{
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < count; i++)
-		all |= words[i];
-	return all ? 64 - (unsigned)__builtin_clzll(all) : 0;
-}
-
-enum { ARRAY_DIFFERENCES = 0x80 };
-
-static void array_encode(struct buf *out, const uint64_t *words, size_t count)
-{
-	uint64_t plain[CELLS_MAX], differences[CELLS_MAX];
-	unsigned plain_width, width;
-
-	for (size_t i = 0; i < count; i++)
-		plain[i] = zigzag((int64_t)words[i]);
-	for (size_t i = 1; i < count; i++)
-		differences[i - 1] = zigzag((int64_t)(words[i] - words[i - 1]));
-	plain_width = width_of(plain, count);
-	width = width_of(differences, count - 1);
-	if (plain_width * count <= width * (count - 1) + plain_width + 4) {
-		buf_append_byte(out, (char)plain_width);
-		bits_encode(out, plain, count, plain_width);
-		return;
-	}
-	buf_append_byte(out, (char)(ARRAY_DIFFERENCES | width));
-	buf_append_varint(out, plain[0]);
-	bits_encode(out, differences, count - 1, width);
 }
 
 static int array_decode(struct reader *in, uint64_t *words, size_t count)
@@ -376,15 +344,18 @@ static void whole_encode(struct buf *out, const struct summary *cells, size_t co
 		words[4][i] = s->sum.u - s->count * middle_of(s);
 	}
 	for (size_t k = 0; k < 5; k++)
-		array_encode(out, words[k], count);
+		few_encode(out, words[k], count);
 }
 
-static int whole_decode(struct reader *in, struct summary *cells, size_t count)
+/* few_decode(), or what was before it. */
+typedef int words_reader(struct reader *in, uint64_t *words, size_t count);
+
+static int whole_decode(struct reader *in, words_reader *read, struct summary *cells, size_t count)
 {
 	uint64_t words[5][CELLS_MAX];
 
 	for (size_t k = 0; k < 5; k++)
-		TRY(array_decode(in, words[k], count));
+		TRY(read(in, words[k], count));
 	for (size_t i = 0; i < count; i++) {
 		struct summary *s = &cells[i];
 
@@ -462,9 +433,9 @@ static void floats_encode(struct buf *out, struct summary *cells, size_t count)
 	for (unsigned digits = 0; digits <= CELL_DIGITS_MAX; digits++) {
 		if (!cells_to_decimals(cells, count, digits, decimals, steps))
 			continue;
-		buf_append_byte(out, (char)digits);
+		buf_append_byte(out, (char)(CELLS_FEW | digits));
 		whole_encode(out, decimals, count);
-		array_encode(out, steps, count);
+		few_encode(out, steps, count);
 		return;
 	}
 	buf_append_byte(out, (char)CELLS_PLAIN);
@@ -475,13 +446,14 @@ static void floats_encode(struct buf *out, struct summary *cells, size_t count)
 	}
 }
 
-static int decimals_decode(struct reader *in, uint8_t digits, struct summary *cells, size_t count)
+static int decimals_decode(struct reader *in, words_reader *read, uint8_t digits,
+			   struct summary *cells, size_t count)
 {
 	uint64_t steps[CELLS_MAX];
 	double power = power_of_ten(digits);
 
-	TRY(whole_decode(in, cells, count));
-	TRY(array_decode(in, steps, count));
+	TRY(whole_decode(in, read, cells, count));
+	TRY(read(in, steps, count));
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < MEMBERS; k++) {
 			union value *value = member_of(&cells[i], k);
@@ -498,7 +470,7 @@ static int plain_decode(struct reader *in, struct summary *cells, size_t count)
 	union value values[CELLS_MAX];
 
 	for (size_t k = 0; k < MEMBERS; k++) {
-		TRY(vectors_decode(in, VALUE_FLOAT, false, count, VECTORS_ALL, values, NULL));
+		TRY(vectors_decode(in, VALUE_FLOAT, 0, count, VECTORS_ALL, values, NULL));
 		for (size_t i = 0; i < count; i++)
 			*member_of(&cells[i], k) = values[i];
 	}
@@ -507,11 +479,23 @@ static int plain_decode(struct reader *in, struct summary *cells, size_t count)
 
 static int floats_decode(struct reader *in, struct summary *cells, size_t count)
 {
-	uint8_t digits = reader_u8(in);
+	uint8_t form = reader_u8(in), digits = form & (uint8_t)~CELLS_FEW;
 
-	if (digits == CELLS_PLAIN)
+	if (form == CELLS_PLAIN)
 		return plain_decode(in, cells, count);
-	return digits > CELL_DIGITS_MAX ? ERR_CORRUPT : decimals_decode(in, digits, cells, count);
+	if (digits > CELL_DIGITS_MAX)
+		return ERR_CORRUPT;
+	return decimals_decode(in, form & CELLS_FEW ? few_decode : array_decode, digits, cells,
+			       count);
+}
+
+/* No array began with this byte before. */
+static int integers_decode(struct reader *in, struct summary *cells, size_t count)
+{
+	if (reader_left(in) == 0 || (uint8_t)*in->next != CELLS_WHOLE)
+		return whole_decode(in, array_decode, cells, count);
+	reader_u8(in);
+	return whole_decode(in, few_decode, cells, count);
 }
 
 /* --- all types ------------------------------------------------------------------------------ */
@@ -531,6 +515,7 @@ bool cells_encode(struct buf *out, enum value_type type, const union value *valu
 	if (type == VALUE_FLOAT) {
 		floats_encode(out, cells, laying->count);
 	} else {
+		buf_append_byte(out, CELLS_WHOLE);
 		whole_encode(out, cells, laying->count);
 	}
 	return true;
@@ -575,7 +560,7 @@ int cells_decode(struct slice bytes, enum value_type type, const struct laying *
 		cells[i].has_numbers = true;
 	}
 	TRY(type == VALUE_FLOAT ? floats_decode(&in, cells, laying->count)
-				: whole_decode(&in, cells, laying->count));
+				: integers_decode(&in, cells, laying->count));
 	*out = cells;
 	return in.failed || reader_left(&in) ? ERR_CORRUPT : OK;
 }

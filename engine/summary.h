@@ -5,16 +5,18 @@
  * A cell is the rows of a chunk that lie in one slot of a clock: [n × width, (n + 1) × width)
  * seconds since 1970. All columns of a chunk share the cells; slots without a row have none.
  *
- *	laying  = width: v | cell count: v		where times are evenly spaced, that is all
- *		  [vectors of: rows, first times, last times]
- *	cells   = five arrays				of whole numbers
- *		= digits: 1 | five arrays | steps: array	of doubles, as llround(v ×
- *10^digits) = CELLS_PLAIN: 1 | vectors of min, max, first, last, sum	of other doubles arrays  =
- *of min; max - min; first - min; last - the next first; sum - rows × (min + max) / 2 array   =
- *width: 1 | zigzag words of so many bits = width, 1 << 7: 1 | word 0: zigzag varint | differences
- *as zigzag words steps   = doubles from what dividing gives to the sum: only min, max, first and
- *last are decimals to the last bit
+ *	laying	= width: v | cell count: v		where times are evenly spaced, that is all
+ *		  [digits: 1 | vectors of: rows, first times, last times]
  *
+ *	cells	= 127: 1 | five rows			of whole numbers
+ *		| digits + 64: 1 | five rows | steps	of doubles, as llround(v × 10^digits)
+ *		| 255: 1 | vectors of min, max, first, last, sum	of other doubles
+ *	rows	= few words (engine/codec/few.h) of
+ *		  min; max - min; first - min; last - the next first; sum - rows × (min + max) / 2
+ *	steps	= few words: doubles from what dividing gives to the sum; only min, max, first and
+ *		  last are decimals to the last bit
+ *
+ * What was written before has no 127, digits without the 64, and rows in another form (summary.c).
  * Times are distances from the first row's in units that divide them all: digits: 1, as in chunk.h.
  */
 #ifndef ENGINE_SUMMARY_H
