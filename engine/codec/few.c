@@ -125,8 +125,7 @@ static void put_bits(struct bit_writer *to, uint64_t word, unsigned width)
 	for (unsigned done = 0; done < width;) {
 		unsigned room = 8 - to->at % 8, part = width - done < room ? width - done : room;
 
-		to->bytes[to->at / 8] |=
-			(char)((word >> done & ((1u << part) - 1)) << to->at % 8);
+		to->bytes[to->at / 8] |= (char)((word >> done & ((1u << part) - 1)) << to->at % 8);
 		to->at += part;
 		done += part;
 	}
@@ -226,11 +225,10 @@ static int way_of(unsigned code, struct way *out)
 {
 	if (code >= RICE_END)
 		return ERR_CORRUPT;
-	*out = code < RICE_BEGIN
-		       ? (struct way){ .source = code / WIDTHS, .width = code % WIDTHS }
-		       : (struct way){ .source = (code - RICE_BEGIN) / RICE_STEPS,
-				       .is_rice = true,
-				       .width = (code - RICE_BEGIN) % RICE_STEPS };
+	*out = code < RICE_BEGIN ? (struct way){ .source = code / WIDTHS, .width = code % WIDTHS }
+				 : (struct way){ .source = (code - RICE_BEGIN) / RICE_STEPS,
+						 .is_rice = true,
+						 .width = (code - RICE_BEGIN) % RICE_STEPS };
 	if (!out->is_rice && out->width == 63)
 		out->width = 64;
 	return OK;
