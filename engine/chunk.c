@@ -13,14 +13,20 @@
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/codec/access.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
 #define CHECKSUM_BYTES	4
 #define TIME_DIGITS_MAX 9 /* a second */
-/* Cells may cost this part of the columns, and hold so many rows on average. */
-#define CELLS_SHARE   12
-#define CELL_ROWS_MIN 16
+/*
+ * Cells may cost this part of the columns, of which no value counts for more than so many bits:
+ * where values take seven bytes, a twelfth would be cells of five minutes. They hold so many rows
+ * on average.
+ */
+#define CELLS_SHARE	12
+#define CELL_VALUE_BITS 12
+#define CELL_ROWS_MIN	16
 
 enum { FLAG_SUMS = 1, FLAG_COLD = 2, FLAG_CELLS = 4, FLAGS_KNOWN = 7 };
 enum { TIMES_EVEN = 0, TIMES_VECTORS = 1 };
@@ -161,21 +167,37 @@ static void column_encode(struct encoding *e, size_t index)
 
 /* --- cells out ------------------------------------------------------------ */
 
+/* Cells of doubles may name rows of them. */
+static bool column_cells_write(struct encoding *e, size_t at, struct slice payload,
+			       const struct laying *laying)
+{
+	const struct column_part *part = &((const struct column_part *)e->parts.data)[at];
+	const struct chunk_write_column *column = &e->rows->columns[e->columns[at]];
+	struct access access;
+	bool has_access =
+		column->type == VALUE_FLOAT && access_open(payload, part->kind >> KIND_FORM_SHIFT,
+							   e->rows->row_count, &access) == OK;
+
+	return cells_encode(&e->cells, column->type, column->values, laying,
+			    has_access ? &access : NULL);
+}
+
 static void cells_write(struct encoding *e, const struct laying *laying)
 {
 	struct column_part *parts = (struct column_part *)e->parts.data;
 	size_t part_count = e->parts.length / sizeof(*parts);
+	struct reader payloads = reader_of(buf_slice(&e->payloads));
 
 	buf_reset(&e->cells);
 	laying_encode(&e->cells, laying, times_are_even(e->rows->times_ns, e->rows->row_count));
 	e->laying_part = part_close(&e->cells, 0);
 	for (size_t i = 0; i < part_count; i++) {
-		const struct chunk_write_column *column = &e->rows->columns[e->columns[i]];
+		struct slice payload = reader_take(&payloads, parts[i].payload.bytes);
 		size_t from = e->cells.length;
 
 		parts[i].cells = (struct part){ 0 };
 		if (!(parts[i].kind & KIND_SPARSE) && parts[i].summary.has_numbers &&
-		    cells_encode(&e->cells, column->type, column->values, laying))
+		    column_cells_write(e, i, payload, laying))
 			parts[i].cells = part_close(&e->cells, from);
 	}
 }
@@ -188,6 +210,14 @@ static void leave_summaries_out(struct encoding *e)
 	for (size_t i = 0; i < e->parts.length / sizeof(*parts); i++)
 		if (parts[i].cells.bytes)
 			parts[i].kind &= (uint8_t) ~(3 << KIND_SUMMARY_SHIFT);
+}
+
+static size_t cell_bytes_max(const struct encoding *e)
+{
+	size_t columns = e->parts.length / sizeof(struct column_part);
+	size_t most = columns * e->rows->row_count * CELL_VALUE_BITS / 8;
+
+	return (e->payloads.length < most ? e->payloads.length : most) / CELLS_SHARE;
 }
 
 /* The finest that pay. */
@@ -207,7 +237,7 @@ static void cells_choose(struct encoding *e)
 		if (laying.count < 2)
 			break;
 		cells_write(e, &laying);
-		if (e->cells.length * CELLS_SHARE <= e->payloads.length) {
+		if (e->cells.length <= cell_bytes_max(e)) {
 			leave_summaries_out(e);
 			arena_release(&arena);
 			return;
@@ -655,17 +685,34 @@ static int laying_open(struct decoding *d, int64_t width_max_ns, struct arena *a
 	return OK;
 }
 
-static int column_outline(struct decoding *d, const struct column_place *place, struct arena *arena,
-			  const struct chunk_outline *outline, struct outline_column *out)
+/* False: the cells need none, or nobody needs what they name. ERR_CORRUPT. */
+static int cells_access(struct decoding *d, const struct column_place *place, bool sums_only,
+			struct access *access)
+{
+	uint8_t kind = place->part.kind;
+
+	if (sums_only || !cells_name_rows(place->cells, kind & KIND_TYPE))
+		return false;
+	TRY(access_open(place->payload, kind >> KIND_FORM_SHIFT, d->row_count, access));
+	return true;
+}
+
+static int column_outline(struct decoding *d, const struct column_place *place, bool sums_only,
+			  struct arena *arena, const struct chunk_outline *outline,
+			  struct outline_column *out)
 {
 	struct summary *cells = NULL;
+	struct access access;
 
 	*out = (struct outline_column){ .type = place->part.kind & KIND_TYPE,
 					.summary = place->part.summary };
 	if (!place->cells.length || outline->laying.count == 0)
 		return OK;
 	TRY(part_check(place->cells, &place->part.cells, d));
-	TRY(cells_decode(place->cells, out->type, &outline->laying, arena, &cells));
+	int needs = cells_access(d, place, sums_only, &access);
+	TRY(needs);
+	TRY(cells_decode(place->cells, out->type, &outline->laying, needs ? &access : NULL, arena,
+			 &cells));
 	out->cells = cells;
 	out->summary = cells_join(cells, outline->laying.count, out->type);
 	return OK;
@@ -692,7 +739,8 @@ int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct ar
 		TRY(column_next(&d, &place));
 		for (size_t asked = 0; asked < wish->field_count; asked++)
 			if (wish->field_ids[asked] == place.part.field_id)
-				TRY(column_outline(&d, &place, arena, out, &out->columns[asked]));
+				TRY(column_outline(&d, &place, wish->sums_only, arena, out,
+						   &out->columns[asked]));
 	}
 	return OK;
 }

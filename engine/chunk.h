@@ -106,6 +106,7 @@ struct outline_wish {
 	const uint32_t *field_ids;
 	size_t field_count;
 	int64_t width_max_ns;
+	bool sums_only; /* of cells nothing but count and sum is looked at */
 };
 
 /* What the head tells. */
@@ -121,8 +122,8 @@ struct chunk_outline {
 	} * columns;			     /* as many as were asked for */
 };
 /*
- * All in `arena`; no payload of a column is looked at. Cells wider than `width_max_ns` are not
- * there. ERR_CORRUPT, ERR_MEMORY.
+ * All in `arena`; no payload of a column is looked at, but for the values that cells name by their
+ * rows. Cells wider than `width_max_ns` are not there. ERR_CORRUPT, ERR_MEMORY.
  */
 int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct arena *arena,
 		  struct chunk_outline *out);

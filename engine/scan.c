@@ -661,8 +661,10 @@ static int look_at_outline(struct scan *scan, const struct source *source)
 {
 	struct cell_rows all = { 0, source->ref.row_count, source->time_first_ns,
 				 source->time_last_ns };
+	const struct summary_taker *taker = scan->spec.taker;
 	struct outline_wish wish = { scan->spec.field_ids, scan->spec.field_count,
-				     scan->spec.taker ? scan->spec.taker->rows_max_ns : INT64_MAX };
+				     taker ? taker->rows_max_ns : INT64_MAX,
+				     taker && taker->sums_only && scan->spec.bound_count == 0 };
 	int taken;
 
 	if (!scan->summaries)

@@ -3,15 +3,17 @@
 
 #include <assert.h>
 #include <math.h>
+#include <xxhash.h>
 
 #include "engine/base/err.h"
+#include "engine/codec/access.h"
 #include "engine/codec/codec.h"
 #include "engine/codec/few.h"
 
 _Static_assert(CELLS_MAX <= FEW_MAX, "an array of cells is a row of few words");
 
 /* What cells begin with. */
-enum { CELLS_FEW = 0x40, CELLS_WHOLE = 0x7f, CELLS_PLAIN = 0xff };
+enum { CELLS_FEW = 0x40, CELLS_WHOLE = 0x7f, CELLS_ROWS = 0xfe, CELLS_PLAIN = 0xff };
 #define CELL_DIGITS_MAX 9
 #define DECIMAL_MAX	9007199254740992.0 /* 2^53: whole numbers up to it are doubles */
 #define SUM_STEPS_MAX	4096		   /* rounding errors of a few thousand additions */
@@ -417,18 +419,119 @@ static bool cells_to_decimals(const struct summary *cells, size_t count, unsigne
 static const size_t members[] = { offsetof(struct summary, min), offsetof(struct summary, max),
 				  offsetof(struct summary, first), offsetof(struct summary, last),
 				  offsetof(struct summary, sum) };
-#define MEMBERS (sizeof(members) / sizeof(members[0]))
+#define MEMBERS	   (sizeof(members) / sizeof(members[0]))
+#define MEMBER_SUM 4
 
 static union value *member_of(struct summary *summary, size_t member)
 {
 	return (union value *)((char *)summary + members[member]);
 }
 
-static void floats_encode(struct buf *out, struct summary *cells, size_t count)
+static void member_encode(struct buf *out, struct summary *cells, size_t count, size_t member)
+{
+	union value values[CELLS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = *member_of(&cells[i], member);
+	vectors_encode(VALUE_FLOAT, values, count, false, out);
+}
+
+static int member_decode(struct reader *in, struct summary *cells, size_t count, size_t member)
+{
+	union value values[CELLS_MAX];
+
+	TRY(vectors_decode(in, VALUE_FLOAT, 0, count, VECTORS_ALL, values, NULL));
+	for (size_t i = 0; i < count; i++)
+		*member_of(&cells[i], member) = values[i];
+	return OK;
+}
+
+static void plain_encode(struct buf *out, struct summary *cells, size_t count)
+{
+	buf_append_byte(out, (char)CELLS_PLAIN);
+	for (size_t k = 0; k < MEMBERS; k++)
+		member_encode(out, cells, count, k);
+}
+
+/* --- of doubles that can be read one by one ------------------------------------------------ */
+
+/* What the cells name. */
+static uint32_t cells_check(struct summary *cells, size_t count)
+{
+	union value named[CELLS_MAX][MEMBER_SUM];
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < MEMBER_SUM; k++)
+			named[i][k] = *member_of(&cells[i], k);
+	return (uint32_t)XXH3_64bits_withSeed(named, count * sizeof(*named), 1);
+}
+
+static uint64_t row_of(const union value *values, union value value)
+{
+	uint64_t row = 0;
+
+	while (values[row].bits != value.bits)
+		row++;
+	return row;
+}
+
+static void rows_encode(struct buf *out, struct summary *cells, const union value *values,
+			const struct laying *laying)
+{
+	uint64_t least[CELLS_MAX], greatest[CELLS_MAX];
+
+	for (size_t i = 0; i < laying->count; i++) {
+		const union value *first = values + laying->cells[i].first_row;
+
+		least[i] = row_of(first, cells[i].min);
+		greatest[i] = row_of(first, cells[i].max);
+	}
+	buf_append_byte(out, (char)CELLS_ROWS);
+	member_encode(out, cells, laying->count, MEMBER_SUM);
+	few_encode(out, least, laying->count);
+	few_encode(out, greatest, laying->count);
+	buf_append_u32(out, cells_check(cells, laying->count));
+}
+
+static int cell_read(const struct access *access, const struct cell_rows *rows, uint64_t least,
+		     uint64_t greatest, struct summary *cell)
+{
+	size_t first = rows->first_row;
+
+	if (least >= rows->row_count || greatest >= rows->row_count)
+		return ERR_CORRUPT;
+	TRY(access_get(access, first + least, &cell->min));
+	TRY(access_get(access, first + greatest, &cell->max));
+	TRY(access_get(access, first, &cell->first));
+	return access_get(access, first + rows->row_count - 1, &cell->last);
+}
+
+static int rows_decode(struct reader *in, const struct laying *laying, const struct access *access,
+		       struct summary *cells)
+{
+	uint64_t least[CELLS_MAX], greatest[CELLS_MAX];
+	size_t count = laying->count;
+	uint32_t check;
+
+	TRY(member_decode(in, cells, count, MEMBER_SUM));
+	TRY(few_decode(in, least, count));
+	TRY(few_decode(in, greatest, count));
+	check = reader_u32(in);
+	if (in->failed || !access)
+		return in->failed ? ERR_CORRUPT : OK;
+	for (size_t i = 0; i < count; i++)
+		TRY(cell_read(access, &laying->cells[i], least[i], greatest[i], &cells[i]));
+	return cells_check(cells, count) == check ? OK : ERR_CORRUPT;
+}
+
+/* --- of any doubles ------------------------------------------------------------------------ */
+
+static void floats_encode(struct buf *out, struct summary *cells, const union value *values,
+			  const struct laying *laying, const struct access *access)
 {
 	struct summary decimals[CELLS_MAX];
 	uint64_t steps[CELLS_MAX];
-	union value values[CELLS_MAX];
+	size_t count = laying->count;
 
 	for (unsigned digits = 0; digits <= CELL_DIGITS_MAX; digits++) {
 		if (!cells_to_decimals(cells, count, digits, decimals, steps))
@@ -438,12 +541,10 @@ static void floats_encode(struct buf *out, struct summary *cells, size_t count)
 		few_encode(out, steps, count);
 		return;
 	}
-	buf_append_byte(out, (char)CELLS_PLAIN);
-	for (size_t k = 0; k < MEMBERS; k++) {
-		for (size_t i = 0; i < count; i++)
-			values[i] = *member_of(&cells[i], k);
-		vectors_encode(VALUE_FLOAT, values, count, false, out);
-	}
+	if (access)
+		rows_encode(out, cells, values, laying);
+	else
+		plain_encode(out, cells, count);
 }
 
 static int decimals_decode(struct reader *in, words_reader *read, uint8_t digits,
@@ -467,22 +568,21 @@ static int decimals_decode(struct reader *in, words_reader *read, uint8_t digits
 
 static int plain_decode(struct reader *in, struct summary *cells, size_t count)
 {
-	union value values[CELLS_MAX];
-
-	for (size_t k = 0; k < MEMBERS; k++) {
-		TRY(vectors_decode(in, VALUE_FLOAT, 0, count, VECTORS_ALL, values, NULL));
-		for (size_t i = 0; i < count; i++)
-			*member_of(&cells[i], k) = values[i];
-	}
+	for (size_t k = 0; k < MEMBERS; k++)
+		TRY(member_decode(in, cells, count, k));
 	return OK;
 }
 
-static int floats_decode(struct reader *in, struct summary *cells, size_t count)
+static int floats_decode(struct reader *in, const struct laying *laying,
+			 const struct access *access, struct summary *cells)
 {
+	size_t count = laying->count;
 	uint8_t form = reader_u8(in), digits = form & (uint8_t)~CELLS_FEW;
 
 	if (form == CELLS_PLAIN)
 		return plain_decode(in, cells, count);
+	if (form == CELLS_ROWS)
+		return rows_decode(in, laying, access, cells);
 	if (digits > CELL_DIGITS_MAX)
 		return ERR_CORRUPT;
 	return decimals_decode(in, form & CELLS_FEW ? few_decode : array_decode, digits, cells,
@@ -500,8 +600,13 @@ static int integers_decode(struct reader *in, struct summary *cells, size_t coun
 
 /* --- all types ------------------------------------------------------------------------------ */
 
+bool cells_name_rows(struct slice bytes, enum value_type type)
+{
+	return type == VALUE_FLOAT && bytes.length && (uint8_t)bytes.data[0] == CELLS_ROWS;
+}
+
 bool cells_encode(struct buf *out, enum value_type type, const union value *values,
-		  const struct laying *laying)
+		  const struct laying *laying, const struct access *access)
 {
 	struct summary cells[CELLS_MAX];
 
@@ -513,7 +618,7 @@ bool cells_encode(struct buf *out, enum value_type type, const union value *valu
 			return false;
 	}
 	if (type == VALUE_FLOAT) {
-		floats_encode(out, cells, laying->count);
+		floats_encode(out, cells, values, laying, access);
 	} else {
 		buf_append_byte(out, CELLS_WHOLE);
 		whole_encode(out, cells, laying->count);
@@ -546,10 +651,10 @@ struct summary cells_join(const struct summary *cells, size_t count, enum value_
 }
 
 int cells_decode(struct slice bytes, enum value_type type, const struct laying *laying,
-		 struct arena *arena, struct summary **out)
+		 const struct access *access, struct arena *arena, struct summary **out)
 {
 	struct reader in = reader_of(bytes);
-	struct summary *cells = arena_alloc_raw(arena, laying->count * sizeof(*cells), 8);
+	struct summary *cells = arena_alloc(arena, laying->count * sizeof(*cells));
 
 	if (!cells)
 		return ERR_MEMORY;
@@ -559,7 +664,7 @@ int cells_decode(struct slice bytes, enum value_type type, const struct laying *
 		cells[i].count = (uint32_t)laying->cells[i].row_count;
 		cells[i].has_numbers = true;
 	}
-	TRY(type == VALUE_FLOAT ? floats_decode(&in, cells, laying->count)
+	TRY(type == VALUE_FLOAT ? floats_decode(&in, laying, access, cells)
 				: integers_decode(&in, cells, laying->count));
 	*out = cells;
 	return in.failed || reader_left(&in) ? ERR_CORRUPT : OK;

@@ -106,6 +106,7 @@ struct summary_taker {
 	void *arg;
 	bool is_exact;	     /* sums add in the order of rows, whatever the chunk */
 	int64_t rows_max_ns; /* rows that lie further apart are not taken */
+	bool sums_only;	     /* of numbers nothing but the sum is looked at: the rest may be zero */
 };
 
 static inline bool column_has(const struct batch_column *column, size_t row)

@@ -8,6 +8,7 @@
 
 #include "engine/base/log.h"
 #include "query/crew.h"
+#include "query/function_rows.h"
 
 /* Fewer are kept as they are; so are those which would take about as much when counted. */
 #define TALLY_KEYS_MIN 1024u
@@ -616,13 +617,22 @@ static int64_t rows_max_ns(const struct aggregate_spec *spec)
 	return window_is_given(&spec->window) ? length_ns / 30 * 31 + 1 : INT64_MAX;
 }
 
+static bool wants_sums_only(const struct aggregate_spec *spec)
+{
+	for (size_t i = 0; i < spec->leaf_count; i++)
+		if (spec->leaves[i]->function->absorb != absorb_sum &&
+		    spec->leaves[i]->function->absorb != absorb_count)
+			return false;
+	return true;
+}
+
 static int take_series(struct aggregate *aggregate, const struct group_series *series)
 {
 	const struct aggregate_spec *spec = &aggregate->spec;
 	struct feed feed;
 	struct absorption absorption = { aggregate, &feed };
-	struct summary_taker taker = { take_summary, &absorption, is_exact(spec),
-				       rows_max_ns(spec) };
+	struct summary_taker taker = { take_summary, &absorption, is_exact(spec), rows_max_ns(spec),
+				       wants_sums_only(spec) };
 	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards,
 			    spec->run);
 

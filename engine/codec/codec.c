@@ -162,7 +162,7 @@ void vector_encode(enum value_type type, const union value *values, size_t count
 }
 
 /* Judged here, and the values taken once the words are there. */
-static int skip_patches(struct reader *reader, size_t count, struct reader *patches)
+int patches_read(struct reader *reader, size_t count, struct reader *patches)
 {
 	uint64_t left = reader_varint(reader), next = 0;
 
@@ -233,7 +233,7 @@ static int numbers_decode(struct reader *reader, const struct vectors_shared *sh
 	else if (own)
 		TRY(vector_head_read(reader, &head));
 	if (head.is_patched)
-		TRY(skip_patches(reader, count, &patches));
+		TRY(patches_read(reader, count, &patches));
 	if (!shared->has_head)
 		head.pack = reader_u8(reader);
 	if (reader->failed)

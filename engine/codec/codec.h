@@ -48,6 +48,7 @@
 #define ENGINE_CODEC_CODEC_H
 
 #include "engine/base/buf.h"
+#include "engine/base/bytes.h"
 #include "engine/base/err.h"
 #include "engine/value.h"
 
@@ -76,7 +77,6 @@ struct vector_range {
 };
 #define VECTORS_ALL ((struct vector_range){ 0, SIZE_MAX })
 /* As vector_decode: the values of a range out of `count` in all. The reader ends behind all. */
-struct reader;
 int vectors_decode(struct reader *reader, enum value_type type, uint8_t form, size_t count,
 		   struct vector_range range, union value *out, struct arena *arena);
 
@@ -129,6 +129,8 @@ extern const struct packer packers[];
 extern const uint8_t packer_count;
 /* On disk in the place of a packer: words by the bins of the column. */
 #define PACK_BINS 0x7f
+/* The row of the table that others know. */
+#define PACK_BITS 1
 
 /* Bytes that pack_encode would append, without appending them. */
 size_t pack_measure(const uint64_t *words, size_t count);
@@ -137,6 +139,18 @@ void pack_encode(const uint64_t *words, size_t count, struct buf *out);
 int pack_decode(struct reader *reader, size_t count, uint64_t *words);
 /* The same behind the byte that names the packer. */
 int pack_decode_as(uint8_t pack, struct reader *reader, size_t count, uint64_t *words);
+
+/* What PACK_BITS leaves of words, to take them one by one. */
+struct packed_bits {
+	struct slice bits;
+	struct reader exceptions; /* { gap: varint, high bits: varint } */
+	uint64_t base;
+	unsigned width;
+	bool is_folded;
+};
+/* Behind the byte that names the packer. ERR_CORRUPT. */
+int packed_bits_read(struct reader *reader, size_t count, struct packed_bits *out);
+uint64_t packed_bits_get(const struct packed_bits *packed, size_t row);
 
 bool simple8b_encode(const uint64_t *words, size_t count, struct buf *out);
 int simple8b_decode(struct reader *reader, size_t count, uint64_t *words);
@@ -158,6 +172,11 @@ struct vector_head {
 };
 /* With the packer behind it. ERR_CORRUPT. */
 int vector_head_read(struct reader *reader, struct vector_head *out);
+/* Steps over patches, judges them, and gives where they lie: { gap: varint, value: 8 }. */
+int patches_read(struct reader *reader, size_t count, struct reader *patches);
+/* A shared head, and the lengths of the vectors behind it. */
+int shared_head_read(struct reader *reader, size_t vector_count, struct vector_head *head,
+		     uint64_t *lengths);
 /* What all vectors of a column have. */
 struct bins_decoder;
 struct vectors_shared {

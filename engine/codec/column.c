@@ -216,6 +216,13 @@ uint8_t vectors_encode(enum value_type type, const union value *values, size_t c
 	return 0;
 }
 
+int shared_head_read(struct reader *reader, size_t vector_count, struct vector_head *head,
+		     uint64_t *lengths)
+{
+	TRY(vector_head_read(reader, head));
+	return few_decode(reader, lengths, vector_count);
+}
+
 /* What stands in front of the vectors. `decoder` and `lengths` are room. */
 static int shared_read(struct reader *reader, uint8_t form, size_t vector_count,
 		       struct bins_decoder *decoder, uint64_t *lengths,
@@ -227,10 +234,8 @@ static int shared_read(struct reader *reader, uint8_t form, size_t vector_count,
 		shared->decoder = decoder;
 	}
 	shared->has_head = form & VECTORS_SHARED;
-	if (!shared->has_head)
-		return OK;
-	TRY(vector_head_read(reader, &shared->head));
-	return few_decode(reader, lengths, vector_count);
+	return shared->has_head ? shared_head_read(reader, vector_count, &shared->head, lengths)
+				: OK;
 }
 
 static uint64_t vector_length(const struct vectors_shared *shared, const uint64_t *lengths,

@@ -23,7 +23,7 @@
 #include <immintrin.h>
 #endif
 
-enum { PACK_CONST = 0, PACK_BITS = 1, PACK_SPARSE = 2, PACK_RUNS = 3 };
+enum { PACK_CONST = 0, PACK_SPARSE = 2, PACK_RUNS = 3 };
 
 /* With more runs than this they do not pay. */
 #define RUN_LENGTH_MIN 8
@@ -473,6 +473,57 @@ static int get_packed(struct reader *reader, size_t count, uint64_t *words)
 	for (size_t i = 0; head & WIDTH_FOLDED && i < count; i++)
 		words[i] = (uint64_t)unzigzag(words[i]);
 	return OK;
+}
+
+static int skip_exceptions(struct reader *reader, size_t count, unsigned width,
+			   struct reader *exceptions)
+{
+	struct exception judged[VECTOR_ROWS];
+	struct reader from = *reader;
+	size_t found;
+
+	TRY(get_exceptions(reader, count, width, judged, &found));
+	reader_varint(&from); /* their number */
+	*exceptions = (struct reader){ from.next, reader->next, false };
+	return OK;
+}
+
+static uint64_t high_bits_of(struct reader exceptions, size_t row)
+{
+	for (size_t at = 0; reader_left(&exceptions) && at <= row;) {
+		at += reader_varint(&exceptions);
+		uint64_t high = reader_varint(&exceptions);
+		if (at == row)
+			return high;
+	}
+	return 0;
+}
+
+int packed_bits_read(struct reader *reader, size_t count, struct packed_bits *out)
+{
+	unsigned head = reader_u8(reader);
+
+	out->is_folded = head & WIDTH_FOLDED;
+	out->width = head & ~WIDTH_FOLDED;
+	out->base = out->is_folded ? 0 : (uint64_t)unzigzag(reader_varint(reader));
+	if (out->width > 64)
+		return ERR_CORRUPT;
+	TRY(skip_exceptions(reader, count, out->width, &out->exceptions));
+	out->bits = reader_take(reader, (count * out->width + 7) / 8);
+	return reader->failed ? ERR_CORRUPT : OK;
+}
+
+uint64_t packed_bits_get(const struct packed_bits *packed, size_t row)
+{
+	size_t bit = row * packed->width, left = packed->bits.length - bit / 8;
+	char copy[16] = { 0 };
+	uint64_t word;
+
+	memcpy(copy, packed->bits.data + bit / 8, left < 9 ? left : 9);
+	word = get_word(copy, bit % 8, packed->width) + packed->base;
+	if (reader_left(&packed->exceptions)) /* else the width may be 64 */
+		word += high_bits_of(packed->exceptions, row) << packed->width;
+	return packed->is_folded ? (uint64_t)unzigzag(word) : word;
 }
 
 static int get_const(struct reader *reader, size_t count, uint64_t *words)

@@ -53,8 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = chunk_decode(slice_of(chunk, size), &some, &out);
 	if (err != OK && err != ERR_CORRUPT && err != ERR_MEMORY && err != ERR_LIMIT)
 		abort();
-	err = chunk_outline(slice_of(chunk, size), &(struct outline_wish){ fields, 3, INT64_MAX },
-			    &arena, &outline);
+	err = chunk_outline(slice_of(chunk, size),
+			    &(struct outline_wish){ fields, 3, INT64_MAX, size & 1 }, &arena,
+			    &outline);
 	if (err != OK && err != ERR_CORRUPT)
 		abort();
 	arena_reset(&arena);
