@@ -6,8 +6,8 @@
  *	        the newest time of a point of this run
  *
  * A wall clock that is ahead (a bad battery, a year typed wrong) would drop everything at once.
- *After a long rest nothing is dropped before a point of today has come. While the wall clock stands
- *elsewhere than it did when the run began, times of points tell nothing: some were its own.
+ * After a long rest nothing is dropped before a point of today has come. While the wall clock
+ * stands elsewhere than it did when the run began, times of points tell nothing: some were its own.
  */
 #include <stdlib.h>
 

@@ -17,8 +17,9 @@
  *	'p'   pack `ordinal`: chunks, one behind the other
  *
  * All but the packs is read at the first need and then stays in memory, 40
- * bytes a chunk, 24 a write that chunks came with and a time set by hand. The LevelDB is opened
- *when something must be read or written, and closed when others need its place (shard_env).
+ * bytes a chunk, 24 a write that chunks came with and a time set by hand. The
+ * LevelDB is opened when something must be read or written, and closed when
+ * others need its place (shard_env).
  *
  * Any thread may read. One thread at a time has a batch on a shard. No call
  * holds a LevelDB open beyond its return.

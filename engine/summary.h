@@ -19,9 +19,8 @@
  *		  last are decimals to the last bit
  *
  * Doubles that can be read one by one (engine/codec/access.h) are not repeated: cells name the
- *rows, counted from the first of the cell, and the check is one of all values that they name
- *(XXH3's low half over min, max, first, last of each cell), so that no other byte need be looked
- *at.
+ * rows, counted from the first of the cell, and the check is one of all values that they name
+ * (XXH3's low half over min, max, first, last of each cell), so that no other byte need be read.
  *
  * What was written before has no 127, digits without the 64, and rows in another form (summary.c).
  * Times are distances from the first row's in units that divide them all: digits: 1, as in chunk.h.

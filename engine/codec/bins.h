@@ -11,8 +11,7 @@
  *	short  = count: 1 { bits, apart << 7: 1 | [gap of lower: zigzag varint] | slots: varint }
  *		 not apart: the bin begins where the one before ends
  *	packed = first word: zigzag varint | state: 10 bits | state: 10 bits
- *	       | for each further word: offset: bits of its bin | the next state but one: 0 to 10
- *bits
+ *	       | for each further word: offset: bits of its bin | next state but one: 0 to 10 bits
  *
  * The first word of a vector is none of the bins': a predictor leaves it as it was.
  */
