@@ -485,12 +485,6 @@ static int time_step_read(struct reader *in, struct time_step *step)
 	return in->failed ? ERR_CORRUPT : OK;
 }
 
-static void times_fill(const struct time_step *step, int64_t *times_ns, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		times_ns[i] = (int64_t)((uint64_t)step->first_ns + i * step->step_ns);
-}
-
 static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, size_t count,
 		      struct arena *arena)
 {
@@ -508,49 +502,104 @@ static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, si
 	return OK;
 }
 
-static int times_decode(struct slice payload, size_t row_count, struct chunk_data *out)
+/* At least one vector, where no row is wanted. */
+static struct vector_range vectors_of_rows(size_t first, size_t end)
 {
-	struct reader in = reader_of(payload);
-	struct time_step step;
-	int64_t *times_ns = arena_alloc_raw(&out->arena, row_count * sizeof(*times_ns), 8);
-
-	if (!times_ns)
-		return ERR_MEMORY;
-	TRY(time_step_read(&in, &step));
-	if (step.is_even)
-		times_fill(&step, times_ns, row_count);
-	else
-		TRY(times_grow(&in, step.first_ns, times_ns, row_count, &out->arena));
-	for (size_t i = 1; i < row_count; i++)
-		if (times_ns[i] <= times_ns[i - 1])
-			return ERR_CORRUPT;
-	out->times_ns = times_ns;
-	out->row_count = out->chunk_rows = row_count;
-	out->time_first_ns = times_ns[0];
-	out->time_last_ns = times_ns[row_count - 1];
-	return reader_left(&in) ? ERR_CORRUPT : OK;
-}
-
-/* The vectors that hold the rows of the wish; at least one. */
-static struct vector_range vectors_wanted(const struct chunk_wish *wish,
-					  const struct chunk_data *data)
-{
-	size_t first = row_at(data->times_ns, data->chunk_rows, wish->time_first_ns);
-	size_t end = wish->time_last_ns == INT64_MAX
-			     ? data->chunk_rows
-			     : row_at(data->times_ns, data->chunk_rows, wish->time_last_ns + 1);
-
 	if (first >= end)
 		return (struct vector_range){ 0, 1 };
 	return (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
 }
 
-static void rows_keep(struct chunk_data *data, struct vector_range range)
+static size_t rows_of(struct vector_range range, size_t row_count)
 {
-	size_t first = range.first * VECTOR_ROWS, end = range.end * VECTOR_ROWS;
+	size_t end = range.end * VECTOR_ROWS;
 
-	data->row_count = (end < data->chunk_rows ? end : data->chunk_rows) - first;
-	data->times_ns += first;
+	return (end < row_count ? end : row_count) - range.first * VECTOR_ROWS;
+}
+
+/* The first row that is not before `time_ns`. */
+static size_t step_row_at(const struct time_step *step, size_t row_count, int64_t time_ns)
+{
+	uint64_t distance = (uint64_t)time_ns - (uint64_t)step->first_ns, row;
+
+	if (time_ns <= step->first_ns)
+		return 0;
+	if (step->step_ns == 0)
+		return row_count;
+	row = distance / step->step_ns + (distance % step->step_ns != 0);
+	return row < row_count ? (size_t)row : row_count;
+}
+
+/* Do they ascend, up to the last one? */
+static bool step_is_sound(const struct time_step *step, size_t row_count, int64_t *last_ns)
+{
+	uint64_t span, room = (uint64_t)INT64_MAX - (uint64_t)step->first_ns;
+
+	if (__builtin_mul_overflow(step->step_ns, row_count - 1, &span) || span > room)
+		return false;
+	*last_ns = (int64_t)((uint64_t)step->first_ns + span);
+	return step->step_ns > 0 || row_count == 1;
+}
+
+/* Only those of the vectors that are wanted are made. */
+static int times_make(const struct time_step *step, const struct chunk_wish *wish,
+		      struct chunk_data *out, struct vector_range *range)
+{
+	size_t count = out->chunk_rows;
+	int64_t *times_ns;
+
+	if (!step_is_sound(step, count, &out->time_last_ns))
+		return ERR_CORRUPT;
+	out->time_first_ns = step->first_ns;
+	*range = vectors_of_rows(step_row_at(step, count, wish->time_first_ns),
+				 wish->time_last_ns == INT64_MAX
+					 ? count
+					 : step_row_at(step, count, wish->time_last_ns + 1));
+	out->row_count = rows_of(*range, count);
+	times_ns = arena_alloc_raw(&out->arena, out->row_count * sizeof(*times_ns), 8);
+	if (!times_ns)
+		return ERR_MEMORY;
+	for (size_t i = 0, row = range->first * VECTOR_ROWS; i < out->row_count; i++, row++)
+		times_ns[i] = (int64_t)((uint64_t)step->first_ns + row * step->step_ns);
+	out->times_ns = times_ns;
+	return OK;
+}
+
+static int times_take(struct reader *in, const struct time_step *step,
+		      const struct chunk_wish *wish, struct chunk_data *out,
+		      struct vector_range *range)
+{
+	size_t count = out->chunk_rows;
+	int64_t *times_ns = arena_alloc_raw(&out->arena, count * sizeof(*times_ns), 8);
+
+	if (!times_ns)
+		return ERR_MEMORY;
+	TRY(times_grow(in, step->first_ns, times_ns, count, &out->arena));
+	for (size_t i = 1; i < count; i++)
+		if (times_ns[i] <= times_ns[i - 1])
+			return ERR_CORRUPT;
+	out->time_first_ns = times_ns[0];
+	out->time_last_ns = times_ns[count - 1];
+	*range = vectors_of_rows(row_at(times_ns, count, wish->time_first_ns),
+				 wish->time_last_ns == INT64_MAX
+					 ? count
+					 : row_at(times_ns, count, wish->time_last_ns + 1));
+	out->row_count = rows_of(*range, count);
+	out->times_ns = times_ns + range->first * VECTOR_ROWS;
+	return OK;
+}
+
+/* Of the vectors that hold the rows of the wish; at least one. */
+static int times_decode(struct slice payload, const struct chunk_wish *wish, struct chunk_data *out,
+			struct vector_range *range)
+{
+	struct reader in = reader_of(payload);
+	struct time_step step;
+
+	TRY(time_step_read(&in, &step));
+	TRY(step.is_even ? times_make(&step, wish, out, range)
+			 : times_take(&in, &step, wish, out, range));
+	return reader_left(&in) ? ERR_CORRUPT : OK;
 }
 
 /* --- columns in -------------------------------------------------------------- */
@@ -652,9 +701,8 @@ int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk
 	*out = (struct chunk_data){ .arena = out->arena };
 	TRY(chunk_open(chunk, &d));
 	out->series_id = d.series_id;
-	TRY(times_decode(d.times, d.row_count, out));
-	range = vectors_wanted(wish, out);
-	rows_keep(out, range);
+	out->chunk_rows = d.row_count;
+	TRY(times_decode(d.times, wish, out, &range));
 	out->column_count = all ? d.column_count : wish->field_count;
 	out->columns = arena_alloc(&out->arena, out->column_count * sizeof(*out->columns) + 1);
 	if (!out->columns)
