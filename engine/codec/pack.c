@@ -58,6 +58,80 @@ static unsigned longest_of(const uint64_t *words, size_t count, const struct lay
 	return bit_length(bits);
 }
 
+#ifdef HAS_AVX512
+#define WIDE __attribute__((target("avx512f,avx512cd,avx512bw")))
+
+/* The length of each word, a byte each; what follows them up to a whole register is 0xff. */
+WIDE static void lengths_of(const uint64_t *words, size_t count, const struct layout *layout,
+			    uint8_t *lengths)
+{
+	const __m512i base = _mm512_set1_epi64(layout->base), bits = _mm512_set1_epi64(64);
+
+	memset(lengths + count / 64 * 64, 0xff, 64);
+	for (size_t i = 0; i < count; i += 8) {
+		__mmask8 there = count - i < 8 ? (__mmask8)((1u << (count - i)) - 1) : 0xff;
+		__m512i word = _mm512_maskz_loadu_epi64(there, words + i);
+
+		word = layout->folded ? _mm512_xor_epi64(_mm512_slli_epi64(word, 1),
+							 _mm512_srai_epi64(word, 63))
+				      : _mm512_sub_epi64(word, base);
+		word = _mm512_sub_epi64(bits, _mm512_lzcnt_epi64(word));
+		_mm512_mask_cvtepi64_storeu_epi8(lengths + i, there, word);
+	}
+}
+
+/* Adds those longer than `length`, one by one; gives the longest. */
+WIDE static unsigned count_longer(const uint8_t *lengths, size_t count, unsigned length,
+				  size_t histogram[65])
+{
+	const __m512i limit = _mm512_set1_epi8((char)length);
+	unsigned longest = length;
+
+	for (size_t i = 0; i < count; i += 64) {
+		__mmask64 longer = _mm512_cmpgt_epu8_mask(_mm512_loadu_si512(lengths + i), limit);
+
+		if (count - i < 64)
+			longer &= (UINT64_C(1) << (count - i)) - 1;
+		for (; longer; longer &= longer - 1) {
+			unsigned found = lengths[i + (size_t)__builtin_ctzll(longer)];
+
+			for (; longest < found; longest++)
+				histogram[longest + 1] = 0;
+			histogram[found]++;
+		}
+	}
+	return longest;
+}
+
+/*
+ * Sixty-four lengths are compared at once, a length after another, until but a few words are
+ * left: most are short, and a delta's first one is long. An eighth of the CPU that a flush of
+ * walking integers took went to counting them one by one.
+ */
+#define LENGTHS_FEW 8
+WIDE static unsigned histogram_wide(const uint64_t *words, size_t count,
+				    const struct layout *layout, size_t histogram[65])
+{
+	uint8_t lengths[VECTOR_ROWS + 64];
+	size_t left = count;
+	unsigned length = 0;
+
+	lengths_of(words, count, layout, lengths);
+	for (;; length++) {
+		const __m512i wanted = _mm512_set1_epi8((char)length);
+		size_t found = 0;
+
+		for (size_t i = 0; i < count; i += 64)
+			found += (size_t)__builtin_popcountll(
+				_mm512_cmpeq_epi8_mask(_mm512_loadu_si512(lengths + i), wanted));
+		histogram[length] = found;
+		left -= found;
+		if (left <= LENGTHS_FEW)
+			return count_longer(lengths, count, length, histogram);
+	}
+}
+#endif
+
 /*
  * Gives the longest length, and counts none beyond it: vectors of a few values, of which high
  * cardinality has many, cost half of what 65 counts did. Two in turn: adding to one and the same
@@ -66,6 +140,10 @@ static unsigned longest_of(const uint64_t *words, size_t count, const struct lay
 static unsigned histogram_of(const uint64_t *words, size_t count, const struct layout *layout,
 			     size_t histogram[65])
 {
+#ifdef HAS_AVX512
+	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd"))
+		return histogram_wide(words, count, layout, histogram);
+#endif
 	unsigned longest = longest_of(words, count, layout);
 	uint32_t even[65], odd[65];
 	size_t i = 0;
