@@ -1070,6 +1070,7 @@ static int gather(struct writer *writer, struct slice text, struct diag *diag)
 		struct index_found found = { ID_NONE, ID_NONE };
 
 		number++;
+		find_own_series(writer, &found); /* so that names of fields are guessed */
 		err = parse_and_add(writer, piece, &found, diag);
 		if (err < 0) {
 			if (diag)
