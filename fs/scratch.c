@@ -15,6 +15,8 @@
 #include "fs/write.h"
 
 #define SCRATCH_COUNT_MAX 65536u
+#define SPARE_BYTES_MIN	  (16u << 10)
+#define SPARE_BYTES_MAX	  (16u << 20)
 /* How long after its last close a file that is still there counts as left behind. */
 #define LEFT_BEHIND_NS (5 * NS_PER_SECOND)
 
@@ -47,9 +49,13 @@ struct scratch {
 
 struct scratch_table {
 	pthread_mutex_t lock;
-	struct scratch *first; /* protected by lock */
-	size_t count;	       /* protected by lock */
-	uint64_t number_next;  /* protected by lock */
+	struct scratch *first;	    /* protected by lock */
+	size_t count;		    /* protected by lock */
+	uint64_t number_next;	    /* protected by lock */
+	pthread_mutex_t spare_lock; /* the last of all */
+	/* protected by spare_lock; what one that is done had: a restore makes file after file, and
+	 * the kernel would give and clear pages for each. */
+	struct buf spare;
 	atomic_ullong bytes;
 	uint64_t bytes_max;
 };
@@ -61,6 +67,7 @@ struct scratch_table *scratch_table_new(uint64_t bytes_max)
 	if (!table)
 		log_out_of_memory(sizeof(*table));
 	pthread_mutex_init(&table->lock, NULL);
+	pthread_mutex_init(&table->spare_lock, NULL);
 	table->bytes_max = bytes_max;
 	table->number_next = 1;
 	return table;
@@ -75,8 +82,42 @@ static void drop_cut(struct scratch *scratch)
 
 static void drop_bytes(struct scratch *scratch)
 {
-	atomic_fetch_sub(&scratch->mount->scratches->bytes, scratch->bytes.length);
-	buf_release(&scratch->bytes);
+	struct scratch_table *table = scratch->mount->scratches;
+	struct buf unused = scratch->bytes;
+
+	atomic_fetch_sub(&table->bytes, unused.length);
+	scratch->bytes = (struct buf){ 0 };
+	buf_reset(&unused);
+	pthread_mutex_lock(&table->spare_lock);
+	if (unused.capacity > table->spare.capacity && unused.capacity <= SPARE_BYTES_MAX) {
+		struct buf before = table->spare;
+
+		table->spare = unused;
+		unused = before;
+	}
+	pthread_mutex_unlock(&table->spare_lock);
+	buf_release(&unused);
+}
+
+/* For more than some kilobytes: what another file left. */
+static void take_spare(struct scratch *scratch, size_t bytes)
+{
+	struct scratch_table *table = scratch->mount->scratches;
+
+	if (scratch->bytes.capacity > 0 || bytes < SPARE_BYTES_MIN)
+		return;
+	pthread_mutex_lock(&table->spare_lock);
+	scratch->bytes = table->spare;
+	table->spare = (struct buf){ 0 };
+	pthread_mutex_unlock(&table->spare_lock);
+}
+
+/* Once no file is there. */
+static void drop_spare(struct scratch_table *table)
+{
+	pthread_mutex_lock(&table->spare_lock);
+	buf_release(&table->spare);
+	pthread_mutex_unlock(&table->spare_lock);
 }
 
 static void unref(struct scratch *scratch)
@@ -100,6 +141,8 @@ void scratch_table_free(struct scratch_table *table)
 				    scratch->name, scratch->bytes.length);
 		unref(scratch);
 	}
+	drop_spare(table);
+	pthread_mutex_destroy(&table->spare_lock);
 	pthread_mutex_destroy(&table->lock);
 	free(table);
 }
@@ -333,6 +376,14 @@ size_t scratch_count(struct mount *mount, const struct place *dir)
 	return count;
 }
 
+static bool any_linked(struct scratch_table *table)
+{
+	pthread_mutex_lock(&table->lock);
+	bool any = table->first;
+	pthread_mutex_unlock(&table->lock);
+	return any;
+}
+
 /* Has it lines, and has nobody touched it for a while? Then once. */
 static bool is_left_behind(struct scratch *scratch)
 {
@@ -373,6 +424,8 @@ void scratch_remind(struct mount *mount)
 	struct scratch *scratch;
 	bool orphan;
 
+	if (!any_linked(mount->scratches))
+		drop_spare(mount->scratches);
 	while ((scratch = take_next_due(mount, &orphan))) {
 		struct diag diag = { 0 };
 		struct place place = place_of(scratch);
@@ -454,8 +507,8 @@ int scratch_set(struct mount *mount, struct node *node, const struct stat *to, i
 	return OK;
 }
 
-/* Room up to `bytes`, zeros in the new part. Called with its lock. */
-static int resize(struct scratch *scratch, uint64_t bytes)
+/* Room up to `bytes`; what lies in it before `zeros_end` is zero. Called with its lock. */
+static int resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end)
 {
 	struct scratch_table *table = scratch->mount->scratches;
 	size_t before = scratch->bytes.length;
@@ -469,7 +522,10 @@ static int resize(struct scratch *scratch, uint64_t bytes)
 				atomic_fetch_sub(&table->bytes, extra);
 			return ERR_LIMIT;
 		}
-		memset(buf_reserve(&scratch->bytes, (size_t)extra), 0, (size_t)extra);
+		take_spare(scratch, (size_t)bytes);
+		buf_reserve(&scratch->bytes, (size_t)extra);
+		if (zeros_end > before)
+			memset(scratch->bytes.data + before, 0, (size_t)(zeros_end - before));
 	} else {
 		atomic_fetch_sub(&table->bytes, before - bytes);
 	}
@@ -484,7 +540,7 @@ int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes)
 
 	pthread_mutex_lock(&scratch->lock);
 	if (!scratch->became) {
-		err = resize(scratch, bytes);
+		err = resize(scratch, bytes, bytes);
 		scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	}
 	pthread_mutex_unlock(&scratch->lock);
@@ -621,7 +677,7 @@ static int store(struct scratch *scratch, struct slice data, uint64_t offset)
 	if (offset != scratch->bytes.length)
 		scratch->undecided = false; /* not written from front to back */
 	if (offset + data.length > scratch->bytes.length)
-		TRY(resize(scratch, offset + data.length));
+		TRY(resize(scratch, offset + data.length, offset));
 	memcpy(scratch->bytes.data + offset, data.data, data.length);
 	scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	return OK;
@@ -756,7 +812,7 @@ int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 	if (flags_write(info->flags)) {
 		scratch->writer_count++;
 		if (info->flags & O_TRUNC && !scratch->became)
-			resize(scratch, 0);
+			resize(scratch, 0, 0);
 	}
 	pthread_mutex_unlock(&scratch->lock);
 	info->direct_io = 1;
