@@ -61,39 +61,61 @@ static unsigned longest_of(const uint64_t *words, size_t count, const struct lay
 #ifdef HAS_AVX512
 #define WIDE __attribute__((target("avx512f,avx512cd,avx512bw")))
 
-/* The length of each word, a byte each; what follows them up to a whole register is 0xff. */
-WIDE static void lengths_of(const uint64_t *words, size_t count, const struct layout *layout,
-			    uint8_t *lengths)
+/* Lengths of up to eight words, a byte each; 0xff for those that are not there. */
+WIDE static inline __m128i lengths_of_8(const uint64_t *words, size_t count,
+					const struct layout *layout)
 {
-	const __m512i base = _mm512_set1_epi64(layout->base), bits = _mm512_set1_epi64(64);
+	__mmask8 there = count < 8 ? (__mmask8)((1u << count) - 1) : 0xff;
+	__m512i word = _mm512_maskz_loadu_epi64(there, words);
 
-	memset(lengths + count / 64 * 64, 0xff, 64);
-	for (size_t i = 0; i < count; i += 8) {
-		__mmask8 there = count - i < 8 ? (__mmask8)((1u << (count - i)) - 1) : 0xff;
-		__m512i word = _mm512_maskz_loadu_epi64(there, words + i);
+	word = layout->folded
+		       ? _mm512_xor_epi64(_mm512_slli_epi64(word, 1), _mm512_srai_epi64(word, 63))
+		       : _mm512_sub_epi64(word, _mm512_set1_epi64(layout->base));
+	word = _mm512_sub_epi64(_mm512_set1_epi64(64), _mm512_lzcnt_epi64(word));
+	return _mm512_mask_cvtepi64_epi8(_mm_set1_epi8(-1), there, word);
+}
 
-		word = layout->folded ? _mm512_xor_epi64(_mm512_slli_epi64(word, 1),
-							 _mm512_srai_epi64(word, 63))
-				      : _mm512_sub_epi64(word, base);
-		word = _mm512_sub_epi64(bits, _mm512_lzcnt_epi64(word));
-		_mm512_mask_cvtepi64_storeu_epi8(lengths + i, there, word);
-	}
+WIDE static inline __m128i lengths_of_16(const uint64_t *words, size_t count,
+					 const struct layout *layout)
+{
+	return _mm_unpacklo_epi64(lengths_of_8(words, count, layout),
+				  count > 8 ? lengths_of_8(words + 8, count - 8, layout)
+					    : _mm_set1_epi8(-1));
+}
+
+/* Of up to 64, in the registers all the while: to store eight bytes and load 64 waits for the
+ * stores. */
+WIDE static inline __m512i lengths_of_64(const uint64_t *words, size_t count,
+					 const struct layout *layout)
+{
+	__m512i lengths = _mm512_set1_epi8(-1);
+
+	lengths = _mm512_inserti32x4(lengths, lengths_of_16(words, count, layout), 0);
+	if (count > 16)
+		lengths = _mm512_inserti32x4(lengths, lengths_of_16(words + 16, count - 16, layout),
+					     1);
+	if (count > 32)
+		lengths = _mm512_inserti32x4(lengths, lengths_of_16(words + 32, count - 32, layout),
+					     2);
+	if (count > 48)
+		lengths = _mm512_inserti32x4(lengths, lengths_of_16(words + 48, count - 48, layout),
+					     3);
+	return lengths;
 }
 
 /* Adds those longer than `length`, one by one; gives the longest. */
-WIDE static unsigned count_longer(const uint8_t *lengths, size_t count, unsigned length,
+WIDE static unsigned count_longer(const __m512i *lengths, size_t blocks, unsigned length,
 				  size_t histogram[65])
 {
-	const __m512i limit = _mm512_set1_epi8((char)length);
+	const __m512i limit = _mm512_set1_epi8((char)length), absent = _mm512_set1_epi8(-1);
 	unsigned longest = length;
 
-	for (size_t i = 0; i < count; i += 64) {
-		__mmask64 longer = _mm512_cmpgt_epu8_mask(_mm512_loadu_si512(lengths + i), limit);
+	for (size_t i = 0; i < blocks; i++) {
+		__mmask64 longer = _mm512_cmpgt_epu8_mask(lengths[i], limit) &
+				   _mm512_cmpneq_epi8_mask(lengths[i], absent);
 
-		if (count - i < 64)
-			longer &= (UINT64_C(1) << (count - i)) - 1;
 		for (; longer; longer &= longer - 1) {
-			unsigned found = lengths[i + (size_t)__builtin_ctzll(longer)];
+			unsigned found = ((const uint8_t *)&lengths[i])[__builtin_ctzll(longer)];
 
 			for (; longest < found; longest++)
 				histogram[longest + 1] = 0;
@@ -112,22 +134,23 @@ WIDE static unsigned count_longer(const uint8_t *lengths, size_t count, unsigned
 WIDE static unsigned histogram_wide(const uint64_t *words, size_t count,
 				    const struct layout *layout, size_t histogram[65])
 {
-	uint8_t lengths[VECTOR_ROWS + 64];
-	size_t left = count;
-	unsigned length = 0;
+	__m512i lengths[VECTOR_ROWS / 64];
+	size_t left = count, blocks = 0;
 
-	lengths_of(words, count, layout, lengths);
-	for (;; length++) {
+	for (size_t i = 0; i < count; i += 64)
+		lengths[blocks++] =
+			lengths_of_64(words + i, count - i < 64 ? count - i : 64, layout);
+	for (unsigned length = 0;; length++) {
 		const __m512i wanted = _mm512_set1_epi8((char)length);
 		size_t found = 0;
 
-		for (size_t i = 0; i < count; i += 64)
+		for (size_t i = 0; i < blocks; i++)
 			found += (size_t)__builtin_popcountll(
-				_mm512_cmpeq_epi8_mask(_mm512_loadu_si512(lengths + i), wanted));
+				_mm512_cmpeq_epi8_mask(lengths[i], wanted));
 		histogram[length] = found;
 		left -= found;
 		if (left <= LENGTHS_FEW)
-			return count_longer(lengths, count, length, histogram);
+			return count_longer(lengths, blocks, length, histogram);
 	}
 }
 #endif
