@@ -8,6 +8,7 @@ enum filter_kind {
 	FILTER_CONSTANT,
 	FILTER_TAG,  /* its value is one of a set */
 	FILTER_PAIR, /* `a = b` of two tags: has both; `a != b`: has the first only */
+	FILTER_SAME, /* `a = b` of two tags, as a SELECT takes it: has both, of one value */
 	FILTER_AND,
 	FILTER_OR,
 };
@@ -172,9 +173,9 @@ static int bind_tag(struct arena *arena, struct index *index, uint32_t measureme
 }
 
 static int bind_pair(struct arena *arena, struct index *index, uint32_t measurement_id,
-		     const struct comparison *c, struct tag_filter **out)
+		     const struct comparison *c, enum filter_kind kind, struct tag_filter **out)
 {
-	struct tag_filter *filter = *out = new_filter(arena, FILTER_PAIR);
+	struct tag_filter *filter = *out = new_filter(arena, kind);
 
 	if (!filter)
 		return ERR_LIMIT;
@@ -201,7 +202,15 @@ static int bind_other(struct arena *arena, enum tag_filter_mode mode, struct tag
 	if (mode == TAG_FILTER_REMOVE)
 		return diag_set(diag, ERR_INVALID,
 				"fields not supported in WHERE clause during deletion");
-	return bind_constant(arena, true, out);
+	return bind_constant(arena, mode == TAG_FILTER_SHOW, out);
+}
+
+/* Calculating is an operator like others. */
+static bool is_tag_comparison(const struct expr *expr)
+{
+	return is_tag_operator(expr->binary.op) &&
+	       expr_unwrap(expr->binary.left)->kind != EXPR_BINARY &&
+	       expr_unwrap(expr->binary.right)->kind != EXPR_BINARY;
 }
 
 static bool literals_equal(const struct expr *a, const struct expr *b)
@@ -225,10 +234,10 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	struct comparison c = comparison_of(expr);
 	bool yes;
 
-	if (!is_tag_operator(c.op) && mode == TAG_FILTER_REMOVE)
-		return bind_other(arena, mode, out, diag);
-	if (!is_tag_operator(c.op))
+	if (!is_tag_comparison(expr) && mode == TAG_FILTER_SHOW)
 		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
+	if (!is_tag_comparison(expr))
+		return bind_other(arena, mode, out, diag);
 	if (!c.column)
 		return bind_constant(arena,
 				     literals_equal(expr_unwrap(expr->binary.left), c.value) ==
@@ -243,8 +252,10 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 		return bind_other(arena, mode, out, diag);
 	if (c.value->kind == EXPR_STRING || c.value->kind == EXPR_REGEX)
 		return bind_tag(arena, index, measurement_id, &c, out);
-	if (c.value->kind == EXPR_VARREF)
-		return bind_pair(arena, index, measurement_id, &c, out);
+	if (c.value->kind == EXPR_VARREF &&
+	    (mode == TAG_FILTER_REMOVE || !is_field(index, measurement_id, c.value)))
+		return bind_pair(arena, index, measurement_id, &c,
+				 mode == TAG_FILTER_SELECT ? FILTER_SAME : FILTER_PAIR, out);
 	return bind_other(arena, mode, out, diag);
 }
 
@@ -297,6 +308,17 @@ static bool has_tag(struct index *index, uint32_t series_id, uint32_t key_id)
 	return key_id != ID_NONE && index_series_tag(index, series_id, key_id) != ID_NONE;
 }
 
+static bool has_same(struct index *index, uint32_t series_id, uint32_t first_id, uint32_t second_id)
+{
+	uint32_t measurement_id = index_series_measurement(index, series_id);
+
+	return has_tag(index, series_id, first_id) && has_tag(index, series_id, second_id) &&
+	       slice_equal(index_tag_value_name(index, measurement_id, first_id,
+						index_series_tag(index, series_id, first_id)),
+			   index_tag_value_name(index, measurement_id, second_id,
+						index_series_tag(index, series_id, second_id)));
+}
+
 bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t series_id)
 {
 	uint32_t value_id;
@@ -313,6 +335,9 @@ bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t 
 	case FILTER_PAIR:
 		return has_tag(index, series_id, f->pair.first_id) &&
 		       has_tag(index, series_id, f->pair.second_id) == f->pair.is_equal;
+	case FILTER_SAME:
+		return has_same(index, series_id, f->pair.first_id, f->pair.second_id) ==
+		       f->pair.is_equal;
 	case FILTER_AND:
 		return tag_filter_takes(f->both.left, index, series_id) &&
 		       tag_filter_takes(f->both.right, index, series_id);
@@ -367,6 +392,15 @@ static int measurement_compare(struct index *index, uint32_t measurement_id,
 	return measurement_has(index, measurement_id, series_ids, count, &c, takes);
 }
 
+/* InfluxDB shows the node as Go prints it. */
+static int refuse_for_measurements(const struct expr *expr, struct diag *diag)
+{
+	if (expr->kind == EXPR_BOOLEAN)
+		return diag_set(diag, ERR_INVALID, "&influxql.BooleanLiteral{Val:%s}",
+				expr->boolean ? "true" : "false");
+	return refuse(expr, diag);
+}
+
 int tag_filter_measurement(struct index *index, uint32_t measurement_id, const uint32_t *series_ids,
 			   size_t count, struct expr *condition, bool *takes, struct diag *diag)
 {
@@ -374,7 +408,7 @@ int tag_filter_measurement(struct index *index, uint32_t measurement_id, const u
 	bool right;
 
 	if (expr->kind != EXPR_BINARY)
-		return refuse(expr, diag);
+		return refuse_for_measurements(expr, diag);
 	if (!is_logic(expr))
 		return measurement_compare(index, measurement_id, series_ids, count, expr, takes,
 					   diag);

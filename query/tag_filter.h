@@ -12,9 +12,14 @@
 #include "engine/index.h"
 #include "query/ast.h"
 
+/*
+ * What a comparison does that is not one of a tag with =, !=, =~ or !~. InfluxDB answers
+ * some of SHOW from its index, the rest by a SELECT of series.
+ */
 enum tag_filter_mode {
-	TAG_FILTER_SHOW,   /* a comparison with a field takes every series, as InfluxDB does */
-	TAG_FILTER_REMOVE, /* a field is an error */
+	TAG_FILTER_SHOW,   /* with a field: takes every series; by another operator: an error */
+	TAG_FILTER_SELECT, /* takes no series */
+	TAG_FILTER_REMOVE, /* an error */
 };
 
 struct tag_filter;
