@@ -49,7 +49,7 @@ static int derive(const struct transform_context *context, const struct points *
 				elapsed = -elapsed;
 			value = float_difference(point, before) /
 				(elapsed / (double)context->call->unit_ns);
-			if (keeps_all || value >= 0)
+			if (keeps_all || !(value < 0))
 				add(out, point->time_ns, cell_of_float(value));
 		}
 		before = point;

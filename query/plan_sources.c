@@ -403,6 +403,29 @@ bool plan_has_field(const struct plan *plan, struct slice name)
 	return false;
 }
 
+static bool is_tag_of_source(const struct plan_source *source, struct slice name)
+{
+	const struct plan_column *column;
+	uint32_t id;
+
+	if (!source->subquery)
+		return field_find(source, name) == ID_NONE &&
+		       index_tag_key_find(source->index, source->measurement_id, name) != ID_NONE;
+	column = column_find(source->subquery, name, &id);
+	return column ? column->type == DATA_TAG
+		      : has_dimension(source->subquery->own_dimensions, name);
+}
+
+bool plan_is_tag(const struct plan *plan, struct slice name)
+{
+	if (plan_is_origin(plan, name))
+		return true;
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (is_tag_of_source(&plan->sources[i], name))
+			return true;
+	return false;
+}
+
 /* The number of a field among those that cursors of the source read. */
 static int read_field(struct plan *plan, struct plan_source *source, uint32_t field_id,
 		      uint32_t *number)
@@ -539,10 +562,13 @@ static int list_measurement(struct plan *plan, const struct plan_source *source,
 
 static int list_subquery(const struct plan *inner, struct name_list *list)
 {
-	for (size_t i = 0; i < inner->column_count; i++)
+	for (size_t i = 0; i < inner->column_count; i++) {
+		if (i >= inner->best_first && i < inner->best_end)
+			continue;
 		TRY(add_name(list, (struct plan_name){ .name = inner->columns[i].name,
 						       .type = inner->columns[i].type,
 						       .is_field = true }));
+	}
 	for (size_t i = 0; i < inner->own_dimensions->count; i++)
 		TRY(add_name(list, (struct plan_name){ .name = inner->own_dimensions->names[i],
 						       .type = DATA_TAG }));
