@@ -155,17 +155,24 @@ static void cut_to_range(const struct plan *plan, struct points *points)
 	points->count = kept;
 }
 
+/* The range is closed, its end is open. */
+static int64_t end_of_range(const struct plan *plan)
+{
+	int64_t last = plan->window.time_last_ns;
+
+	return last < INT64_MAX ? last + 1 : last;
+}
+
 /*
  * Without windows InfluxDB dates an area of floats 0, and one of integers by where it began: as
- * any aggregate, or, when time runs backwards, by the end of the range, which is open.
+ * any aggregate, or, when time runs backwards, by the end of the range.
  */
 static void date_areas(const struct plan *plan, const struct plan_call *call, struct points *points)
 {
 	int64_t time_ns = 0;
 
 	if (call->type != DATA_FLOAT)
-		time_ns =
-			plan->is_descending ? plan->window.time_last_ns + 1 : plan_range_time(plan);
+		time_ns = plan->is_descending ? end_of_range(plan) : plan_range_time(plan);
 	for (size_t i = 0; i < points->count; i++)
 		points->items[i].time_ns = time_ns;
 }

@@ -601,6 +601,9 @@ static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t wi
 	__int128 ns = (__int128)time_ns + (__int128)windows * spec->interval_ns;
 	int64_t seconds = floor_div(time_ns, NS_PER_SECOND);
 
+	/* A bound beyond all times stays there: nothing lies in such a range. */
+	if (windows == 0 || time_ns > TIME_MAX_NS || time_ns < TIME_MIN_NS)
+		return time_ns;
 	if (spec->months)
 		ns += (__int128)(zone_add_months(spec->zone, seconds, windows * spec->months) -
 				 seconds) *

@@ -720,7 +720,8 @@ static void set_range(struct plan *plan, const struct bounds *bounds)
 	struct window_spec *window = &plan->window;
 	const struct plan *parent = plan->parent;
 
-	plan->has_first = bounds->has_first;
+	/* To InfluxDB the first of all times is no bound. */
+	plan->has_first = bounds->has_first && bounds->first_ns != TIME_MIN_NS;
 	window->time_first_ns = bounds->has_first ? bounds->first_ns : TIME_MIN_NS;
 	window->time_last_ns = bounds->has_last		 ? bounds->last_ns
 			       : window_is_given(window) ? plan->context->now_ns
