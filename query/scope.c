@@ -111,6 +111,8 @@ static int find_database(struct task *task, const struct scope_spec *spec, struc
 		name = source->database;
 		is_first = false;
 	}
+	if (spec->write && !name.length && !task->env->database_id)
+		return diag_set(task->diag, ERR_INVALID, "database not found: ");
 	return task_database(task, name, spec->write, out);
 }
 
