@@ -467,8 +467,7 @@ static int check_expr(struct check *check, struct expr *expr)
 	case EXPR_WILDCARD:
 		plan->has_aux = true;
 		if (!check->allows_wildcard)
-			return refuse_expr(check, "unsupported expression with wildcard: ",
-					   check->field->expr);
+			return refuse(check, "unable to use wildcard in a binary expression");
 		return OK;
 	case EXPR_REGEX:
 		plan->has_aux = true;

@@ -216,6 +216,29 @@ static int open_place(struct plan *plan, struct slice database_name, struct slic
 	return find_policy(plan, &database, policy_name, &out->policy_id);
 }
 
+/* InfluxDB keeps these names for itself. */
+static int check_system_name(struct slice name, struct diag *diag)
+{
+	static const struct {
+		const char *name, *use;
+	} rows[] = {
+		{ "_fieldKeys", "SHOW FIELD KEYS" },
+		{ "_measurements", "SHOW MEASUREMENTS" },
+		{ "_series", "SHOW SERIES" },
+		{ "_tagKeys", "SHOW TAG KEYS" },
+		{ "_tags", "SHOW TAG VALUES" },
+		{ "_name", "the appropriate meta command" },
+		{ "_tagKey", "the appropriate meta command" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (slice_equal(name, slice_of_text(rows[i].name)))
+			return diag_set(diag, ERR_INVALID,
+					"unable to use system source '%s': use %s instead",
+					rows[i].name, rows[i].use);
+	return OK;
+}
+
 static int bind_measurement(struct plan *plan, struct source_list *list,
 			    const struct source *source)
 {
@@ -231,10 +254,10 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 	}
 	if (source->path_error)
 		return diag_set(plan->context->diag, ERR_INVALID, "%s", source->path_error);
+	TRY(check_system_name(source->name, plan->context->diag));
 	TRY(open_place(plan, source->database, source->policy, &place));
 	if (source->regex)
 		return add_matching(plan, list, &place, source->regex);
-	TRY(scope_check_name(source->name, plan->context->diag));
 	return add_measurement(
 		plan, list, &place,
 		index_measurement_find(snapshot_index(place.snapshot), source->name));

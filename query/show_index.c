@@ -87,6 +87,8 @@ static enum tag_filter_mode mode_of(enum statement_kind kind, struct expr *condi
 	switch (kind) {
 	case STATEMENT_SHOW_SERIES:
 		return has_time(condition) ? TAG_FILTER_SELECT : TAG_FILTER_SHOW;
+	case STATEMENT_SHOW_TAG_KEYS:
+	case STATEMENT_SHOW_TAG_VALUES: return TAG_FILTER_KEYS;
 	case STATEMENT_SHOW_SERIES_CARDINALITY:
 	case STATEMENT_SHOW_MEASUREMENT_CARDINALITY:
 	case STATEMENT_SHOW_TAG_KEY_CARDINALITY:
@@ -133,10 +135,7 @@ static int for_measurements(struct task *task,
 
 static int refuse_time(struct task *task, const char *statement)
 {
-	struct time_range range;
-
-	TRY(time_range_of(task->statement->show.condition, task->now_ns, &range, task->diag));
-	if (!range.is_given)
+	if (!has_time(task->statement->show.condition))
 		return OK;
 	return diag_set(task->diag, ERR_INVALID, "%s doesn't support time in WHERE clause",
 			statement);

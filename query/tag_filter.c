@@ -1,7 +1,10 @@
 /* Why: what a series is called is known without reading it, so asking by name is bits only. */
 #include "query/tag_filter.h"
 
+#include <assert.h>
+
 #include "query/pattern.h"
+#include "query/print.h"
 #include "query/time_range.h"
 
 enum filter_kind {
@@ -111,6 +114,44 @@ void tag_filter_release(struct expr *condition)
 		expr_walk(condition, release, NULL);
 }
 
+/* --- what is no condition ---------------------------------------------------- */
+
+/* Calculating is an operator like others. */
+static bool is_tag_comparison(const struct expr *expr)
+{
+	return is_tag_operator(expr->binary.op) &&
+	       expr_unwrap(expr->binary.left)->kind != EXPR_BINARY &&
+	       expr_unwrap(expr->binary.right)->kind != EXPR_BINARY;
+}
+
+static int refuse(const char *before, const struct expr *expr, struct diag *diag)
+{
+	struct buf text = { 0 };
+
+	expr_print(&text, expr);
+	diag_set(diag, ERR_INVALID, "%s%s", before, buf_text(&text));
+	buf_release(&text);
+	return ERR_INVALID;
+}
+
+int tag_filter_check(struct expr *condition, enum tag_filter_mode mode, struct diag *diag)
+{
+	struct expr *expr = condition ? expr_unwrap(condition) : NULL;
+
+	if (!expr || expr->kind == EXPR_BOOLEAN || expr_is_time_term(expr))
+		return OK;
+	if (expr->kind != EXPR_BINARY)
+		return refuse("invalid condition expression: ", expr, diag);
+	if (is_logic(expr)) {
+		TRY(tag_filter_check(expr->binary.left, mode, diag));
+		return tag_filter_check(expr->binary.right, mode, diag);
+	}
+	if ((mode == TAG_FILTER_SHOW && !is_tag_comparison(expr)) ||
+	    (mode == TAG_FILTER_KEYS && !is_tag_operator(expr->binary.op)))
+		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
+	return OK;
+}
+
 /* --- binding --------------------------------------------------------------- */
 
 static struct tag_filter *new_filter(struct arena *arena, enum filter_kind kind)
@@ -202,15 +243,7 @@ static int bind_other(struct arena *arena, enum tag_filter_mode mode, struct tag
 	if (mode == TAG_FILTER_REMOVE)
 		return diag_set(diag, ERR_INVALID,
 				"fields not supported in WHERE clause during deletion");
-	return bind_constant(arena, mode == TAG_FILTER_SHOW, out);
-}
-
-/* Calculating is an operator like others. */
-static bool is_tag_comparison(const struct expr *expr)
-{
-	return is_tag_operator(expr->binary.op) &&
-	       expr_unwrap(expr->binary.left)->kind != EXPR_BINARY &&
-	       expr_unwrap(expr->binary.right)->kind != EXPR_BINARY;
+	return bind_constant(arena, mode != TAG_FILTER_SELECT, out);
 }
 
 static bool literals_equal(const struct expr *a, const struct expr *b)
@@ -234,8 +267,8 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	struct comparison c = comparison_of(expr);
 	bool yes;
 
-	if (!is_tag_comparison(expr) && mode == TAG_FILTER_SHOW)
-		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
+	if (mode == TAG_FILTER_KEYS && expr_unwrap(expr->binary.left)->kind != EXPR_VARREF)
+		return bind_constant(arena, true, out);
 	if (!is_tag_comparison(expr))
 		return bind_other(arena, mode, out, diag);
 	if (!c.column)
@@ -259,17 +292,6 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	return bind_other(arena, mode, out, diag);
 }
 
-static int refuse(const struct expr *expr, struct diag *diag)
-{
-	if (expr->kind == EXPR_VARREF)
-		return diag_set(diag, ERR_INVALID, "invalid condition expression: %.*s",
-				(int)expr->varref.name.length, expr->varref.name.data);
-	if (expr->kind == EXPR_CALL)
-		return diag_set(diag, ERR_INVALID, "invalid function call in condition: %.*s",
-				(int)expr->call.name.length, expr->call.name.data);
-	return diag_set(diag, ERR_INVALID, "invalid condition expression");
-}
-
 static int bind(struct arena *arena, struct index *index, uint32_t measurement_id,
 		struct expr *expr, enum tag_filter_mode mode, struct tag_filter **out,
 		struct diag *diag)
@@ -279,8 +301,7 @@ static int bind(struct arena *arena, struct index *index, uint32_t measurement_i
 	expr = expr_unwrap(expr);
 	if (expr->kind == EXPR_BOOLEAN)
 		return bind_constant(arena, expr->boolean, out);
-	if (expr->kind != EXPR_BINARY)
-		return refuse(expr, diag);
+	assert(expr->kind == EXPR_BINARY); /* tag_filter_check() said so */
 	if (expr_is_time_term(expr))
 		return bind_constant(arena, true, out);
 	if (!is_logic(expr))
@@ -395,10 +416,21 @@ static int measurement_compare(struct index *index, uint32_t measurement_id,
 /* InfluxDB shows the node as Go prints it. */
 static int refuse_for_measurements(const struct expr *expr, struct diag *diag)
 {
-	if (expr->kind == EXPR_BOOLEAN)
+	switch (expr->kind) {
+	case EXPR_BOOLEAN:
 		return diag_set(diag, ERR_INVALID, "&influxql.BooleanLiteral{Val:%s}",
 				expr->boolean ? "true" : "false");
-	return refuse(expr, diag);
+	case EXPR_INTEGER:
+		return diag_set(diag, ERR_INVALID, "&influxql.IntegerLiteral{Val:%lld}",
+				(long long)expr->integer);
+	case EXPR_STRING:
+		return diag_set(diag, ERR_INVALID, "&influxql.StringLiteral{Val:\"%.*s\"}",
+				(int)expr->string.length, expr->string.data);
+	case EXPR_VARREF:
+		return diag_set(diag, ERR_INVALID, "&influxql.VarRef{Val:\"%.*s\", Type:0}",
+				(int)expr->varref.name.length, expr->varref.name.data);
+	default: return refuse("invalid condition expression: ", expr, diag);
+	}
 }
 
 int tag_filter_measurement(struct index *index, uint32_t measurement_id, const uint32_t *series_ids,
