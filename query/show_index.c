@@ -160,15 +160,18 @@ static int walk_measurements(struct task *task, measurement_taken *taken, void *
 {
 	struct show_stmt *show = &task->statement->show;
 	bool has_with = show->measurement != NULL;
+	struct source with = has_with ? *show->measurement : (struct source){ 0 };
 	struct scope_spec spec = { .database = show->database,
-				   .sources = has_with ? show->measurement : show->sources,
+				   .sources = has_with ? &with : show->sources,
 				   .source_count = has_with ? 1 : show->source_count,
 				   .condition = show->condition,
 				   .ignores_policies = has_with,
 				   .keeps_condition = true };
 	struct scope scope;
-	int err = scope_open(task, &spec, &scope);
+	int err;
 
+	with.database = SLICE(""); /* InfluxDB looks at the name alone */
+	err = scope_open(task, &spec, &scope);
 	for (size_t i = 0; err >= 0 && i < scope.measurement_count; i++) {
 		const struct scope_measurement *m = &scope.measurements[i];
 		bool takes = true;
