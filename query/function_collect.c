@@ -118,7 +118,7 @@ static double middle_of(enum data_type type, union value low, union value high)
 	if (type == DATA_FLOAT)
 		return low.f + (high.f - low.f) / 2;
 	if (type == DATA_INTEGER)
-		return (double)low.i + (double)(high.i - low.i) / 2;
+		return (double)low.i + (double)(int64_t)(high.u - low.u) / 2; /* wraps, as Go's */
 	return (double)low.u + (double)(high.u - low.u) / 2;
 }
 
