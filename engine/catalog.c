@@ -703,6 +703,21 @@ int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *
 	return change_end(catalog, tree_get(&catalog->tree, id) ? OK : ERR_NOT_FOUND);
 }
 
+int catalog_touch(struct catalog *catalog, uint32_t id)
+{
+	const struct node *node;
+	int err;
+
+	change(catalog);
+	node = tree_get(&catalog->tree, id);
+	if (node)
+		touch(catalog, node, env_now_ns());
+	err = change_end(catalog, node ? OK : ERR_NOT_FOUND);
+	if (err == OK)
+		tell(catalog, &(struct object){ .parent_id = id }, false);
+	return err;
+}
+
 static int print_policy(struct catalog *catalog, const struct node *node,
 			const struct policy_settings *settings)
 {

@@ -102,6 +102,9 @@ int catalog_remove(struct catalog *catalog, uint32_t id);
  */
 int catalog_rename(struct catalog *catalog, uint32_t id, struct slice name, bool replace);
 int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *attrs);
+/* A name that the catalog does not keep came to a directory or went: its mtime and ctime are now.
+ */
+int catalog_touch(struct catalog *catalog, uint32_t id);
 /* `is_default` clears the flag of its siblings. */
 int catalog_set_policy(struct catalog *catalog, uint32_t id,
 		       const struct policy_settings *settings);
@@ -118,8 +121,8 @@ int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path
 uint64_t catalog_version(struct catalog *catalog);
 /*
  * Told after a name came to its directory or went from it (a rename is both), by the thread that
- * did it, without a lock. What is below one that went is not told. Set while nobody changes
- * anything; NULL ends it.
+ * did it, without a lock. What is below one that went is not told; of catalog_touch the object is
+ * all 0 but for its parent. Set while nobody changes anything; NULL ends it.
  */
 typedef void catalog_watcher(void *arg, const struct object *object, bool is_gone);
 void catalog_watch(struct catalog *catalog, catalog_watcher *watcher, void *arg);

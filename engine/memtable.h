@@ -41,6 +41,20 @@ void memtable_add(struct memtable *memtable, const struct memtable_row *rows, si
 		  const struct layout *const *layouts, size_t layout_count, uint64_t sequence,
 		  int64_t arrival_ns);
 void memtable_add_mask(struct memtable *memtable, const struct mask *mask);
+/*
+ * What the last memtable_add met: series without a row in here before, and whether one came
+ * back of which a mask had taken all. Borrowed until the next.
+ */
+struct memtable_met {
+	const uint32_t *series_ids;
+	size_t series_count;
+	bool came_back;
+};
+struct memtable_met memtable_met(const struct memtable *memtable);
+/* Has it rows of a series that no mask has taken whole, everywhere? */
+bool memtable_lists(const struct memtable *memtable, uint32_t series_id);
+/* Did a mask take all of a series, with nothing since? */
+bool memtable_has_lost(const struct memtable *memtable, uint32_t series_id);
 /* utimens of a series. */
 void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t mtime_ns,
 			int64_t ctime_ns, uint64_t sequence);

@@ -521,9 +521,7 @@ static int store_rows(struct writer *writer, bool in_midst)
 
 	if (writer->now.row_count == 0)
 		return OK;
-	pthread_mutex_lock(&writer->group->lock);
 	int err = live_group_apply(writer->group, &record, &sequence);
-	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK) {
 		writer->points += writer->now.row_count;
 		stat_add(STAT_POINTS_WRITTEN, writer->now.row_count);
@@ -928,10 +926,7 @@ static int replace_store(struct writer *writer, uint64_t cut)
 	if (record.mask_count == 0 && record.row_count == 0)
 		return OK;
 	TRY(engine_wait_for_room(writer->engine));
-	pthread_mutex_lock(&writer->group->lock);
-	int err = live_group_apply(writer->group, &record, &sequence);
-	pthread_mutex_unlock(&writer->group->lock);
-	return err;
+	return live_group_apply(writer->group, &record, &sequence);
 }
 
 int engine_series_replace(struct engine *engine, const struct writer_options *options, uint64_t cut,

@@ -294,6 +294,12 @@ static void decide_by_name(struct mount *mount, struct scratch *scratch)
 					    &scratch->series_key) == OK;
 }
 
+/* Its name came, went or changed. A directory that is gone itself has no times. */
+static void touch_dir(const struct scratch *scratch)
+{
+	catalog_touch(scratch->mount->catalog, scratch->dir.object_id);
+}
+
 int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
 		   const struct attrs *attrs, struct node **out)
 {
@@ -318,6 +324,7 @@ int scratch_create(struct mount *mount, const struct place *dir, struct slice na
 	decide_by_name(mount, scratch);
 	link_scratch(mount->scratches, scratch);
 	*out = add_node(mount, scratch);
+	touch_dir(scratch);
 	return OK;
 }
 
@@ -555,6 +562,7 @@ int scratch_remove(struct mount *mount, const struct place *place)
 		return ERR_NOT_FOUND;
 	unlink_scratch(mount->scratches, scratch);
 	node_retire_place(mount->nodes, place, slice_of("", 0));
+	touch_dir(scratch);
 	unref(scratch);
 	return OK;
 }
@@ -914,6 +922,7 @@ static int rename_only(struct scratch *scratch, struct slice name)
 	scratch->name = copy;
 	pthread_mutex_unlock(&scratch->lock);
 	pthread_mutex_unlock(&table->lock);
+	touch_dir(scratch);
 	return OK;
 }
 
