@@ -265,11 +265,11 @@ static int check_own_key(struct writer *writer, const struct line *line, struct 
 			   writer->options.series_key.data);
 }
 
-static int refuse_type(const struct line_field *field, struct slice measurement,
-		       enum value_type stored, struct diag *diag)
+static int refuse_type(const struct line *line, const struct line_field *field,
+		       struct slice measurement, enum value_type stored, struct diag *diag)
 {
 	return diag_set_at(
-		diag, ERR_TYPE, 1, 1,
+		diag, ERR_TYPE, 1, line_field_column(line, field->key),
 		"field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type "
 		"%s, already exists as type %s",
 		(int)(field->key.length < 200 ? field->key.length : 200), field->key.data,
@@ -300,7 +300,7 @@ static int check_types(struct writer *writer, struct live_group *group, uint32_t
 		if (stored == VALUE_NONE && reserve)
 			live_group_set_type(group, key, line->fields[i].type);
 		else if (stored != VALUE_NONE && stored != line->fields[i].type)
-			err = refuse_type(&line->fields[i],
+			err = refuse_type(line, &line->fields[i],
 					  index_measurement_name(writer->index, measurement_id),
 					  stored, diag);
 	}
@@ -578,6 +578,14 @@ static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct
 	return err;
 }
 
+/* The caret of a time that is refused. */
+static int at_time(const struct line *line, int err, struct diag *diag)
+{
+	if (err == ERR_RANGE && diag && diag->column == 0 && line->text.length)
+		diag->column = line_time_column(line);
+	return err;
+}
+
 static int add_line(struct writer *writer, struct line *line, struct index_found *found,
 		    struct diag *diag)
 {
@@ -585,10 +593,10 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 
 	if (!line->has_time)
 		line->time_ns = engine_arrival_ns(writer->engine);
-	TRY(enter_group(writer, line->time_ns, false, diag));
+	TRY(at_time(line, enter_group(writer, line->time_ns, false, diag), diag));
 	TRY(resolve(writer, line, found, &known, diag));
 	if (!writer->group)
-		TRY(enter_group(writer, line->time_ns, true, diag));
+		TRY(at_time(line, enter_group(writer, line->time_ns, true, diag), diag));
 	if (known->typed_group_id != writer->group->id) {
 		uint32_t *ids = field_ids(writer, line->field_count);
 
