@@ -212,12 +212,17 @@ int names_unlink(struct mount *mount, const struct place *place)
 	}
 }
 
+/* Names in a database that are never a policy's. */
+static bool is_fixed_directory(struct slice name)
+{
+	return slice_equal(name, SLICE("continuous")) || slice_equal(name, SLICE("views"));
+}
+
 /* A directory may be renamed over an empty one of its kind. */
 static int rename_directory(struct mount *mount, const struct place *place, struct slice name,
 			    const struct place *target)
 {
-	if (is_dotted(name) || slice_equal(name, SLICE("continuous")) ||
-	    slice_equal(name, SLICE("views")))
+	if (is_dotted(name) || (place->kind == KIND_POLICY && is_fixed_directory(name)))
 		return ERR_INVALID;
 	if (target) {
 		if (target->kind != place->kind)

@@ -30,6 +30,13 @@ check_fails "but not to another database" "Operation not permitted" bash -c "mkd
 check_fails "nor to a reserved name" "Invalid argument" python3 -c "import os; os.rename('$MNT/db/q', '$MNT/db/views')"
 check "mv renames a database" mv "$MNT/db2" "$MNT/db3"
 check_equal "and ls shows it" "db db3" "$(ls "$MNT" | tr '\n' ' ' | sed 's/ $//')"
+check "a database may be called what a policy may not" mv "$MNT/db3" "$MNT/views"
+check "back" mv "$MNT/views" "$MNT/db3"
+for name in query exec write errors continuous views exec.json 'exec?epoch=s' 'write?skip=true'; do
+	check_fails "CREATE of a policy named $name" "Invalid argument" \
+		bash -c "echo 'create retention policy \"$name\" on db3 duration 1d replication 1' >'$MNT/db3/exec'"
+done
+check_equal "none is listed" "" "$(ls -A "$MNT/db3")"
 check "views" mkdir "$MNT/db/views"
 check "a link in it" ln -s ../query/x "$MNT/db/views/x"
 check_equal "keeps its target" ../query/x "$(readlink "$MNT/db/views/x")"
