@@ -18,7 +18,7 @@
 #define SPARE_BYTES_MIN	  (16u << 10)
 #define SPARE_BYTES_MAX	  (16u << 20)
 /* How long after its last close a file that is still there counts as left behind. */
-#define LEFT_BEHIND_NS (5 * NS_PER_SECOND)
+#define LEFT_BEHIND_NS NS_PER_SECOND
 
 struct scratch {
 	uint64_t number;
@@ -350,6 +350,8 @@ void scratch_print_name(struct mount *mount, const struct place *place, struct b
 
 	if (!scratch)
 		return;
+	if (scratch->dir.kind == KIND_CONTINUOUS || scratch->dir.kind == KIND_VIEWS)
+		buf_append_byte(out, '/'), buf_append_text(out, tree_word(scratch->dir.kind));
 	buf_append_byte(out, '/');
 	buf_append_text(out, scratch->name);
 	unref(scratch);
