@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/when.h"
+#include "engine/name.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
 #include "fs/scratch.h"
@@ -136,6 +137,17 @@ static int create_series(struct mount *mount, struct node *dir, struct slice nam
 	return err;
 }
 
+/* A name of a policy that no series could have is refused at once. */
+static bool names_series(struct mount *mount, const struct node *dir, struct slice name)
+{
+	struct buf key = { 0 };
+	struct place place;
+	int err = place_of_series(mount, &dir->place, name, &place, &key, NULL);
+
+	buf_release(&key);
+	return err == OK && !name_is_cut(name);
+}
+
 int names_create(struct mount *mount, struct node *dir, struct slice name,
 		 const struct attrs *attrs, int flags, struct node **out)
 {
@@ -143,6 +155,8 @@ int names_create(struct mount *mount, struct node *dir, struct slice name,
 
 	if (kind == KIND_POLICY && slice_equal(name, SLICE(".policy")))
 		return create_setting(mount, dir, name, out);
+	if (kind == KIND_POLICY && !is_dotted(name) && !names_series(mount, dir, name))
+		return create_series(mount, dir, name, out);
 	if (scratch_takes(&dir->place, name, flags))
 		return scratch_create(mount, &dir->place, name, attrs, out);
 	if (kind == KIND_CONTINUOUS)

@@ -250,8 +250,9 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	bool dotted = name.length && name.data[0] == '.';
 
 	switch ((enum kind)dir->kind) {
-	case KIND_POLICY:
 	case KIND_CONTINUOUS: return dotted;
+	/* sed -i of .policy begins with a name like sedXy12Zz. */
+	case KIND_POLICY:
 	/* tar puts an empty file where a link will be, until all else is there. */
 	case KIND_VIEWS: return dotted || flags & O_EXCL;
 	case KIND_GROUP: return dotted || flags & O_EXCL || name_is_cut(name);
@@ -283,12 +284,13 @@ static int series_of_name(struct mount *mount, const struct place *dir, struct s
 	return err;
 }
 
-/* A name in a group that a series could have waits for its first full line. */
+/* A name that a series could have waits for its first full line. */
 static void decide_by_name(struct mount *mount, struct scratch *scratch)
 {
 	struct slice name = slice_of_text(scratch->name);
+	enum kind dir = scratch->dir.kind;
 
-	if (scratch->dir.kind != KIND_GROUP || name.data[0] == '.')
+	if ((dir != KIND_GROUP && dir != KIND_POLICY) || name.data[0] == '.')
 		return;
 	scratch->undecided = series_of_name(mount, &scratch->dir, name, &scratch->series,
 					    &scratch->series_key) == OK;
@@ -618,7 +620,7 @@ static bool key_has_name(struct slice raw_key, struct slice name, struct buf *ke
 /*
  * Whose line is it? A short form is the file's own; so is one that does not
  * parse, since that is refused as any line of a series would be. Where the name
- * does not tell the series, only a full line can.
+ * does not tell the series, only a full line can. In a policy all is but settings.
  */
 static bool line_is_own(struct scratch *scratch, struct slice line)
 {
@@ -627,10 +629,13 @@ static bool line_is_own(struct scratch *scratch, struct slice line)
 					.time_unit_ns = 1,
 					.forms = LINE_FULL | LINE_SHORT };
 	struct slice name = slice_of_text(scratch->name);
+	struct policy_settings settings = policy_defaults();
 	struct buf key = { 0 };
 	struct line parsed;
 	bool own = !tells_no_key(name, &scratch->series);
 
+	if (scratch->dir.kind == KIND_POLICY)
+		return policy_parse(line, &settings, NULL) < 0;
 	if (line_parse(&context, line, &parsed, NULL) == OK && parsed.raw_key.length) {
 		own = key_has_name(parsed.raw_key, name, &key) ||
 		      slice_equal(buf_slice(&key), buf_slice(&scratch->series_key));
@@ -788,18 +793,29 @@ static void scratch_flush(fuse_req_t req, struct handle *handle)
 	reply_err(req, err);
 }
 
+/* A series over all groups that got no line has no name: gives whether it was one. */
+static bool close_locked(struct scratch *scratch)
+{
+	if (--scratch->writer_count > 0)
+		return false;
+	scratch->closed_ns = env_monotonic_ns();
+	return scratch->undecided && scratch->dir.kind == KIND_POLICY;
+}
+
 static void scratch_release(struct handle *handle)
 {
 	struct scratch_handle *mine = (struct scratch_handle *)handle;
 	struct scratch *scratch = scratch_of(handle->node);
+	bool is_nothing;
 
 	if (mine->stream)
 		write_stream_close(mine->stream);
 	if (flags_write(handle->flags)) {
 		pthread_mutex_lock(&scratch->lock);
-		if (--scratch->writer_count == 0)
-			scratch->closed_ns = env_monotonic_ns();
+		is_nothing = close_locked(scratch);
 		pthread_mutex_unlock(&scratch->lock);
+		if (is_nothing)
+			scratch_remove(handle->mount, &handle->node->place);
 	}
 	handle_free(handle);
 }
