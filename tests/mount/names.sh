@@ -50,6 +50,25 @@ check_fails "overwritten by a bad one" "Invalid argument" bash -c "echo nonsense
 check "the old one stays" grep -q m5 "$MNT/db/continuous/a"
 check "is renamed" mv "$MNT/db/continuous/a" "$MNT/db/continuous/b"
 check "is removed" rm "$MNT/db/continuous/b"
+for row in '1h 1h' '47h 1h' '48h 1d' '30d 1d' '4319h 1d' '180d 1w' '0s 1w'; do
+	mkdir "$MNT/db/fresh"
+	echo "duration ${row% *}" >"$MNT/db/fresh/.policy"
+	check_equal "a new policy of ${row% *} has groups of InfluxDB's default" "shard_duration ${row#* }" \
+		"$(sed -n 2p "$MNT/db/fresh/.policy")"
+	rm -r "$MNT/db/fresh"
+done
+mkdir "$MNT/db/fresh"
+printf 'shard_duration 3d\nduration 30d\n' >"$MNT/db/fresh/.policy"
+echo 'duration 60d' >"$MNT/db/fresh/.policy"
+check_equal "one that was chosen stays" "duration 60d shard_duration 3d" "$(head -n 2 "$MNT/db/fresh/.policy" | paste -sd' ')"
+check "sed -i changes it" sed -i 's/^duration .*/duration 90d/' "$MNT/db/fresh/.policy"
+check_equal "and leaves nothing else" "duration 90d .policy" "$(head -n 1 "$MNT/db/fresh/.policy") $(ls -A "$MNT/db/fresh")"
+check_fails "a line of another series, to one that must be new" "Invalid argument" \
+	bash -c "set -C; echo 'other v=1' >'$MNT/db/fresh/m'"
+check "one of its own" bash -c "set -C; echo 'm v=1' >'$MNT/db/fresh/m'"
+check "nothing" bash -c "set -C; : >'$MNT/db/fresh/n'"
+check_equal "of them one point is there" "m v=1 .policy $(ls "$MNT/db/fresh")" "$(cut -d' ' -f1,2 "$MNT/db/fresh/m") $(ls -A "$MNT/db/fresh" | paste -sd' ')"
+rm -r "$MNT/db/fresh"
 check ".policy" bash -c "printf 'duration 52w\nshards 2\n' >'$MNT/db/q/.policy'"
 check "all five settings are shown" test "$(wc -l <"$MNT/db/q/.policy")" = 5
 check_fails "one bad line" "Invalid argument" bash -c "printf 'duration 10w\nnonsense 2\n' >'$WORK/policy'; cp '$WORK/policy' '$MNT/db/q/.policy'"
