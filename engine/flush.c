@@ -233,7 +233,7 @@ static int add_series(const struct sealed *sealed, struct shard_batch *batch, ui
 			batch, &(struct shard_mask){ series_id, masks.items[i].time_first_ns,
 						     masks.items[i].time_last_ns,
 						     masks.items[i].sequence, sealed->generation });
-	if (info.mtime_ns)
+	if (info.mtime_ns != MTIME_NONE)
 		shard_batch_set_mtime(batch, series_id, info.mtime_ns, info.ctime_ns);
 	masks_release(&masks);
 	return err;

@@ -223,7 +223,9 @@ static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t s
 	slots_fit(memtable);
 	pieces_fit(memtable);
 	series = series_at(memtable, memtable->series_count);
-	*series = (struct memtable_series){ .series_id = series_id, .ascending = 1 };
+	*series = (struct memtable_series){ .series_id = series_id,
+					    .mtime_ns = MTIME_NONE,
+					    .ascending = 1 };
 	memtable->slots[slot_of(memtable, series_id)] =
 		(struct series_slot){ series_id, ++memtable->series_count };
 	return series;

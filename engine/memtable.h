@@ -65,10 +65,11 @@ size_t memtable_row_count(const struct memtable *memtable); /* of all series, ma
 /* The series in it that have rows, mtimes or masks: ascending, free() the array. */
 void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
 
+#define MTIME_NONE INT64_MIN /* any time can be set, 0 too */
 struct memtable_info {
 	size_t row_count;
 	uint64_t sequence_last;		     /* that changed the series, 0 = none did */
-	int64_t mtime_ns, ctime_ns;	     /* the latest; 0 = not set here */
+	int64_t mtime_ns, ctime_ns;	     /* the latest; MTIME_NONE */
 	int64_t time_first_ns, time_last_ns; /* bounds: of masked and later rows too */
 };
 /* What a snapshot of `sequence` sees. False: nothing of the series in here at any sequence. */

@@ -487,6 +487,8 @@ static void add_to_stat(struct series_stat *stat, const struct view_info *seen,
 		stat->version = seen->version;
 	if (info->points == 0)
 		return;
+	if (stat->points == 0)
+		stat->mtime_ns = seen->mtime_ns;
 	if (stat->points == 0 || info->time_first_ns < stat->time_first_ns)
 		stat->time_first_ns = info->time_first_ns;
 	if (stat->points == 0 || info->time_last_ns > stat->time_last_ns)

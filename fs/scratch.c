@@ -492,7 +492,7 @@ int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
 
 static int64_t time_given(const struct timespec *time, bool now)
 {
-	return now ? env_now_ns() : (int64_t)time->tv_sec * NS_PER_SECOND + time->tv_nsec;
+	return now ? env_now_ns() : attr_time(time);
 }
 
 int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what)
