@@ -651,6 +651,15 @@ static void note_stored(struct progress *progress)
 	progress->lines_stored = progress->lines;
 }
 
+static int check_length(const struct writer *writer, struct slice line, struct diag *diag)
+{
+	size_t bytes_max = writer->options.line_bytes_max;
+
+	if (bytes_max == 0 || line.length <= bytes_max)
+		return OK;
+	return diag_set(diag, ERR_TOO_LONG, "a line of more than %zu bytes", bytes_max);
+}
+
 static int take_line(struct writer *writer, struct ahead *ahead, struct progress *progress)
 {
 	struct slice text = ahead->line;
@@ -658,7 +667,9 @@ static int take_line(struct writer *writer, struct ahead *ahead, struct progress
 	int err;
 
 	diag_reset(&diag);
-	err = parse_and_add(writer, text, &ahead->found, &diag);
+	err = check_length(writer, text, &diag);
+	if (err == OK)
+		err = parse_and_add(writer, text, &ahead->found, &diag);
 	if (err >= 0)
 		return OK;
 	if (writer->options.skip && is_lines_fault(err)) {
