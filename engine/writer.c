@@ -128,6 +128,14 @@ static int find_policy(struct writer *writer, struct object *policy)
 	return catalog_default_policy(catalog, writer->options.database_id, policy);
 }
 
+/* It is there, and no policy is the default: queries shall find what is written. */
+static int adopt_autogen(struct engine *engine, uint32_t database_id, struct object *policy)
+{
+	TRY(catalog_find(engine->catalog, database_id, SLICE("autogen"), policy));
+	policy->policy.is_default = true;
+	return catalog_set_policy(engine->catalog, policy->id, &policy->policy);
+}
+
 static int make_autogen(struct writer *writer, struct object *policy)
 {
 	struct engine *engine = writer->engine;
@@ -145,8 +153,8 @@ static int make_autogen(struct writer *writer, struct object *policy)
 					   &settings, &writer->options.attrs, &id);
 		if (err == OK)
 			err = catalog_get(engine->catalog, id, policy);
-		else if (err == ERR_EXISTS) /* not the default, and no other is */
-			err = catalog_find(engine->catalog, database.id, SLICE("autogen"), policy);
+		else if (err == ERR_EXISTS)
+			err = adopt_autogen(engine, database.id, policy);
 	}
 	pthread_mutex_unlock(&engine->create_lock);
 	return err;

@@ -106,6 +106,13 @@ check_fails "and to nobody else" "Permission denied" as 1000 cat "$MNT/db/query/
 check_equal "what exec makes heeds the umask" "750 750" "$(stat -c %a "$MNT/db4" "$MNT/db4/p" | paste -sd' ')"
 rm -r "$MNT/db4"
 check "its owner writes" as 1000 bash -c "echo 'm v=1' >'$MNT/db/write'"
+mkdir "$MNT/left" "$MNT/left/autogen" "$MNT/left/other"
+echo 'default true' >"$MNT/left/other/.policy"
+rm -r "$MNT/left/other"
+echo 'm v=1 5' >"$MNT/left/write"
+check_equal "where no policy is the default, autogen becomes it: a query finds what was written" "m,1970-01-01T00:00:00.000000005Z,1" \
+	"$(tail -n 1 "$MNT/left/query/select v from m")"
+rm -r "$MNT/left"
 mkdir "$MNT/two words" "$MNT/two words/a policy" "$MNT/two words/a policy/2023-11-13--2023-11-20"
 check_fails "a quote without its end, in ctl" "Invalid argument" bash -c "echo 'drop \"two words autogen x' >'$MNT/.seriesfs/ctl'"
 check "is told" grep -q 'expected a closing "' "$MNT/.seriesfs/errors"
