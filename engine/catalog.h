@@ -87,8 +87,8 @@ int catalog_default_policy(struct catalog *catalog, uint32_t database_id, struct
  * Make one; `object` gives parent, kind, name, attrs, policy/window/payload,
  * and is completed with what the catalog settles: id, a group's name and
  * number, times that were 0 (now), the name's place. Changes the parent's
- * mtime and ctime. The first policy of a database becomes the default; a policy
- * that says is_default clears the flag of its siblings.
+ * mtime and ctime. The first policy of a database becomes the default, or the next
+ * where none is; a policy that says is_default clears the flag of its siblings.
  * ERR_EXISTS; ERR_NOT_FOUND: no such parent; ERR_INVALID: a kind that the
  * parent does not take, a name that is no file name, a group that overlaps
  * another; ERR_TOO_LONG: the name; ERR_SPACE, ERR_IO: nothing changed.
@@ -105,7 +105,10 @@ int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *
 /* A name that the catalog does not keep came to a directory or went: its mtime and ctime are now.
  */
 int catalog_touch(struct catalog *catalog, uint32_t id);
-/* `is_default` clears the flag of its siblings. */
+/*
+ * `is_default` clears the flag of its siblings; without it, what was the default hands that on to
+ * a policy without settings, if there is one.
+ */
 int catalog_set_policy(struct catalog *catalog, uint32_t id,
 		       const struct policy_settings *settings);
 /* Its mtime and ctime become now. */
