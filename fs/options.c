@@ -259,7 +259,7 @@ static int check_directory(const char *path, struct buf *why)
 
 int options_check_paths(struct options *options, struct buf *why)
 {
-	if (mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
+	if (!options->read_only && mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
 		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
 		return ERR_IO;
 	}

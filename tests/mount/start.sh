@@ -39,6 +39,11 @@ mount_start -o ro
 check_equal "a read-only mount reads" "m v=1 1700000000000000000" "$(cat "$MNT/db/autogen/m")"
 check_fails "and does not write" "Read-only file system" mkdir "$MNT/db2"
 mount_stop
+check_fails "what is not there cannot be read" "No such file or directory" "$SERIESFS" -o ro "$WORK/nothing" "$MNT"
+check "and is not made" test ! -e "$WORK/nothing"
+mkdir "$WORK/empty"
+check_fails "nor an empty directory" "is not a data directory" "$SERIESFS" -o ro "$WORK/empty" "$MNT"
+check_equal "which stays empty" "" "$(ls -A "$WORK/empty")"
 # A script's background job has SIGINT ignored, which a daemon keeps: one with it, one without.
 env --default-signal=INT "$SERIESFS" -f "$DATA" "$MNT" -o rw,nofail,_netdev,x-systemd.automount &
 for _ in $(seq 50); do mountpoint -q "$MNT" && break; sleep 0.1; done
