@@ -397,13 +397,14 @@ static size_t read_stream(const struct bins_decoder *decoder, const char *stream
 int bins_decode(const struct bins_decoder *decoder, struct reader *reader, size_t count,
 		uint64_t *words)
 {
-	char stream[STREAM_BYTES_MAX + 8] = { 0 };
+	char stream[STREAM_BYTES_MAX + 8];
 	uint64_t first = (uint64_t)unzigzag(reader_varint(reader));
 	struct slice bits = reader_take(reader, reader_left(reader));
 
 	if (reader->failed || bits.length > STREAM_BYTES_MAX)
 		return ERR_CORRUPT;
 	memcpy(stream, bits.data, bits.length);
+	memset(stream + bits.length, 0, 8);
 	words[0] = first;
 	return (read_stream(decoder, stream, count - 1, words + 1) + 7) / 8 == bits.length
 		       ? OK
