@@ -704,3 +704,242 @@ void chunk_data_release(struct chunk_data *data)
 	arena_release(&data->arena);
 	*data = (struct chunk_data){ 0 };
 }
+
+/* --- sums ------------------------------------------------------------------------------ */
+
+/* Windows of fewer rows on average are as well off with rows. */
+#define SPAN_ROWS_MIN 8
+
+/* Of even ones none is written down. */
+struct row_times {
+	struct time_step step;
+	const int64_t *times_ns; /* NULL: even */
+	size_t count;
+};
+
+static int64_t time_of(const struct row_times *times, size_t row)
+{
+	return times->times_ns
+		       ? times->times_ns[row]
+		       : (int64_t)((uint64_t)times->step.first_ns + row * times->step.step_ns);
+}
+
+/* The last time is none beyond the largest: then all of them ascend. */
+static bool step_fits(const struct time_step *step, size_t row_count)
+{
+	uint64_t room = (uint64_t)INT64_MAX - (uint64_t)step->first_ns;
+
+	return row_count == 1 || (step->step_ns > 0 && step->step_ns <= room / (row_count - 1));
+}
+
+static int row_times_open(const struct decoding *d, struct arena *arena, struct row_times *out)
+{
+	struct chunk_data data = { .arena = *arena };
+	struct reader in = reader_of(d->times);
+	int err;
+
+	*out = (struct row_times){ .count = d->row_count };
+	TRY(time_step_read(&in, &out->step));
+	if (out->step.is_even)
+		return step_fits(&out->step, d->row_count) && reader_left(&in) == 0 ? OK
+										    : ERR_CORRUPT;
+	err = times_decode(d->times, d->row_count, &data);
+	*arena = data.arena;
+	out->times_ns = data.times_ns;
+	return err;
+}
+
+/* As row_at. */
+static size_t even_row_at(const struct row_times *times, int64_t time_ns)
+{
+	uint64_t gap = (uint64_t)time_ns - (uint64_t)times->step.first_ns, row;
+
+	if (time_ns <= times->step.first_ns)
+		return 0;
+	if (times->count == 1)
+		return 1;
+	row = (gap - 1) / times->step.step_ns + 1;
+	return row < times->count ? (size_t)row : times->count;
+}
+
+static size_t first_row_at(const struct row_times *times, int64_t time_ns)
+{
+	return times->times_ns ? row_at(times->times_ns, times->count, time_ns)
+			       : even_row_at(times, time_ns);
+}
+
+/* Rows cut by the windows, and what that makes of vectors. */
+struct spans {
+	size_t first, end; /* rows that are wanted */
+	size_t count, capacity;
+	uint32_t *row_counts;
+	int64_t *times_first_ns;
+	struct sum_plan plan;
+	size_t piece_count;
+};
+
+static int spans_reserve(struct spans *spans, struct arena *arena)
+{
+	spans->capacity = (spans->end - spans->first) / SPAN_ROWS_MIN + 1;
+	spans->row_counts = arena_alloc_raw(arena, spans->capacity * sizeof(*spans->row_counts), 8);
+	spans->times_first_ns =
+		arena_alloc_raw(arena, spans->capacity * sizeof(*spans->times_first_ns), 8);
+	spans->plan.pieces = arena_alloc_raw(
+		arena,
+		(spans->capacity + CHUNK_ROWS_MAX / VECTOR_ROWS) * sizeof(*spans->plan.pieces), 8);
+	return spans->row_counts && spans->times_first_ns && spans->plan.pieces ? OK : ERR_MEMORY;
+}
+
+/* `vector` is that of the piece added last. */
+static void pieces_add(struct spans *spans, size_t first, size_t end, size_t *vector)
+{
+	while (first < end) {
+		size_t of = first / VECTOR_ROWS, from = of * VECTOR_ROWS;
+		size_t to = end < from + VECTOR_ROWS ? end : from + VECTOR_ROWS;
+
+		while (*vector < of)
+			spans->plan.starts[++*vector] = (uint32_t)spans->piece_count;
+		spans->plan.pieces[spans->piece_count++] =
+			(struct sum_piece){ (uint16_t)(first - from), (uint16_t)(to - from),
+					    (uint32_t)spans->count };
+		first = to;
+	}
+}
+
+/* Windows are mostly of as many rows as the one before: then nothing is searched. */
+static size_t span_end(const struct row_times *times, size_t first, size_t length, int64_t end_ns)
+{
+	size_t guess = first + length;
+
+	if (length && guess < times->count && time_of(times, guess) >= end_ns &&
+	    time_of(times, guess - 1) < end_ns)
+		return guess;
+	return first_row_at(times, end_ns);
+}
+
+/* 1, or 0: too many of them. */
+static int spans_lay(const struct row_times *times, const struct sums_wish *wish,
+		     struct arena *arena, struct spans *spans)
+{
+	size_t vector = 0, length = 0;
+
+	TRY(spans_reserve(spans, arena));
+	spans->plan.starts[0] = 0;
+	for (size_t row = spans->first; row < spans->end; row += length) {
+		int64_t time_ns = time_of(times, row);
+		size_t end = span_end(times, row, length,
+				      wish->taker->window_end(wish->taker->arg, time_ns));
+
+		if (spans->count == spans->capacity)
+			return 0;
+		if (end > spans->end)
+			end = spans->end;
+		length = end - row;
+		spans->times_first_ns[spans->count] = time_ns;
+		spans->row_counts[spans->count] = (uint32_t)length;
+		pieces_add(spans, row, end, &vector);
+		spans->count++;
+	}
+	while (vector < CHUNK_ROWS_MAX / VECTOR_ROWS)
+		spans->plan.starts[++vector] = (uint32_t)spans->piece_count;
+	return 1;
+}
+
+static bool can_be_summed(const struct column_part *part)
+{
+	enum value_type type = part->kind & KIND_TYPE;
+
+	return !(part->kind & KIND_SPARSE) &&
+	       (type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED);
+}
+
+/* 1, or 0: not all of the columns can be summed, or none is there. */
+static int sum_types(struct decoding d, const struct sums_wish *wish, struct sum_column *columns)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d.column_count; i++) {
+		struct column_place place;
+
+		TRY(column_next(&d, &place));
+		for (size_t asked = 0; asked < wish->field_count; asked++) {
+			if (wish->field_ids[asked] != place.part.field_id)
+				continue;
+			if (!can_be_summed(&place.part))
+				return 0;
+			columns[asked].type = place.part.kind & KIND_TYPE;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static int column_sum(const struct column_place *place, const struct spans *spans,
+		      struct arena *arena, union value before, struct sum_column *column)
+{
+	struct reader in = reader_of(place->payload);
+	union value *sums = arena_alloc(arena, spans->count * sizeof(*sums));
+
+	if (!sums)
+		return ERR_MEMORY;
+	sums[0] = before;
+	column->sums = sums;
+	TRY(vectors_sum(&in, column->type, place->part.kind & KIND_BINS, place->part.summary.count,
+			&spans->plan, sums));
+	return reader_left(&in) ? ERR_CORRUPT : OK;
+}
+
+static int columns_sum(struct decoding *d, const struct sums_wish *wish, const struct spans *spans,
+		       struct arena *arena, const union value *before, struct sum_column *columns)
+{
+	for (size_t i = 0; i < d->column_count; i++) {
+		struct column_place place;
+
+		TRY(column_next(d, &place));
+		for (size_t asked = 0; asked < wish->field_count; asked++) {
+			if (wish->field_ids[asked] != place.part.field_id)
+				continue;
+			TRY(part_check(place.payload, &place.part.payload, d));
+			TRY(column_sum(&place, spans, arena, before[asked], &columns[asked]));
+		}
+	}
+	return 1;
+}
+
+int chunk_sums(struct slice chunk, const struct sums_wish *wish, struct arena *arena,
+	       struct chunk_sums *out)
+{
+	struct decoding d;
+	struct row_times times;
+	struct spans spans = { 0 };
+	struct sum_column *columns;
+	union value *before;
+	int taken;
+
+	TRY(chunk_open(chunk, &d));
+	TRY(row_times_open(&d, arena, &times));
+	spans.first = first_row_at(&times, wish->time_first_ns);
+	spans.end = wish->time_last_ns == INT64_MAX ? d.row_count
+						    : first_row_at(&times, wish->time_last_ns + 1);
+	*out = (struct chunk_sums){ d.series_id,
+				    d.row_count,
+				    time_of(&times, 0),
+				    time_of(&times, d.row_count - 1),
+				    { 0 } };
+	if (spans.first >= spans.end)
+		return 0;
+	columns = arena_alloc(arena, wish->field_count * sizeof(*columns) + 1);
+	before = arena_alloc(arena, wish->field_count * sizeof(*before) + 1);
+	if (!columns || !before)
+		return ERR_MEMORY;
+	taken = sum_types(d, wish, columns);
+	if (taken == 1)
+		taken = spans_lay(&times, wish, arena, &spans);
+	if (taken != 1)
+		return taken;
+	out->sums =
+		(struct window_sums){ spans.count, spans.row_counts,	    spans.times_first_ns,
+				      columns,	   spans.end - spans.first, wish->group_id };
+	taken = wish->taker->begin(wish->taker->arg, &out->sums, before);
+	return taken == 1 ? columns_sum(&d, wish, &spans, arena, before, columns) : taken;
+}

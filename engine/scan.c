@@ -656,6 +656,31 @@ static bool may_offer(const struct scan *scan, const struct cell_rows *rows)
 	       rows->time_last_ns <= scan->spec.time_last_ns;
 }
 
+/* Alone in its time, and somebody wants but the sums of its rows? */
+static bool may_be_summed(const struct scan *scan, size_t first, size_t end)
+{
+	return end - first == 1 && !scan->sources[first].capture && scan->spec.taker &&
+	       scan->spec.taker->sums && scan->masks.count == 0;
+}
+
+/* 1: taken. */
+static int offer_sums(struct scan *scan, const struct source *source)
+{
+	const struct scan_spec *spec = &scan->spec;
+	struct sums_wish wish = { spec->field_ids,    spec->field_count,     spec->time_first_ns,
+				  spec->time_last_ns, spec->view->group->id, spec->taker->sums };
+	struct window_sums sums;
+	int taken;
+
+	arena_reset(&scan->outline_arena);
+	taken = shard_version_sums(scan->version, &source->ref, &wish, &scan->outline_arena, &sums);
+	if (taken != 1)
+		return taken;
+	scan->decoded++;
+	stat_add(STAT_ROWS_DECODED, sums.row_count);
+	return wish.taker->take(wish.taker->arg, &sums);
+}
+
 /* 1: the chunk needs no more; else it is read, cell by cell if `walked` is set. */
 static int look_at_outline(struct scan *scan, const struct source *source)
 {
@@ -771,6 +796,13 @@ static int load_next(struct scan *scan, struct segment *out)
 
 		TRY(done);
 		if (done || scan->walked)
+			return OK;
+	}
+	if (may_be_summed(scan, first, end)) {
+		int taken = offer_sums(scan, &scan->sources[first]);
+
+		TRY(taken);
+		if (taken)
 			return OK;
 	}
 	return load_cluster(scan, first, end, out);

@@ -238,5 +238,8 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
 			  const struct outline_wish *wish, struct arena *arena,
 			  struct chunk_outline *out);
+/* Sums alone: 1, or 0 where rows are wanted (chunk_sums in chunk.h). */
+int shard_version_sums(struct shard_version *version, const struct chunk_ref *ref,
+		       const struct sums_wish *wish, struct arena *arena, struct window_sums *out);
 
 #endif

@@ -520,6 +520,16 @@ const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
 		       : NULL;
 }
 
+bool feed_sums(const struct feed *feed, size_t slot, const struct window_sums *sums, size_t *column)
+{
+	struct plan_bound bound = feed->series->source->bounds[slot];
+	enum value_type type =
+		bound.kind == BOUND_FIELD ? sums->columns[bound.index].type : VALUE_NONE;
+
+	*column = type == VALUE_NONE ? SIZE_MAX : bound.index;
+	return type == VALUE_NONE || type == value_type_of(feed->plan->slots[slot].type);
+}
+
 int feed_count(struct feed *feed, const struct rows_summary *rows)
 {
 	feed->run->summaries++;

@@ -182,6 +182,17 @@ void fold_spread(struct accumulator *acc, enum data_type type, const struct batc
 	acc->count += count_valid(column, first, end);
 }
 
+void add_count(struct accumulator *acc, size_t row_count, union value sum)
+{
+	acc->count += row_count;
+}
+
+void add_sum(struct accumulator *acc, size_t row_count, union value sum)
+{
+	acc->value = sum;
+	acc->count += row_count;
+}
+
 /* --- summaries ------------------------------------------------------------------ */
 
 bool absorb_count(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,

@@ -9,6 +9,7 @@
 
 enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2, TRANSFORM_FRONT = 3 };
 enum { TRANSFORM_PATCHED = 0x80 };
+enum { PREDICTOR_NONE = 0, PREDICTOR_DELTA = 1 };
 
 /* Predictors are judged by a part from the middle: all of them on all words costs three times it.
  */
@@ -219,6 +220,22 @@ static int numbers_decode(struct reader *reader, const struct bins_decoder *deco
 	TRY(transforms[transform].decode(out, count, argument, extra.data));
 	get_patches(&patches, out);
 	return OK;
+}
+
+int vector_read_narrow(struct reader *reader, size_t count, struct narrow *out, bool *is_delta)
+{
+	struct reader ahead = *reader;
+	uint8_t transform = reader_u8(&ahead), argument = reader_u8(&ahead);
+	uint8_t predictor = reader_u8(&ahead);
+
+	if (ahead.failed || transform != TRANSFORM_RAW || argument || predictor > PREDICTOR_DELTA)
+		return 0;
+	int is_narrow = pack_decode_narrow(&ahead, count, out);
+	if (is_narrow != 1)
+		return is_narrow;
+	*is_delta = predictor == PREDICTOR_DELTA;
+	*reader = ahead;
+	return reader_left(reader) ? ERR_CORRUPT : 1;
 }
 
 int vector_read(struct reader *reader, enum value_type type, const struct bins_decoder *decoder,
