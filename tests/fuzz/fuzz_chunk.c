@@ -33,7 +33,7 @@ static int64_t hour_end(void *arg, int64_t time_ns)
 {
 	int64_t hour = INT64_C(3600000000000), past_ns = (time_ns % hour + hour) % hour;
 
-	return time_ns > INT64_MAX - hour ? INT64_MAX : time_ns - past_ns + hour;
+	return time_ns > INT64_MAX - hour ? INT64_MAX : time_ns + (hour - past_ns);
 }
 
 static int begin(void *arg, const struct window_sums *sums, union value *before)
