@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/clones.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/codec/codec.h"
@@ -456,12 +457,6 @@ static int time_step_read(struct reader *in, struct time_step *step)
 	return in->failed ? ERR_CORRUPT : OK;
 }
 
-static void times_fill(const struct time_step *step, int64_t *times_ns, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		times_ns[i] = (int64_t)((uint64_t)step->first_ns + i * step->step_ns);
-}
-
 static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, size_t count,
 		      struct arena *arena)
 {
@@ -479,49 +474,119 @@ static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, si
 	return OK;
 }
 
-static int times_decode(struct slice payload, size_t row_count, struct chunk_data *out)
+/* Of even ones none is written down. */
+struct row_times {
+	struct time_step step;
+	int64_t *times_ns; /* NULL: even */
+	size_t count;
+};
+
+static int64_t time_of(const struct row_times *times, size_t row)
+{
+	return times->times_ns
+		       ? times->times_ns[row]
+		       : (int64_t)((uint64_t)times->step.first_ns + row * times->step.step_ns);
+}
+
+/* The last time is none beyond the largest: then all of them ascend. */
+static bool step_fits(const struct time_step *step, size_t row_count)
+{
+	uint64_t room = (uint64_t)INT64_MAX - (uint64_t)step->first_ns;
+
+	return row_count == 1 || (step->step_ns > 0 && step->step_ns <= room / (row_count - 1));
+}
+
+CLONES static bool do_ascend(const int64_t *times_ns, size_t count)
+{
+	bool found = false;
+
+	for (size_t i = 1; i < count; i++)
+		found |= times_ns[i] <= times_ns[i - 1];
+	return !found;
+}
+
+static int row_times_open(struct slice payload, size_t row_count, struct arena *arena,
+			  struct row_times *out)
 {
 	struct reader in = reader_of(payload);
-	struct time_step step;
-	int64_t *times_ns = arena_alloc_raw(&out->arena, row_count * sizeof(*times_ns), 8);
 
-	if (!times_ns)
+	*out = (struct row_times){ .count = row_count };
+	TRY(time_step_read(&in, &out->step));
+	if (out->step.is_even)
+		return step_fits(&out->step, row_count) && !reader_left(&in) ? OK : ERR_CORRUPT;
+	out->times_ns = arena_alloc_raw(arena, row_count * sizeof(*out->times_ns), 8);
+	if (!out->times_ns)
 		return ERR_MEMORY;
-	TRY(time_step_read(&in, &step));
-	if (step.is_even)
-		times_fill(&step, times_ns, row_count);
-	else
-		TRY(times_grow(&in, step.first_ns, times_ns, row_count, &out->arena));
-	for (size_t i = 1; i < row_count; i++)
-		if (times_ns[i] <= times_ns[i - 1])
-			return ERR_CORRUPT;
-	out->times_ns = times_ns;
-	out->row_count = out->chunk_rows = row_count;
-	out->time_first_ns = times_ns[0];
-	out->time_last_ns = times_ns[row_count - 1];
-	return reader_left(&in) ? ERR_CORRUPT : OK;
+	TRY(times_grow(&in, out->step.first_ns, out->times_ns, row_count, arena));
+	return do_ascend(out->times_ns, row_count) && !reader_left(&in) ? OK : ERR_CORRUPT;
+}
+
+/* As row_at. */
+static size_t even_row_at(const struct row_times *times, int64_t time_ns)
+{
+	uint64_t gap = (uint64_t)time_ns - (uint64_t)times->step.first_ns, row;
+
+	if (time_ns <= times->step.first_ns)
+		return 0;
+	if (times->count == 1)
+		return 1;
+	row = (gap - 1) / times->step.step_ns + 1;
+	return row < times->count ? (size_t)row : times->count;
+}
+
+static size_t first_row_at(const struct row_times *times, int64_t time_ns)
+{
+	return times->times_ns ? row_at(times->times_ns, times->count, time_ns)
+			       : even_row_at(times, time_ns);
+}
+
+/* Rows of a closed range of times: [*first, *end). */
+static void rows_between(const struct row_times *times, int64_t first_ns, int64_t last_ns,
+			 size_t *first, size_t *end)
+{
+	*first = first_row_at(times, first_ns);
+	*end = last_ns == INT64_MAX ? times->count : first_row_at(times, last_ns + 1);
 }
 
 /* The vectors that hold the rows of the wish; at least one. */
 static struct vector_range vectors_wanted(const struct chunk_wish *wish,
-					  const struct chunk_data *data)
+					  const struct row_times *times)
 {
-	size_t first = row_at(data->times_ns, data->chunk_rows, wish->time_first_ns);
-	size_t end = wish->time_last_ns == INT64_MAX
-			     ? data->chunk_rows
-			     : row_at(data->times_ns, data->chunk_rows, wish->time_last_ns + 1);
+	size_t first, end;
 
+	rows_between(times, wish->time_first_ns, wish->time_last_ns, &first, &end);
 	if (first >= end)
 		return (struct vector_range){ 0, 1 };
 	return (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
 }
 
-static void rows_keep(struct chunk_data *data, struct vector_range range)
+CLONES static void times_fill(int64_t first_ns, uint64_t step_ns, int64_t *times_ns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		times_ns[i] = (int64_t)((uint64_t)first_ns + i * step_ns);
+}
+
+/* Those of a range of vectors alone: writing even ones down took a seventh of a query of one field.
+ */
+static int times_decode(struct row_times *times, struct vector_range range, struct chunk_data *out)
 {
 	size_t first = range.first * VECTOR_ROWS, end = range.end * VECTOR_ROWS;
 
-	data->row_count = (end < data->chunk_rows ? end : data->chunk_rows) - first;
-	data->times_ns += first;
+	out->chunk_rows = times->count;
+	out->row_count = (end < times->count ? end : times->count) - first;
+	out->time_first_ns = time_of(times, 0);
+	out->time_last_ns = time_of(times, times->count - 1);
+	if (times->times_ns) {
+		out->times_ns = times->times_ns + first;
+		return OK;
+	}
+	times->times_ns = arena_alloc_raw(&out->arena, out->row_count * sizeof(int64_t), 8);
+	if (!times->times_ns)
+		return ERR_MEMORY;
+	times_fill((int64_t)((uint64_t)times->step.first_ns + first * times->step.step_ns),
+		   times->step.step_ns, times->times_ns, out->row_count);
+	out->times_ns = times->times_ns;
+	return OK;
 }
 
 /* --- columns in -------------------------------------------------------------- */
@@ -618,15 +683,16 @@ int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk
 {
 	bool all = wish->field_count == CHUNK_ALL_FIELDS;
 	struct vector_range range;
+	struct row_times times;
 	struct decoding d;
 
 	arena_reset(&out->arena);
 	*out = (struct chunk_data){ .arena = out->arena };
 	TRY(chunk_open(chunk, &d));
 	out->series_id = d.series_id;
-	TRY(times_decode(d.times, d.row_count, out));
-	range = vectors_wanted(wish, out);
-	rows_keep(out, range);
+	TRY(row_times_open(d.times, d.row_count, &out->arena, &times));
+	range = vectors_wanted(wish, &times);
+	TRY(times_decode(&times, range, out));
 	out->column_count = all ? d.column_count : wish->field_count;
 	out->columns = arena_alloc(&out->arena, out->column_count * sizeof(*out->columns) + 1);
 	if (!out->columns)
@@ -709,64 +775,6 @@ void chunk_data_release(struct chunk_data *data)
 
 /* Windows of fewer rows on average are as well off with rows. */
 #define SPAN_ROWS_MIN 8
-
-/* Of even ones none is written down. */
-struct row_times {
-	struct time_step step;
-	const int64_t *times_ns; /* NULL: even */
-	size_t count;
-};
-
-static int64_t time_of(const struct row_times *times, size_t row)
-{
-	return times->times_ns
-		       ? times->times_ns[row]
-		       : (int64_t)((uint64_t)times->step.first_ns + row * times->step.step_ns);
-}
-
-/* The last time is none beyond the largest: then all of them ascend. */
-static bool step_fits(const struct time_step *step, size_t row_count)
-{
-	uint64_t room = (uint64_t)INT64_MAX - (uint64_t)step->first_ns;
-
-	return row_count == 1 || (step->step_ns > 0 && step->step_ns <= room / (row_count - 1));
-}
-
-static int row_times_open(const struct decoding *d, struct arena *arena, struct row_times *out)
-{
-	struct chunk_data data = { .arena = *arena };
-	struct reader in = reader_of(d->times);
-	int err;
-
-	*out = (struct row_times){ .count = d->row_count };
-	TRY(time_step_read(&in, &out->step));
-	if (out->step.is_even)
-		return step_fits(&out->step, d->row_count) && reader_left(&in) == 0 ? OK
-										    : ERR_CORRUPT;
-	err = times_decode(d->times, d->row_count, &data);
-	*arena = data.arena;
-	out->times_ns = data.times_ns;
-	return err;
-}
-
-/* As row_at. */
-static size_t even_row_at(const struct row_times *times, int64_t time_ns)
-{
-	uint64_t gap = (uint64_t)time_ns - (uint64_t)times->step.first_ns, row;
-
-	if (time_ns <= times->step.first_ns)
-		return 0;
-	if (times->count == 1)
-		return 1;
-	row = (gap - 1) / times->step.step_ns + 1;
-	return row < times->count ? (size_t)row : times->count;
-}
-
-static size_t first_row_at(const struct row_times *times, int64_t time_ns)
-{
-	return times->times_ns ? row_at(times->times_ns, times->count, time_ns)
-			       : even_row_at(times, time_ns);
-}
 
 /* Rows cut by the windows, and what that makes of vectors. */
 struct spans {
@@ -917,10 +925,8 @@ int chunk_sums(struct slice chunk, const struct sums_wish *wish, struct arena *a
 	int taken;
 
 	TRY(chunk_open(chunk, &d));
-	TRY(row_times_open(&d, arena, &times));
-	spans.first = first_row_at(&times, wish->time_first_ns);
-	spans.end = wish->time_last_ns == INT64_MAX ? d.row_count
-						    : first_row_at(&times, wish->time_last_ns + 1);
+	TRY(row_times_open(d.times, d.row_count, arena, &times));
+	rows_between(&times, wish->time_first_ns, wish->time_last_ns, &spans.first, &spans.end);
 	*out = (struct chunk_sums){ d.series_id,
 				    d.row_count,
 				    time_of(&times, 0),
