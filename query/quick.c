@@ -117,21 +117,12 @@ WIDE static size_t keep_wide(const uint64_t *words, size_t row_count, const uint
 
 /* --- whichever ---------------------------------------------------------------------------- */
 
-static bool is_wide(void)
-{
-#ifdef HAS_AVX512
-	return __builtin_cpu_supports("avx512f");
-#else
-	return false;
-#endif
-}
-
 static void find(const struct quick_test *test, size_t row_count, uint64_t *bits)
 {
 	bool is_float = test->column->type == VALUE_FLOAT;
 
 #ifdef HAS_AVX512
-	if (is_wide()) {
+	if (__builtin_cpu_supports("avx512f")) {
 		(is_float ? wide_float : wide_integer)(test, row_count, bits);
 		return;
 	}
@@ -152,7 +143,7 @@ void quick_run(const struct quick_test *test, size_t row_count, uint64_t *keep)
 size_t quick_keep(const uint64_t *words, size_t row_count, const uint64_t *keep, uint64_t *to)
 {
 #ifdef HAS_AVX512
-	if (is_wide())
+	if (__builtin_cpu_supports("avx512f"))
 		return keep_wide(words, row_count, keep, to);
 #endif
 	return keep_plain(words, row_count, keep, to);
