@@ -358,9 +358,9 @@ void bins_decoder_init(struct bins_decoder *decoder, const struct bins *bins)
  * One load a word: at most 7 bits are over, 32 and 10 are asked for. `mask` is 0 where no word of
  * the state follows.
  */
-static inline __attribute__((always_inline)) uint64_t
-next_word(const struct bins_decoder *decoder, const char *stream, size_t *at, unsigned *state,
-	  unsigned mask)
+static inline __attribute__((always_inline)) uint64_t next_word(const struct bins_decoder *decoder,
+								const char *stream, size_t *at,
+								unsigned *state, unsigned mask)
 {
 	const struct bins_slot *slot = &decoder->slots[*state];
 	uint64_t bits = load64(stream + *at / 8) >> *at % 8;
@@ -377,8 +377,8 @@ next_word(const struct bins_decoder *decoder, const char *stream, size_t *at, un
  * Gives the bits that were read. Four states in registers: 1.2 ns a word, two in memory 2.9. Two
  * vectors side by side, or a slot of fewer instructions, gained nothing.
  */
-CLONES static size_t read_stream(const struct bins_decoder *decoder, const char *stream, size_t count,
-			  uint64_t *words)
+CLONES static size_t read_stream(const struct bins_decoder *decoder, const char *stream,
+				 size_t count, uint64_t *words)
 {
 	unsigned states[BINS_STATES];
 	size_t at = STATE_BITS, i = 0;
