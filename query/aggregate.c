@@ -395,19 +395,25 @@ static int take_samples(struct aggregate *aggregate, const struct plan_call *cal
 	return OK;
 }
 
+static int collect(struct aggregate *aggregate, size_t leaf, const struct rows *rows)
+{
+	const struct plan_call *call = aggregate->spec.leaves[leaf];
+	struct samples *samples = &state_of(aggregate, aggregate->bucket, leaf)->samples;
+
+	return call->wants_keys ? take_keys(aggregate, call, samples, rows)
+				: take_samples(aggregate, call, samples, rows);
+}
+
 static int take_rows(struct aggregate *aggregate, const struct rows *rows)
 {
 	for (size_t i = 0; i < aggregate->spec.leaf_count; i++) {
 		const struct plan_call *call = aggregate->spec.leaves[i];
 		const struct batch_column *column = &rows->block->columns[call->slot];
-		struct samples *samples = &state_of(aggregate, aggregate->bucket, i)->samples;
 
 		if (column->type == VALUE_NONE)
 			continue;
-		if (call->wants_keys)
-			TRY(take_keys(aggregate, call, samples, rows));
-		else if (call->function->shape == SHAPE_COLLECT)
-			TRY(take_samples(aggregate, call, samples, rows));
+		if (call->function->shape == SHAPE_COLLECT)
+			TRY(collect(aggregate, i, rows));
 		else if (call->function->pick)
 			TRY(take_selected(aggregate, i, rows));
 		else
