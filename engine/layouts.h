@@ -1,7 +1,7 @@
 /*
- * Which fields lines have had: one writer's memory, so that the next line of a measurement need look
- * for none of its names. Those of a measurement are a list, the last one that was met in front. All
- * are forgotten when they take much memory.
+ * Which fields lines have had: one writer's memory, so that the next line of a measurement need
+ * look for none of its names. Those of a measurement are a list, the last one that was met in
+ * front. All are forgotten when they take much memory.
  */
 #ifndef ENGINE_LAYOUTS_H
 #define ENGINE_LAYOUTS_H
@@ -27,8 +27,8 @@ struct layouts {
 	struct idmap list_ids; /* measurement -> index in `lists` */
 	struct known_layout **lists;
 	size_t list_count, list_capacity;
-	size_t bytes;			/* of all of them */
-	struct known_layout *met_last;	/* of the last line; the writer sets it */
+	size_t bytes;		       /* of all of them */
+	struct known_layout *met_last; /* of the last line; the writer sets it */
 };
 
 /* Borrows the index. */
@@ -42,7 +42,8 @@ void layouts_guess(struct layouts *layouts, uint32_t measurement_id, struct line
 /* The one that was expected, when the line had just that; NULL. */
 struct known_layout *layouts_guessed(struct layouts *layouts, uint32_t measurement_id,
 				     const struct line *line);
-/* The one of a line whose fields have these numbers, made when it is new; to the front of its list. */
+/* The one of a line whose fields have these numbers, made when it is new; to the front of its list.
+ */
 struct known_layout *layouts_of(struct layouts *layouts, uint32_t measurement_id,
 				const struct line *line, const uint32_t *ids);
 
