@@ -875,3 +875,40 @@ int shard_version_outline(struct shard_version *version, const struct chunk_ref 
 
 	return visit_pack(version, ref, outline_from_pack, &outlining);
 }
+
+struct chunk_summing {
+	const struct chunk_ref *ref;
+	const struct sums_wish *wish;
+	struct arena *arena;
+	struct window_sums *out;
+	bool taken;
+};
+
+static int sums_from_pack(void *arg, struct slice pack)
+{
+	struct chunk_summing *summing = arg;
+	const struct chunk_ref *ref = summing->ref;
+	struct chunk_sums found;
+	struct slice chunk;
+	int taken;
+
+	TRY(chunk_in_pack(pack, ref, &chunk));
+	taken = chunk_sums(chunk, summing->wish, summing->arena, &found);
+	TRY(taken);
+	summing->taken = taken == 1;
+	*summing->out = found.sums;
+	return found.series_id == ref->series_id && found.chunk_rows == ref->row_count &&
+			       found.time_first_ns == ref->time_first_ns &&
+			       found.time_last_ns == ref->time_last_ns
+		       ? OK
+		       : ERR_CORRUPT;
+}
+
+int shard_version_sums(struct shard_version *version, const struct chunk_ref *ref,
+		       const struct sums_wish *wish, struct arena *arena, struct window_sums *out)
+{
+	struct chunk_summing summing = { ref, wish, arena, out, false };
+
+	TRY(visit_pack(version, ref, sums_from_pack, &summing));
+	return summing.taken;
+}

@@ -207,6 +207,8 @@ void shard_version_masks(const struct shard_version *version, uint32_t series_id
  */
 void shard_version_series(const struct shard_version *version, uint64_t generation_max,
 			  uint32_t **ids, size_t *count);
+/* Is a series in that list? */
+bool shard_version_lists(const struct shard_version *version, uint32_t series_id);
 /* Is that list empty? Without making it. */
 bool shard_version_is_empty(const struct shard_version *version);
 /* False: nothing known of the series. */
@@ -237,5 +239,8 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
 			  const struct outline_wish *wish, struct arena *arena,
 			  struct chunk_outline *out);
+/* Sums alone: 1, or 0 where rows are wanted (chunk_sums in chunk.h). */
+int shard_version_sums(struct shard_version *version, const struct chunk_ref *ref,
+		       const struct sums_wish *wish, struct arena *arena, struct window_sums *out);
 
 #endif

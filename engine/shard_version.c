@@ -600,6 +600,23 @@ void shard_version_series(const struct shard_version *version, uint64_t generati
 	*ids = (uint32_t *)out.data; /* ours to give: buf's memory is malloc's */
 }
 
+bool shard_version_lists(const struct shard_version *version, uint32_t series_id)
+{
+	const struct shard_mask *masks;
+	size_t mask_count;
+
+	shard_version_masks(version, series_id, &masks, &mask_count);
+	for (size_t r = 0; r < version->run_count; r++) {
+		const struct run *run = version->runs[r];
+		size_t i = run_find(run, series_id);
+
+		for (; i < run->ref_count && run->refs[i].series_id == series_id; i++)
+			if (!ref_is_masked(run, &run->refs[i], UINT64_MAX, masks, mask_count))
+				return true;
+	}
+	return false;
+}
+
 bool shard_version_is_empty(const struct shard_version *version)
 {
 	struct series_walk walk = walk_begin(version, UINT64_MAX);

@@ -9,6 +9,7 @@
 
 enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2, TRANSFORM_FRONT = 3 };
 enum { TRANSFORM_PATCHED = 0x80 };
+enum { PREDICTOR_NONE = 0, PREDICTOR_DELTA = 1 };
 
 /* Predictors are judged by a part from the middle: all of them on all words costs three times it.
  */
@@ -243,6 +244,25 @@ static int numbers_decode(struct reader *reader, const struct vectors_shared *sh
 	TRY(transforms[head.transform].decode(out, count, head.argument, head.extra.data));
 	get_patches(&patches, out);
 	return OK;
+}
+
+int vector_read_narrow(struct reader *reader, const struct vectors_shared *shared, bool own,
+		       size_t count, struct narrow *out, bool *is_delta)
+{
+	struct vector_head head = shared->head;
+	struct reader ahead = *reader;
+
+	if ((!shared->has_head || own) && vector_head_read(&ahead, &head) < 0)
+		return 0;
+	if (head.transform != TRANSFORM_RAW || head.argument || head.is_patched ||
+	    head.predictor > PREDICTOR_DELTA)
+		return 0;
+	int is_narrow = pack_decode_narrow(head.pack, &ahead, count, out);
+	if (is_narrow != 1)
+		return is_narrow;
+	*is_delta = head.predictor == PREDICTOR_DELTA;
+	*reader = ahead;
+	return reader_left(reader) ? ERR_CORRUPT : 1;
 }
 
 int vector_read(struct reader *reader, const struct vectors_shared *shared, bool own, size_t count,

@@ -50,6 +50,7 @@
 #include "engine/base/buf.h"
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
+#include "engine/limits.h"
 #include "engine/value.h"
 
 /* Append `count` (1 to VECTOR_ROWS) values of one type to `out`. */
@@ -79,6 +80,26 @@ struct vector_range {
 /* As vector_decode: the values of a range out of `count` in all. The reader ends behind all. */
 int vectors_decode(struct reader *reader, enum value_type type, uint8_t form, size_t count,
 		   struct vector_range range, union value *out, struct arena *arena);
+
+/*
+ * Rows of a column to be summed, by vectors: pieces [starts[i], starts[i + 1]) are those of vector
+ * i, in the order of rows; a span of rows has at most one in each. Of a piece that does not begin
+ * with the vector or where another ends, the rows before are left out.
+ */
+struct sum_piece {
+	uint16_t first, end; /* rows of the vector */
+	uint32_t span;
+};
+struct sum_plan {
+	struct sum_piece *pieces;
+	uint32_t starts[CHUNK_ROWS_MAX / VECTOR_ROWS + 1];
+};
+/*
+ * As vectors_decode, of numbers, but each is added to what stands in the `sums` of its span:
+ * doubles in the order of rows. Nothing is decoded for vectors without pieces.
+ */
+int vectors_sum(struct reader *reader, enum value_type type, uint8_t form, size_t count,
+		const struct sum_plan *plan, union value *sums);
 
 /* --- the stages, for each other ------------------------------------------- */
 
@@ -152,6 +173,22 @@ struct packed_bits {
 int packed_bits_read(struct reader *reader, size_t count, struct packed_bits *out);
 uint64_t packed_bits_get(const struct packed_bits *packed, size_t row);
 
+/*
+ * Words of which nearly all are small, for sums: word i = base + words[i], and what is fixed is
+ * added to it. Rows of fixes ascend; behind the words are zeros for whole blocks.
+ */
+#define NARROW_BLOCK	 32
+#define NARROW_FIXES_MAX 32
+struct narrow {
+	uint64_t base;
+	size_t fix_count;
+	uint16_t fix_rows[NARROW_FIXES_MAX];
+	uint64_t fixes[NARROW_FIXES_MAX];
+	int16_t words[1024 + NARROW_BLOCK];
+};
+/* As pack_decode_as: 1, or 0 and nothing read where the words are not that small. */
+int pack_decode_narrow(uint8_t pack, struct reader *reader, size_t count, struct narrow *out);
+
 bool simple8b_encode(const uint64_t *words, size_t count, struct buf *out);
 int simple8b_decode(struct reader *reader, size_t count, uint64_t *words);
 bool gorilla_encode(const uint64_t *words, size_t count, struct buf *out);
@@ -188,6 +225,13 @@ struct vectors_shared {
 /* All of the reader as a vector; `own`: with a head of its own. */
 int vector_read(struct reader *reader, const struct vectors_shared *shared, bool own, size_t count,
 		union value *out, struct arena *arena);
+
+/*
+ * As vector_read, of integers: 1, or 0 and nothing read where the words are not narrow or stand for
+ * something else than themselves or their differences.
+ */
+int vector_read_narrow(struct reader *reader, const struct vectors_shared *shared, bool own,
+		       size_t count, struct narrow *out, bool *is_delta);
 
 void text_vector_encode(const union value *values, size_t count, struct buf *out);
 int text_vector_decode(struct reader *reader, size_t count, union value *out, struct arena *arena);

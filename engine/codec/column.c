@@ -1,18 +1,16 @@
-/* The vectors of a column, and the bins that they share when it is cold. */
+/* Why: what vectors have in common is written once, and what they are like is known of all of them.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
 #include "engine/base/log.h"
-#include "engine/codec/bins.h"
-#include "engine/codec/codec.h"
+#include "engine/codec/column.h"
 #include "engine/codec/few.h"
 #include "engine/limits.h"
 
 /* Bins decode at a third of the speed of bits: less than this share is not worth it. */
 #define SAVED_SHARE 32
-
-#define VECTORS_MAX (CHUNK_ROWS_MAX / VECTOR_ROWS)
 
 static size_t rows_of(size_t first, size_t count)
 {
@@ -223,49 +221,51 @@ int shared_head_read(struct reader *reader, size_t vector_count, struct vector_h
 	return few_decode(reader, lengths, vector_count);
 }
 
-/* What stands in front of the vectors. `decoder` and `lengths` are room. */
-static int shared_read(struct reader *reader, uint8_t form, size_t vector_count,
-		       struct bins_decoder *decoder, uint64_t *lengths,
-		       struct vectors_shared *shared)
+int vectors_open(struct reader *reader, enum value_type type, uint8_t form, size_t count,
+		 struct vectors_walk *out)
 {
+	out->shared = (struct vectors_shared){ .type = type, .has_head = form & VECTORS_SHARED };
+	out->vector_count = (count + VECTOR_ROWS - 1) / VECTOR_ROWS;
+	out->next = 0;
+	assert(count > 0 && out->vector_count <= VECTORS_MAX);
 	if (form & VECTORS_BINS) {
-		TRY(bins_read(reader, form & VECTORS_SHARED, &decoder->bins));
-		bins_decoder_init(decoder, &decoder->bins);
-		shared->decoder = decoder;
+		TRY(bins_read(reader, form & VECTORS_SHARED, &out->decoder.bins));
+		bins_decoder_init(&out->decoder, &out->decoder.bins);
+		out->shared.decoder = &out->decoder;
 	}
-	shared->has_head = form & VECTORS_SHARED;
-	return shared->has_head ? shared_head_read(reader, vector_count, &shared->head, lengths)
-				: OK;
+	return out->shared.has_head ? shared_head_read(reader, out->vector_count, &out->shared.head,
+						       out->lengths)
+				    : OK;
 }
 
-static uint64_t vector_length(const struct vectors_shared *shared, const uint64_t *lengths,
-			      bool is_last, struct reader *reader)
+struct reader vectors_next(struct vectors_walk *walk, struct reader *reader, bool *own)
 {
-	if (!shared->has_head)
-		return reader_varint(reader);
-	return is_last ? reader_left(reader) : *lengths >> 1;
+	uint64_t length;
+	size_t at = walk->next++;
+
+	*own = walk->shared.has_head && walk->lengths[at] & 1;
+	if (!walk->shared.has_head)
+		length = reader_varint(reader);
+	else
+		length = walk->next == walk->vector_count ? reader_left(reader)
+							  : walk->lengths[at] >> 1;
+	return reader_of(reader_take(reader, length));
 }
 
 int vectors_decode(struct reader *reader, enum value_type type, uint8_t form, size_t count,
 		   struct vector_range range, union value *out, struct arena *arena)
 {
-	size_t vector_count = (count + VECTOR_ROWS - 1) / VECTOR_ROWS;
-	struct vectors_shared shared = { .type = type };
-	struct bins_decoder decoder;
-	uint64_t lengths[VECTORS_MAX];
+	struct vectors_walk walk;
 
-	assert(count > 0 && vector_count <= VECTORS_MAX);
-	TRY(shared_read(reader, form, vector_count, &decoder, lengths, &shared));
-	for (size_t i = 0; i < vector_count; i++) {
-		bool own = shared.has_head && lengths[i] & 1;
-		struct reader vector = reader_of(
-			reader_take(reader, vector_length(&shared, &lengths[i],
-							  i + 1 == vector_count, reader)));
+	TRY(vectors_open(reader, type, form, count, &walk));
+	for (size_t i = 0; i < walk.vector_count; i++) {
+		bool own;
+		struct reader vector = vectors_next(&walk, reader, &own);
 		size_t rows = rows_of(i * VECTOR_ROWS, count);
 
 		if (i < range.first || i >= range.end)
 			continue;
-		TRY(vector_read(&vector, &shared, own, rows, out, arena));
+		TRY(vector_read(&vector, &walk.shared, own, rows, out, arena));
 		out += rows;
 	}
 	return reader->failed ? ERR_CORRUPT : OK;

@@ -23,6 +23,73 @@ static bool are_same(enum value_type type, const union value *a, const union val
 	return same;
 }
 
+static bool is_sum(enum value_type type, union value a, union value b)
+{
+	return a.bits == b.bits || (type == VALUE_FLOAT && isnan(a.f) && isnan(b.f));
+}
+
+/* Spans of some rows that leave some rows out at both ends, in one pass over the rows. */
+static size_t spans_make(size_t count, uint64_t *state, struct sum_plan *plan, uint32_t *ends)
+{
+	size_t row = test_random(state) % 3 ? 0 : test_random(state) % count, span = 0, piece = 0;
+	size_t end = test_random(state) % 3 ? count : row + test_random(state) % (count - row);
+	size_t longest = test_random(state) % 2 ? 100 : 3000;
+
+	for (size_t vector = 0; vector <= CHUNK_ROWS_MAX / VECTOR_ROWS; vector++)
+		plan->starts[vector] = 0;
+	for (; row < end; span++) {
+		size_t to = row + 1 + test_random(state) % longest;
+
+		ends[span] = (uint32_t)(to = to < end ? to : end);
+		while (row < to) {
+			size_t from = row / VECTOR_ROWS * VECTOR_ROWS;
+			size_t stop = to < from + VECTOR_ROWS ? to : from + VECTOR_ROWS;
+
+			plan->pieces[piece++] =
+				(struct sum_piece){ (uint16_t)(row - from), (uint16_t)(stop - from),
+						    (uint32_t)span };
+			plan->starts[from / VECTOR_ROWS + 1]++;
+			row = stop;
+		}
+	}
+	for (size_t vector = 1; vector <= CHUNK_ROWS_MAX / VECTOR_ROWS; vector++)
+		plan->starts[vector] += plan->starts[vector - 1];
+	return span;
+}
+
+/* Are sums those of the rows, one after the other? */
+static bool sums_agree(enum value_type type, const union value *column, size_t count, uint8_t form,
+		       struct slice bytes)
+{
+	static struct sum_piece pieces[2 * CHUNK_ROWS_MAX];
+	static uint32_t ends[CHUNK_ROWS_MAX];
+	static union value sums[CHUNK_ROWS_MAX];
+	static uint64_t state;
+	struct sum_plan plan = { .pieces = pieces };
+	size_t spans = spans_make(count, &state, &plan, ends);
+	size_t row = spans ? plan.pieces[0].first : 0;
+	struct reader reader = reader_of(bytes);
+	bool agree;
+
+	for (size_t vector = 0; spans && plan.starts[vector + 1] == 0; vector++)
+		row += VECTOR_ROWS;
+	for (size_t i = 0; i < spans; i++)
+		sums[i].bits = type == VALUE_FLOAT ? 0 : i * 3;
+	agree = vectors_sum(&reader, type, form, count, &plan, sums) == OK &&
+		reader_left(&reader) == 0;
+	for (size_t i = 0; agree && i < spans; i++) {
+		union value sum = { .bits = type == VALUE_FLOAT ? 0 : i * 3 };
+
+		for (; row < ends[i]; row++)
+			if (type == VALUE_FLOAT)
+				sum.f += column[row].f;
+			else
+				sum.u += column[row].u;
+		agree = is_sum(type, sum, sums[i]);
+	}
+	return agree;
+}
+
 /* Encoded bytes of a column, or 0 when a value did not come back. */
 static size_t column_round_trip(enum value_type type, const union value *column, size_t count,
 				bool cold)
@@ -37,6 +104,8 @@ static size_t column_round_trip(enum value_type type, const union value *column,
 	if (vectors_decode(&reader, type, form, count, VECTORS_ALL, decoded, &arena) != OK ||
 	    reader_left(&reader) || !are_same(type, column, decoded, count))
 		bytes = 0;
+	if (type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED)
+		bytes = sums_agree(type, column, count, form, buf_slice(&buf)) ? bytes : 0;
 	buf_release(&buf);
 	free(decoded);
 	return bytes;
@@ -303,6 +372,38 @@ TEST(codec__vectors_of_a_column_share_their_head)
 	for (size_t i = 0; i < VECTOR_ROWS; i++) /* one that is another kind, the last one, too */
 		column[2 * VECTOR_ROWS + i].f = column[9 * VECTOR_ROWS + i].f = (double)i;
 	CHECK(column_round_trip(VALUE_FLOAT, column, CHUNK_ROWS_MAX, true) > 0);
+}
+
+/* Steps of up to so many bits, many of them 0 or not, and seldom one that is longer. */
+TEST(codec__sums_of_walks_are_those_of_their_rows)
+{
+	uint64_t state = test_seed();
+
+	for (unsigned round = 0; round < 400; round++) {
+		size_t count = 1 + test_random(&state) % (round % 3 ? CHUNK_ROWS_MAX : 300);
+		unsigned bits = round % 17, rests = test_random(&state) % 4;
+		uint64_t rare = test_random(&state) % 2 ? 0 : 20 + test_random(&state) % 3000;
+		uint64_t lift = test_random(&state) >> (44 + test_random(&state) % 20);
+		uint64_t walk = test_random(&state) >> test_random(&state) % 64;
+		bool is_walk = test_random(&state) % 4;
+
+		for (size_t i = 0; i < count; i++) {
+			uint64_t step = test_random(&state) & ((UINT64_C(1) << bits) - 1);
+
+			if (round % 2)
+				step -= (UINT64_C(1) << bits) / 2;
+			if (round % 3 == 0)
+				step += lift;
+			if (rests && test_random(&state) % (rests + 1) == 0)
+				step = 0;
+			if (rare && test_random(&state) % rare == 0)
+				step = test_random(&state);
+			walk += step;
+			column[i].u = is_walk ? walk : step + lift;
+		}
+		REQUIRE(column_round_trip(VALUE_INTEGER + round % 2, column, count, false) > 0);
+		REQUIRE(column_round_trip(VALUE_INTEGER + round % 2, column, count, true) > 0);
+	}
 }
 
 /* Of each shape some rows, of some lengths; what is odd lies anywhere. */
