@@ -1,4 +1,5 @@
-/* The vectors of a column one after the other, and the head and bins that they share when it is cold. */
+/* The vectors of a column one after the other, and the head and bins that they share when it is
+ * cold. */
 #ifndef ENGINE_CODEC_COLUMN_H
 #define ENGINE_CODEC_COLUMN_H
 
