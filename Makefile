@@ -60,7 +60,7 @@ unit-tests: $(UNIT_TESTS) $(REPLAYS)
 tools: $(TOOLS)
 
 # Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
-$(BUILD)/engine/codec/%.o $(BUILD)/query/function_fold.o: CFLAGS += $(if $(DEBUG),,-O3)
+$(BUILD)/engine/codec/%.o $(BUILD)/engine/chunk.o $(BUILD)/query/function_fold.o $(BUILD)/query/tally.o: CFLAGS += $(if $(DEBUG),,-O3)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

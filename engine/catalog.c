@@ -526,12 +526,41 @@ static void clear_default(struct catalog *catalog, const struct node *database, 
 	}
 }
 
-static bool has_policy(const struct node *database)
+static bool has_default(const struct node *database)
 {
 	for (const struct node *node = database->first; node; node = node->next)
-		if (node->object.kind == OBJECT_POLICY)
+		if (node->object.kind == OBJECT_POLICY && node->object.policy.is_default)
 			return true;
 	return false;
+}
+
+static bool has_settings(const struct node *policy)
+{
+	for (const struct node *node = policy->first; node; node = node->next)
+		if (node->object.kind == OBJECT_POLICY_FILE)
+			return true;
+	return false;
+}
+
+/*
+ * The default policy has just said that it is not: a copy of a database is restored in any
+ * order, and the one that was the default need not say so. It is one without settings,
+ * autogen if that is among them.
+ */
+static void pass_default_on(struct catalog *catalog, const struct node *before)
+{
+	const struct node *heir = NULL;
+	struct object object;
+
+	for (const struct node *node = before->parent->first; node; node = node->next)
+		if (node->object.kind == OBJECT_POLICY && node != before && !has_settings(node) &&
+		    (!heir || slice_equal(node->object.name, SLICE("autogen"))))
+			heir = node;
+	if (!heir)
+		return;
+	object = heir->object;
+	object.policy.is_default = true;
+	change_put(&catalog->record, &catalog->tree, &object);
 }
 
 static void complete_attrs(struct attrs *attrs, int64_t now_ns)
@@ -570,7 +599,7 @@ static int complete_policy(struct catalog *catalog, struct object *object,
 			   const struct node *database)
 {
 	TRY(policy_check(&object->policy, NULL));
-	if (!has_policy(database))
+	if (!has_default(database))
 		object->policy.is_default = true;
 	if (object->policy.is_default)
 		clear_default(catalog, database, 0);
@@ -703,6 +732,21 @@ int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *
 	return change_end(catalog, tree_get(&catalog->tree, id) ? OK : ERR_NOT_FOUND);
 }
 
+int catalog_touch(struct catalog *catalog, uint32_t id)
+{
+	const struct node *node;
+	int err;
+
+	change(catalog);
+	node = tree_get(&catalog->tree, id);
+	if (node)
+		touch(catalog, node, env_now_ns());
+	err = change_end(catalog, node ? OK : ERR_NOT_FOUND);
+	if (err == OK)
+		tell(catalog, &(struct object){ .parent_id = id }, false);
+	return err;
+}
+
 static int print_policy(struct catalog *catalog, const struct node *node,
 			const struct policy_settings *settings)
 {
@@ -713,6 +757,8 @@ static int print_policy(struct catalog *catalog, const struct node *node,
 	TRY(policy_check(settings, NULL));
 	if (settings->is_default)
 		clear_default(catalog, node->parent, node->object.id);
+	else if (node->object.policy.is_default)
+		pass_default_on(catalog, node);
 	object = node->object;
 	object.policy = *settings;
 	change_put(&catalog->record, &catalog->tree, &object);

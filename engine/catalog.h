@@ -87,8 +87,8 @@ int catalog_default_policy(struct catalog *catalog, uint32_t database_id, struct
  * Make one; `object` gives parent, kind, name, attrs, policy/window/payload,
  * and is completed with what the catalog settles: id, a group's name and
  * number, times that were 0 (now), the name's place. Changes the parent's
- * mtime and ctime. The first policy of a database becomes the default; a policy
- * that says is_default clears the flag of its siblings.
+ * mtime and ctime. The first policy of a database becomes the default, or the next
+ * where none is; a policy that says is_default clears the flag of its siblings.
  * ERR_EXISTS; ERR_NOT_FOUND: no such parent; ERR_INVALID: a kind that the
  * parent does not take, a name that is no file name, a group that overlaps
  * another; ERR_TOO_LONG: the name; ERR_SPACE, ERR_IO: nothing changed.
@@ -102,7 +102,13 @@ int catalog_remove(struct catalog *catalog, uint32_t id);
  */
 int catalog_rename(struct catalog *catalog, uint32_t id, struct slice name, bool replace);
 int catalog_set_attrs(struct catalog *catalog, uint32_t id, const struct attrs *attrs);
-/* `is_default` clears the flag of its siblings. */
+/* A name that the catalog does not keep came to a directory or went: its mtime and ctime are now.
+ */
+int catalog_touch(struct catalog *catalog, uint32_t id);
+/*
+ * `is_default` clears the flag of its siblings; without it, what was the default hands that on to
+ * a policy without settings, if there is one.
+ */
 int catalog_set_policy(struct catalog *catalog, uint32_t id,
 		       const struct policy_settings *settings);
 /* Its mtime and ctime become now. */
@@ -118,8 +124,8 @@ int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path
 uint64_t catalog_version(struct catalog *catalog);
 /*
  * Told after a name came to its directory or went from it (a rename is both), by the thread that
- * did it, without a lock. What is below one that went is not told. Set while nobody changes
- * anything; NULL ends it.
+ * did it, without a lock. What is below one that went is not told; of catalog_touch the object is
+ * all 0 but for its parent. Set while nobody changes anything; NULL ends it.
  */
 typedef void catalog_watcher(void *arg, const struct object *object, bool is_gone);
 void catalog_watch(struct catalog *catalog, catalog_watcher *watcher, void *arg);

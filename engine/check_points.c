@@ -145,7 +145,7 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < data->column_count; i++)
 		field_ids[i] = data->columns[i].field_id;
-	wish = (struct outline_wish){ field_ids, data->column_count, INT64_MAX };
+	wish = (struct outline_wish){ field_ids, data->column_count, INT64_MAX, false };
 	TRY(shard_version_outline(place->version, ref, &wish, &place->arena, &outline));
 	agrees = are_cells_laid(&outline.laying, data);
 	for (size_t i = 0; agrees && i < data->column_count; i++)

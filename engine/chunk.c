@@ -11,16 +11,23 @@
 #include <xxhash.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/clones.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/codec/access.h"
 #include "engine/codec/codec.h"
 #include "engine/limits.h"
 
 #define CHECKSUM_BYTES	4
 #define TIME_DIGITS_MAX 9 /* a second */
-/* Cells may cost this part of the columns, and hold so many rows on average. */
-#define CELLS_SHARE   12
-#define CELL_ROWS_MIN 16
+/*
+ * Cells may cost this part of the columns, of which no value counts for more than so many bits:
+ * where values take seven bytes, a twelfth would be cells of five minutes. They hold so many rows
+ * on average.
+ */
+#define CELLS_SHARE	12
+#define CELL_VALUE_BITS 12
+#define CELL_ROWS_MIN	16
 
 enum { FLAG_SUMS = 1, FLAG_COLD = 2, FLAG_CELLS = 4, FLAGS_KNOWN = 7 };
 enum { TIMES_EVEN = 0, TIMES_VECTORS = 1 };
@@ -28,8 +35,7 @@ enum {
 	KIND_TYPE = 7,
 	KIND_SPARSE = 8,
 	KIND_SUMMARY_SHIFT = 4,
-	KIND_BINS = 0x40,
-	KIND_KNOWN = 0x7f
+	KIND_FORM_SHIFT = 6 /* VECTORS_BINS, VECTORS_SHARED */
 };
 /* The seed keeps a run of zeros from being a chunk. */
 static uint32_t checksum_of(struct slice bytes)
@@ -141,20 +147,20 @@ static void column_encode(struct encoding *e, size_t index)
 	size_t row_count = e->rows->row_count, from = e->payloads.length;
 	size_t count = values_gather(column, row_count, values);
 	struct column_part part = { .field_id = column->field_id };
-	bool has_bins;
+	uint8_t form;
 
 	assert(column->type > VALUE_NONE && column->type < VALUE_TYPE_COUNT);
 	if (count == 0)
 		return;
 	if (count < row_count)
 		validity_encode(&e->payloads, column->valid, row_count);
-	has_bins = vectors_encode(column->type, values, count, e->rows->cold, &e->payloads);
+	form = vectors_encode(column->type, values, count, e->rows->cold, &e->payloads);
 	part.payload = part_close(&e->payloads, from);
 	part.summary.count = (uint32_t)count;
 	if (count >= SUMMARY_VALUES_MIN)
 		part.summary = summary_of(column->type, values, count);
 	part.kind = (uint8_t)(column->type | (count < row_count ? KIND_SPARSE : 0) |
-			      (has_bins ? KIND_BINS : 0) |
+			      form << KIND_FORM_SHIFT |
 			      summary_kind(column->type, &part.summary) << KIND_SUMMARY_SHIFT);
 	e->columns[e->parts.length / sizeof(part)] = index;
 	buf_append(&e->parts, &part, sizeof(part));
@@ -162,21 +168,37 @@ static void column_encode(struct encoding *e, size_t index)
 
 /* --- cells out ------------------------------------------------------------ */
 
+/* Cells of doubles may name rows of them. */
+static bool column_cells_write(struct encoding *e, size_t at, struct slice payload,
+			       const struct laying *laying)
+{
+	const struct column_part *part = &((const struct column_part *)e->parts.data)[at];
+	const struct chunk_write_column *column = &e->rows->columns[e->columns[at]];
+	struct access access;
+	bool has_access =
+		column->type == VALUE_FLOAT && access_open(payload, part->kind >> KIND_FORM_SHIFT,
+							   e->rows->row_count, &access) == OK;
+
+	return cells_encode(&e->cells, column->type, column->values, laying,
+			    has_access ? &access : NULL);
+}
+
 static void cells_write(struct encoding *e, const struct laying *laying)
 {
 	struct column_part *parts = (struct column_part *)e->parts.data;
 	size_t part_count = e->parts.length / sizeof(*parts);
+	struct reader payloads = reader_of(buf_slice(&e->payloads));
 
 	buf_reset(&e->cells);
 	laying_encode(&e->cells, laying, times_are_even(e->rows->times_ns, e->rows->row_count));
 	e->laying_part = part_close(&e->cells, 0);
 	for (size_t i = 0; i < part_count; i++) {
-		const struct chunk_write_column *column = &e->rows->columns[e->columns[i]];
+		struct slice payload = reader_take(&payloads, parts[i].payload.bytes);
 		size_t from = e->cells.length;
 
 		parts[i].cells = (struct part){ 0 };
 		if (!(parts[i].kind & KIND_SPARSE) && parts[i].summary.has_numbers &&
-		    cells_encode(&e->cells, column->type, column->values, laying))
+		    column_cells_write(e, i, payload, laying))
 			parts[i].cells = part_close(&e->cells, from);
 	}
 }
@@ -189,6 +211,14 @@ static void leave_summaries_out(struct encoding *e)
 	for (size_t i = 0; i < e->parts.length / sizeof(*parts); i++)
 		if (parts[i].cells.bytes)
 			parts[i].kind &= (uint8_t) ~(3 << KIND_SUMMARY_SHIFT);
+}
+
+static size_t cell_bytes_max(const struct encoding *e)
+{
+	size_t columns = e->parts.length / sizeof(struct column_part);
+	size_t most = columns * e->rows->row_count * CELL_VALUE_BITS / 8;
+
+	return (e->payloads.length < most ? e->payloads.length : most) / CELLS_SHARE;
 }
 
 /* The finest that pay. */
@@ -208,7 +238,7 @@ static void cells_choose(struct encoding *e)
 		if (laying.count < 2)
 			break;
 		cells_write(e, &laying);
-		if (e->cells.length * CELLS_SHARE <= e->payloads.length) {
+		if (e->cells.length <= cell_bytes_max(e)) {
 			leave_summaries_out(e);
 			arena_release(&arena);
 			return;
@@ -411,9 +441,9 @@ static int column_next(struct decoding *d, struct column_place *out)
 		part.cells = cells_part_decode(&d->head, sums);
 	if (part.kind & KIND_SPARSE)
 		count = reader_varint(&d->head);
-	if (d->head.failed || field_id > UINT32_MAX || part.kind & ~KIND_KNOWN ||
-	    kind > SUMMARY_DOUBLE || (part.kind & KIND_TYPE) == VALUE_NONE ||
-	    (part.kind & KIND_TYPE) >= VALUE_TYPE_COUNT || count == 0 || count > d->row_count)
+	if (d->head.failed || field_id > UINT32_MAX || kind > SUMMARY_DOUBLE ||
+	    (part.kind & KIND_TYPE) == VALUE_NONE || (part.kind & KIND_TYPE) >= VALUE_TYPE_COUNT ||
+	    count == 0 || count > d->row_count)
 		return ERR_CORRUPT;
 	part.field_id = (uint32_t)field_id;
 	part.summary.count = (uint32_t)count;
@@ -456,12 +486,6 @@ static int time_step_read(struct reader *in, struct time_step *step)
 	return in->failed ? ERR_CORRUPT : OK;
 }
 
-static void times_fill(const struct time_step *step, int64_t *times_ns, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		times_ns[i] = (int64_t)((uint64_t)step->first_ns + i * step->step_ns);
-}
-
 static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, size_t count,
 		      struct arena *arena)
 {
@@ -471,7 +495,7 @@ static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, si
 
 	if (digits > TIME_DIGITS_MAX)
 		return ERR_CORRUPT;
-	TRY(vectors_decode(in, VALUE_INTEGER, false, count, VECTORS_ALL, distances, arena));
+	TRY(vectors_decode(in, VALUE_INTEGER, 0, count, VECTORS_ALL, distances, arena));
 	for (; digits; digits--)
 		unit *= 10;
 	for (size_t i = 0; i < count; i++)
@@ -479,49 +503,119 @@ static int times_grow(struct reader *in, int64_t first_ns, int64_t *times_ns, si
 	return OK;
 }
 
-static int times_decode(struct slice payload, size_t row_count, struct chunk_data *out)
+/* Of even ones none is written down. */
+struct row_times {
+	struct time_step step;
+	int64_t *times_ns; /* NULL: even */
+	size_t count;
+};
+
+static int64_t time_of(const struct row_times *times, size_t row)
+{
+	return times->times_ns
+		       ? times->times_ns[row]
+		       : (int64_t)((uint64_t)times->step.first_ns + row * times->step.step_ns);
+}
+
+/* The last time is none beyond the largest: then all of them ascend. */
+static bool step_fits(const struct time_step *step, size_t row_count)
+{
+	uint64_t room = (uint64_t)INT64_MAX - (uint64_t)step->first_ns;
+
+	return row_count == 1 || (step->step_ns > 0 && step->step_ns <= room / (row_count - 1));
+}
+
+CLONES static bool do_ascend(const int64_t *times_ns, size_t count)
+{
+	bool found = false;
+
+	for (size_t i = 1; i < count; i++)
+		found |= times_ns[i] <= times_ns[i - 1];
+	return !found;
+}
+
+static int row_times_open(struct slice payload, size_t row_count, struct arena *arena,
+			  struct row_times *out)
 {
 	struct reader in = reader_of(payload);
-	struct time_step step;
-	int64_t *times_ns = arena_alloc_raw(&out->arena, row_count * sizeof(*times_ns), 8);
 
-	if (!times_ns)
+	*out = (struct row_times){ .count = row_count };
+	TRY(time_step_read(&in, &out->step));
+	if (out->step.is_even)
+		return step_fits(&out->step, row_count) && !reader_left(&in) ? OK : ERR_CORRUPT;
+	out->times_ns = arena_alloc_raw(arena, row_count * sizeof(*out->times_ns), 8);
+	if (!out->times_ns)
 		return ERR_MEMORY;
-	TRY(time_step_read(&in, &step));
-	if (step.is_even)
-		times_fill(&step, times_ns, row_count);
-	else
-		TRY(times_grow(&in, step.first_ns, times_ns, row_count, &out->arena));
-	for (size_t i = 1; i < row_count; i++)
-		if (times_ns[i] <= times_ns[i - 1])
-			return ERR_CORRUPT;
-	out->times_ns = times_ns;
-	out->row_count = out->chunk_rows = row_count;
-	out->time_first_ns = times_ns[0];
-	out->time_last_ns = times_ns[row_count - 1];
-	return reader_left(&in) ? ERR_CORRUPT : OK;
+	TRY(times_grow(&in, out->step.first_ns, out->times_ns, row_count, arena));
+	return do_ascend(out->times_ns, row_count) && !reader_left(&in) ? OK : ERR_CORRUPT;
+}
+
+/* As row_at. */
+static size_t even_row_at(const struct row_times *times, int64_t time_ns)
+{
+	uint64_t gap = (uint64_t)time_ns - (uint64_t)times->step.first_ns, row;
+
+	if (time_ns <= times->step.first_ns)
+		return 0;
+	if (times->count == 1)
+		return 1;
+	row = (gap - 1) / times->step.step_ns + 1;
+	return row < times->count ? (size_t)row : times->count;
+}
+
+static size_t first_row_at(const struct row_times *times, int64_t time_ns)
+{
+	return times->times_ns ? row_at(times->times_ns, times->count, time_ns)
+			       : even_row_at(times, time_ns);
+}
+
+/* Rows of a closed range of times: [*first, *end). */
+static void rows_between(const struct row_times *times, int64_t first_ns, int64_t last_ns,
+			 size_t *first, size_t *end)
+{
+	*first = first_row_at(times, first_ns);
+	*end = last_ns == INT64_MAX ? times->count : first_row_at(times, last_ns + 1);
 }
 
 /* The vectors that hold the rows of the wish; at least one. */
 static struct vector_range vectors_wanted(const struct chunk_wish *wish,
-					  const struct chunk_data *data)
+					  const struct row_times *times)
 {
-	size_t first = row_at(data->times_ns, data->chunk_rows, wish->time_first_ns);
-	size_t end = wish->time_last_ns == INT64_MAX
-			     ? data->chunk_rows
-			     : row_at(data->times_ns, data->chunk_rows, wish->time_last_ns + 1);
+	size_t first, end;
 
+	rows_between(times, wish->time_first_ns, wish->time_last_ns, &first, &end);
 	if (first >= end)
 		return (struct vector_range){ 0, 1 };
 	return (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
 }
 
-static void rows_keep(struct chunk_data *data, struct vector_range range)
+CLONES static void times_fill(int64_t first_ns, uint64_t step_ns, int64_t *times_ns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		times_ns[i] = (int64_t)((uint64_t)first_ns + i * step_ns);
+}
+
+/* Those of a range of vectors alone: writing even ones down took a seventh of a query of one field.
+ */
+static int times_decode(struct row_times *times, struct vector_range range, struct chunk_data *out)
 {
 	size_t first = range.first * VECTOR_ROWS, end = range.end * VECTOR_ROWS;
 
-	data->row_count = (end < data->chunk_rows ? end : data->chunk_rows) - first;
-	data->times_ns += first;
+	out->chunk_rows = times->count;
+	out->row_count = (end < times->count ? end : times->count) - first;
+	out->time_first_ns = time_of(times, 0);
+	out->time_last_ns = time_of(times, times->count - 1);
+	if (times->times_ns) {
+		out->times_ns = times->times_ns + first;
+		return OK;
+	}
+	times->times_ns = arena_alloc_raw(&out->arena, out->row_count * sizeof(int64_t), 8);
+	if (!times->times_ns)
+		return ERR_MEMORY;
+	times_fill((int64_t)((uint64_t)times->step.first_ns + first * times->step.step_ns),
+		   times->step.step_ns, times->times_ns, out->row_count);
+	out->times_ns = times->times_ns;
+	return OK;
 }
 
 /* --- columns in -------------------------------------------------------------- */
@@ -536,8 +630,7 @@ static int validity_decode(struct reader *in, uint32_t value_count, struct chunk
 	*valid = arena_alloc(&out->arena, (out->chunk_rows + 63) / 64 * sizeof(**valid));
 	if (!*valid)
 		return ERR_MEMORY;
-	TRY(vectors_decode(in, VALUE_BOOLEAN, false, out->chunk_rows, VECTORS_ALL, flags,
-			   &out->arena));
+	TRY(vectors_decode(in, VALUE_BOOLEAN, 0, out->chunk_rows, VECTORS_ALL, flags, &out->arena));
 	for (size_t i = 0; i < out->chunk_rows; i++) {
 		(*valid)[i / 64] |= flags[i].bits << i % 64;
 		count += flags[i].bits;
@@ -573,7 +666,7 @@ static int column_decode(const struct column_place *place, struct vector_range r
 		return ERR_MEMORY;
 	if (is_sparse)
 		TRY(validity_decode(&in, part->summary.count, out, &valid));
-	TRY(vectors_decode(&in, type, part->kind & KIND_BINS, part->summary.count,
+	TRY(vectors_decode(&in, type, part->kind >> KIND_FORM_SHIFT, part->summary.count,
 			   is_sparse ? VECTORS_ALL : range, values, &out->arena));
 	if (valid) {
 		values_scatter(values, part->summary.count, out->chunk_rows, valid);
@@ -618,15 +711,16 @@ int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk
 {
 	bool all = wish->field_count == CHUNK_ALL_FIELDS;
 	struct vector_range range;
+	struct row_times times;
 	struct decoding d;
 
 	arena_reset(&out->arena);
 	*out = (struct chunk_data){ .arena = out->arena };
 	TRY(chunk_open(chunk, &d));
 	out->series_id = d.series_id;
-	TRY(times_decode(d.times, d.row_count, out));
-	range = vectors_wanted(wish, out);
-	rows_keep(out, range);
+	TRY(row_times_open(d.times, d.row_count, &out->arena, &times));
+	range = vectors_wanted(wish, &times);
+	TRY(times_decode(&times, range, out));
 	out->column_count = all ? d.column_count : wish->field_count;
 	out->columns = arena_alloc(&out->arena, out->column_count * sizeof(*out->columns) + 1);
 	if (!out->columns)
@@ -657,17 +751,34 @@ static int laying_open(struct decoding *d, int64_t width_max_ns, struct arena *a
 	return OK;
 }
 
-static int column_outline(struct decoding *d, const struct column_place *place, struct arena *arena,
-			  const struct chunk_outline *outline, struct outline_column *out)
+/* False: the cells need none, or nobody needs what they name. ERR_CORRUPT. */
+static int cells_access(struct decoding *d, const struct column_place *place, bool sums_only,
+			struct access *access)
+{
+	uint8_t kind = place->part.kind;
+
+	if (sums_only || !cells_name_rows(place->cells, kind & KIND_TYPE))
+		return false;
+	TRY(access_open(place->payload, kind >> KIND_FORM_SHIFT, d->row_count, access));
+	return true;
+}
+
+static int column_outline(struct decoding *d, const struct column_place *place, bool sums_only,
+			  struct arena *arena, const struct chunk_outline *outline,
+			  struct outline_column *out)
 {
 	struct summary *cells = NULL;
+	struct access access;
 
 	*out = (struct outline_column){ .type = place->part.kind & KIND_TYPE,
 					.summary = place->part.summary };
 	if (!place->cells.length || outline->laying.count == 0)
 		return OK;
 	TRY(part_check(place->cells, &place->part.cells, d));
-	TRY(cells_decode(place->cells, out->type, &outline->laying, arena, &cells));
+	int needs = cells_access(d, place, sums_only, &access);
+	TRY(needs);
+	TRY(cells_decode(place->cells, out->type, &outline->laying, needs ? &access : NULL, arena,
+			 &cells));
 	out->cells = cells;
 	out->summary = cells_join(cells, outline->laying.count, out->type);
 	return OK;
@@ -694,7 +805,8 @@ int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct ar
 		TRY(column_next(&d, &place));
 		for (size_t asked = 0; asked < wish->field_count; asked++)
 			if (wish->field_ids[asked] == place.part.field_id)
-				TRY(column_outline(&d, &place, arena, out, &out->columns[asked]));
+				TRY(column_outline(&d, &place, wish->sums_only, arena, out,
+						   &out->columns[asked]));
 	}
 	return OK;
 }
@@ -703,4 +815,183 @@ void chunk_data_release(struct chunk_data *data)
 {
 	arena_release(&data->arena);
 	*data = (struct chunk_data){ 0 };
+}
+
+/* --- sums ------------------------------------------------------------------------------ */
+
+/* Windows of fewer rows on average are as well off with rows. */
+#define SPAN_ROWS_MIN 8
+
+/* Rows cut by the windows, and what that makes of vectors. */
+struct spans {
+	size_t first, end; /* rows that are wanted */
+	size_t count, capacity;
+	uint32_t *row_counts;
+	int64_t *times_first_ns;
+	struct sum_plan plan;
+	size_t piece_count;
+};
+
+static int spans_reserve(struct spans *spans, struct arena *arena)
+{
+	spans->capacity = (spans->end - spans->first) / SPAN_ROWS_MIN + 1;
+	spans->row_counts = arena_alloc_raw(arena, spans->capacity * sizeof(*spans->row_counts), 8);
+	spans->times_first_ns =
+		arena_alloc_raw(arena, spans->capacity * sizeof(*spans->times_first_ns), 8);
+	spans->plan.pieces = arena_alloc_raw(
+		arena,
+		(spans->capacity + CHUNK_ROWS_MAX / VECTOR_ROWS) * sizeof(*spans->plan.pieces), 8);
+	return spans->row_counts && spans->times_first_ns && spans->plan.pieces ? OK : ERR_MEMORY;
+}
+
+/* `vector` is that of the piece added last. */
+static void pieces_add(struct spans *spans, size_t first, size_t end, size_t *vector)
+{
+	while (first < end) {
+		size_t of = first / VECTOR_ROWS, from = of * VECTOR_ROWS;
+		size_t to = end < from + VECTOR_ROWS ? end : from + VECTOR_ROWS;
+
+		while (*vector < of)
+			spans->plan.starts[++*vector] = (uint32_t)spans->piece_count;
+		spans->plan.pieces[spans->piece_count++] =
+			(struct sum_piece){ (uint16_t)(first - from), (uint16_t)(to - from),
+					    (uint32_t)spans->count };
+		first = to;
+	}
+}
+
+/* Windows are mostly of as many rows as the one before: then nothing is searched. */
+static size_t span_end(const struct row_times *times, size_t first, size_t length, int64_t end_ns)
+{
+	size_t guess = first + length;
+
+	if (length && guess < times->count && time_of(times, guess) >= end_ns &&
+	    time_of(times, guess - 1) < end_ns)
+		return guess;
+	return first_row_at(times, end_ns);
+}
+
+/* 1, or 0: too many of them. */
+static int spans_lay(const struct row_times *times, const struct sums_wish *wish,
+		     struct arena *arena, struct spans *spans)
+{
+	size_t vector = 0, length = 0;
+
+	TRY(spans_reserve(spans, arena));
+	spans->plan.starts[0] = 0;
+	for (size_t row = spans->first; row < spans->end; row += length) {
+		int64_t time_ns = time_of(times, row);
+		size_t end = span_end(times, row, length,
+				      wish->taker->window_end(wish->taker->arg, time_ns));
+
+		if (spans->count == spans->capacity)
+			return 0;
+		if (end > spans->end)
+			end = spans->end;
+		length = end - row;
+		spans->times_first_ns[spans->count] = time_ns;
+		spans->row_counts[spans->count] = (uint32_t)length;
+		pieces_add(spans, row, end, &vector);
+		spans->count++;
+	}
+	while (vector < CHUNK_ROWS_MAX / VECTOR_ROWS)
+		spans->plan.starts[++vector] = (uint32_t)spans->piece_count;
+	return 1;
+}
+
+static bool can_be_summed(const struct column_part *part)
+{
+	enum value_type type = part->kind & KIND_TYPE;
+
+	return !(part->kind & KIND_SPARSE) &&
+	       (type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED);
+}
+
+/* 1, or 0: not all of the columns can be summed, or none is there. */
+static int sum_types(struct decoding d, const struct sums_wish *wish, struct sum_column *columns)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d.column_count; i++) {
+		struct column_place place;
+
+		TRY(column_next(&d, &place));
+		for (size_t asked = 0; asked < wish->field_count; asked++) {
+			if (wish->field_ids[asked] != place.part.field_id)
+				continue;
+			if (!can_be_summed(&place.part))
+				return 0;
+			columns[asked].type = place.part.kind & KIND_TYPE;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static int column_sum(const struct column_place *place, const struct spans *spans,
+		      struct arena *arena, union value before, struct sum_column *column)
+{
+	struct reader in = reader_of(place->payload);
+	union value *sums = arena_alloc(arena, spans->count * sizeof(*sums));
+
+	if (!sums)
+		return ERR_MEMORY;
+	sums[0] = before;
+	column->sums = sums;
+	TRY(vectors_sum(&in, column->type, place->part.kind >> KIND_FORM_SHIFT,
+			place->part.summary.count, &spans->plan, sums));
+	return reader_left(&in) ? ERR_CORRUPT : OK;
+}
+
+static int columns_sum(struct decoding *d, const struct sums_wish *wish, const struct spans *spans,
+		       struct arena *arena, const union value *before, struct sum_column *columns)
+{
+	for (size_t i = 0; i < d->column_count; i++) {
+		struct column_place place;
+
+		TRY(column_next(d, &place));
+		for (size_t asked = 0; asked < wish->field_count; asked++) {
+			if (wish->field_ids[asked] != place.part.field_id)
+				continue;
+			TRY(part_check(place.payload, &place.part.payload, d));
+			TRY(column_sum(&place, spans, arena, before[asked], &columns[asked]));
+		}
+	}
+	return 1;
+}
+
+int chunk_sums(struct slice chunk, const struct sums_wish *wish, struct arena *arena,
+	       struct chunk_sums *out)
+{
+	struct decoding d;
+	struct row_times times;
+	struct spans spans = { 0 };
+	struct sum_column *columns;
+	union value *before;
+	int taken;
+
+	TRY(chunk_open(chunk, &d));
+	TRY(row_times_open(d.times, d.row_count, arena, &times));
+	rows_between(&times, wish->time_first_ns, wish->time_last_ns, &spans.first, &spans.end);
+	*out = (struct chunk_sums){ d.series_id,
+				    d.row_count,
+				    time_of(&times, 0),
+				    time_of(&times, d.row_count - 1),
+				    { 0 } };
+	if (spans.first >= spans.end)
+		return 0;
+	columns = arena_alloc(arena, wish->field_count * sizeof(*columns) + 1);
+	before = arena_alloc(arena, wish->field_count * sizeof(*before) + 1);
+	if (!columns || !before)
+		return ERR_MEMORY;
+	taken = sum_types(d, wish, columns);
+	if (taken == 1)
+		taken = spans_lay(&times, wish, arena, &spans);
+	if (taken != 1)
+		return taken;
+	out->sums =
+		(struct window_sums){ spans.count, spans.row_counts,	    spans.times_first_ns,
+				      columns,	   spans.end - spans.first, wish->group_id };
+	taken = wish->taker->begin(wish->taker->arg, &out->sums, before);
+	return taken == 1 ? columns_sum(&d, wish, &spans, arena, before, columns) : taken;
 }

@@ -106,6 +106,7 @@ struct outline_wish {
 	const uint32_t *field_ids;
 	size_t field_count;
 	int64_t width_max_ns;
+	bool sums_only; /* of cells nothing but count and sum is looked at */
 };
 
 /* What the head tells. */
@@ -121,11 +122,32 @@ struct chunk_outline {
 	} * columns;			     /* as many as were asked for */
 };
 /*
- * All in `arena`; no payload of a column is looked at. Cells wider than `width_max_ns` are not
- * there. ERR_CORRUPT, ERR_MEMORY.
+ * All in `arena`; no payload of a column is looked at, but for the values that cells name by their
+ * rows. Cells wider than `width_max_ns` are not there. ERR_CORRUPT, ERR_MEMORY.
  */
 int chunk_outline(struct slice chunk, const struct outline_wish *wish, struct arena *arena,
 		  struct chunk_outline *out);
+
+struct sums_wish {
+	const uint32_t *field_ids;
+	size_t field_count;
+	int64_t time_first_ns, time_last_ns; /* closed */
+	uint32_t group_id;
+	const struct sums_taker *taker;
+};
+struct chunk_sums {
+	uint32_t series_id;
+	size_t chunk_rows;
+	int64_t time_first_ns, time_last_ns; /* of the whole chunk */
+	struct window_sums sums;
+};
+/*
+ * Sums over the rows of each of the taker's windows, in `arena`; chunk_decode's checks are made.
+ * 1, or 0: rows are wanted, since a column has holes or no numbers, the windows are of a few rows,
+ * or the taker says so. ERR_CORRUPT, ERR_MEMORY.
+ */
+int chunk_sums(struct slice chunk, const struct sums_wish *wish, struct arena *arena,
+	       struct chunk_sums *out);
 void chunk_data_release(struct chunk_data *data);
 
 #endif

@@ -16,8 +16,9 @@ struct cursor {
 	uint32_t group_id;
 	struct slab slab;
 	size_t slab_next; /* rows of it that were given */
-	int64_t times_ns[BATCH_ROWS_MAX];
 	struct batch_column *columns;
+	/* descending alone: */
+	int64_t times_ns[BATCH_ROWS_MAX];
 	union value *values; /* field_count × BATCH_ROWS_MAX */
 	uint64_t *valid;     /* field_count × BATCH_ROWS_MAX / 64 */
 };
@@ -34,9 +35,11 @@ int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struc
 	cursor->snapshot = snapshot;
 	cursor->spec = *spec;
 	cursor->columns = calloc(fields, sizeof(*cursor->columns));
-	cursor->values = malloc(fields * BATCH_ROWS_MAX * sizeof(*cursor->values));
-	cursor->valid = malloc(fields * VALID_WORDS * sizeof(*cursor->valid));
-	if (!cursor->columns || !cursor->values || !cursor->valid) {
+	if (spec->descending) {
+		cursor->values = malloc(fields * BATCH_ROWS_MAX * sizeof(*cursor->values));
+		cursor->valid = malloc(fields * VALID_WORDS * sizeof(*cursor->valid));
+	}
+	if (!cursor->columns || (spec->descending && (!cursor->values || !cursor->valid))) {
 		cursor_close(cursor);
 		return ERR_MEMORY;
 	}

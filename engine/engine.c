@@ -531,7 +531,10 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	char path[ENGINE_PATH_BYTES_MAX];
 	uint64_t sequence;
 
-	if (!engine->options.read_only)
+	/* Who only reads makes nothing of a directory that is none, not even the lock. */
+	if (engine->options.read_only)
+		TRY(check_format(engine, diag));
+	else
 		TRY(env_mkdir(engine->path));
 	TRY(lock_directory(engine, diag));
 	TRY(check_format(engine, diag));

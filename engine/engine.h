@@ -123,6 +123,7 @@ struct writer_options {
 	uint32_t series_id; /* of WRITE_ONE_SERIES, when it exists already; else ID_NONE and: */
 	struct slice series_key; /* canonical key (line_print_key); copied */
 	int64_t time_unit_ns;	 /* of bare timestamps; 0 = 1 */
+	size_t line_bytes_max;	 /* of a line that writer_write takes; 0 = LINE_BYTES_MAX */
 	bool skip;		 /* bad lines are told to on_bad and passed over */
 	bool feeds_nothing;	 /* engine_set_feed's function does not see the points */
 	bool is_derived;	 /* made of other points: their times tell retention nothing */

@@ -34,9 +34,19 @@ struct columns {
 	uint64_t sequence_max;
 };
 
+/* Of most series all of it fits into one block, which the next one takes over. */
+#define COLUMNS_BYTES ((size_t)64 << 10)
+
+static void columns_reset(struct columns *columns)
+{
+	arena_reset(&columns->arena);
+	*columns = (struct columns){ .arena = columns->arena };
+}
+
+/* Not zeroed. */
 static void *room(struct columns *columns, size_t bytes)
 {
-	void *p = arena_alloc(&columns->arena, bytes ? bytes : 1);
+	void *p = arena_alloc_raw(&columns->arena, bytes ? bytes : 1, 16);
 
 	if (!p)
 		log_out_of_memory(bytes);
@@ -59,9 +69,12 @@ static struct chunk_write_column *column_of(struct columns *columns,
 		columns->column_capacity = more;
 	}
 	struct chunk_write_column *column = &columns->columns[columns->column_count++];
-	*column = (struct chunk_write_column){ field->field_id, field->type,
-					       room(columns, capacity * sizeof(union value)),
-					       room(columns, (capacity + 63) / 64 * 8) };
+	uint64_t *valid = room(columns, (capacity + 63) / 64 * 8);
+
+	memset(valid, 0, (capacity + 63) / 64 * 8);
+	*column =
+		(struct chunk_write_column){ field->field_id, field->type,
+					     room(columns, capacity * sizeof(union value)), valid };
 	return column;
 }
 
@@ -174,25 +187,25 @@ struct sealed {
 	uint64_t *cuts;
 	size_t cut_count;
 	struct row_text *text;
+	struct columns *columns; /* of the series that is written now */
 };
 
 static int add_range(const struct sealed *sealed, struct shard_batch *batch, uint32_t series_id,
 		     uint64_t after, uint64_t until, const struct masks *masks, int64_t mtime_ns)
 {
-	struct columns columns = { 0 };
+	struct columns *columns = sealed->columns;
 	struct capture capture;
 	int err = OK;
 
 	memtable_capture(sealed->memtable, series_id, after, until, &capture);
-	if (capture.row_count) {
-		gather_columns(&columns, &capture, masks);
-		if (columns.row_count) {
-			set_types(sealed->group, batch, series_id, &columns);
-			row_text_set(sealed->text, sealed->group->index, series_id);
-			err = add_chunks(batch, series_id, &columns, sealed->text, mtime_ns);
-		}
+	columns_reset(columns);
+	if (capture.row_count)
+		gather_columns(columns, &capture, masks);
+	if (columns->row_count) {
+		set_types(sealed->group, batch, series_id, columns);
+		row_text_set(sealed->text, sealed->group->index, series_id);
+		err = add_chunks(batch, series_id, columns, sealed->text, mtime_ns);
 	}
-	arena_release(&columns.arena);
 	capture_release(&capture);
 	return err;
 }
@@ -220,7 +233,7 @@ static int add_series(const struct sealed *sealed, struct shard_batch *batch, ui
 			batch, &(struct shard_mask){ series_id, masks.items[i].time_first_ns,
 						     masks.items[i].time_last_ns,
 						     masks.items[i].sequence, sealed->generation });
-	if (info.mtime_ns)
+	if (info.mtime_ns != MTIME_NONE)
 		shard_batch_set_mtime(batch, series_id, info.mtime_ns, info.ctime_ns);
 	masks_release(&masks);
 	return err;
@@ -308,12 +321,15 @@ static void unseal(struct sealed *sealed)
 static int flush_one(struct live_group *group)
 {
 	struct row_text text = { 0 };
+	struct columns columns = { 0 };
 	struct sealed sealed;
 
 	if (!seal(group, &sealed))
 		return OK;
 	crash_at(CRASH_FLUSH_SEALED);
 	sealed.text = &text;
+	sealed.columns = &columns;
+	arena_begin(&columns.arena, COLUMNS_BYTES);
 	int err = flush_group(&sealed);
 	if (err == OK)
 		unseal(&sealed);
@@ -323,6 +339,7 @@ static int flush_one(struct live_group *group)
 			    group->id, err_text(err));
 	memtable_release(sealed.memtable);
 	row_text_release(&text);
+	arena_release(&columns.arena);
 	free(sealed.cuts);
 	return err;
 }

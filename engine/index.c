@@ -950,7 +950,7 @@ void index_series_name(struct index *index, uint32_t series_id, struct buf *out)
 static int seen_postings(const struct index *index, const struct postings *postings, uint32_t **ids,
 			 size_t *count)
 {
-	*count = postings ? postings->count : 0;
+	*count = postings ? postings_count(postings) : 0;
 	*ids = malloc((*count + 1) * sizeof(**ids));
 	if (*ids && postings)
 		postings_get(postings, *ids);

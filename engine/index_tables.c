@@ -679,10 +679,10 @@ static uint32_t need_shape(struct tables *tables, uint32_t measurement_id, struc
 
 static void add_postings(struct tables *tables, struct postings *postings, uint32_t series_id)
 {
-	size_t before = postings->capacity;
+	size_t before = postings_bytes(postings);
 
 	postings_add(postings, series_id);
-	tables->list_bytes += postings->capacity - before;
+	tables->list_bytes += postings_bytes(postings) - before;
 }
 
 static void fit_series(struct tables *tables, uint32_t id)

@@ -17,7 +17,7 @@
 #define COLD_PERIOD_SECONDS	60u  /* option cold_period_seconds: between looks for such groups */
 #define SPACE_RESERVED		(32u << 20)  /* of the disk: points are refused before it is full */
 #define SPACE_CHECK_BYTES	(256u << 10) /* the disk is looked at after so many */
-#define CHUNK_ROWS_MAX		8192u
+#define CHUNK_ROWS_MAX		10240u	     /* a day in steps of ten seconds is one chunk: 8640 */
 #define VECTOR_ROWS		1024u
 #define PACK_BYTES                                                                                 \
 	(64u << 10) /* chunks of neighbouring series are stored together up to about this */

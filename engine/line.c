@@ -821,6 +821,40 @@ static const char *first_token_end(const char *p, const char *end, bool *equals)
 	return p + length;
 }
 
+uint32_t line_time_column(const struct line *line)
+{
+	size_t end = line->text.length;
+
+	while (end > 0 && line->text.data[end - 1] == ' ')
+		end--;
+	while (line->has_time && end > 0 && line->text.data[end - 1] != ' ')
+		end--;
+	return (uint32_t)end + 1;
+}
+
+uint32_t line_field_column(const struct line *line, struct slice key)
+{
+	const char *start = line->text.data, *end = start + line->text.length, *p;
+	struct buf spelled = { 0 };
+	uint32_t column = 1;
+
+	line_print_field_key(&spelled, key);
+	buf_append_byte(&spelled, '=');
+	p = line->raw_key.length ? line->raw_key.data + line->raw_key.length : start;
+	while (line->text.length && p < end && column == 1) {
+		if ((p == start || p[-1] == ' ' || p[-1] == ',') &&
+		    slice_starts_with(slice_of(p, (size_t)(end - p)), buf_slice(&spelled)))
+			column = (uint32_t)(p - start) + 1;
+		/* A string holds no fields. */
+		if (*p == '"' && p > start && p[-1] == '=')
+			p = string_end(p, end) ? string_end(p, end) : end;
+		else
+			p++;
+	}
+	buf_release(&spelled);
+	return column;
+}
+
 /* Has a token an `=` that is not in a string? Before the first one only its start opens one. */
 static bool holds_equals(const char *p, const char *end)
 {
@@ -855,7 +889,7 @@ int line_parse(struct line_context *context, struct slice text, struct line *out
 	struct scan scan = { text.data, text.data, text.data + text.length, diag, false };
 
 	scan.newline = text.length && memchr(text.data, '\n', text.length);
-	*out = (struct line){ .raw_key = slice_of(text.data, 0) };
+	*out = (struct line){ .raw_key = slice_of(text.data, 0), .text = text };
 	skip_spaces(&scan);
 	if (scan.next == scan.end || *scan.next == '#')
 		return END;

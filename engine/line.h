@@ -43,6 +43,7 @@ struct line {
 	size_t guessed_count; /* the first of them have the guessed names, and their bytes */
 	bool has_time;
 	int64_t time_ns;
+	struct slice text; /* what was parsed; empty when the point is not from text */
 };
 
 /* What a series file takes besides the full line (line_parse `forms`). */
@@ -88,6 +89,13 @@ int line_measure_forms(struct slice text, unsigned forms, size_t *length);
  */
 int line_parse(struct line_context *context, struct slice text, struct line *out,
 	       struct diag *diag);
+
+/*
+ * For who refuses a line that parses, the column of its time (of its end, when it has none) or
+ * of a field; 1 where it is not spelled.
+ */
+uint32_t line_time_column(const struct line *line);
+uint32_t line_field_column(const struct line *line, struct slice key);
 
 /* The raw key of a full line before it is parsed; empty where there is none. */
 struct slice line_raw_key(struct slice text);

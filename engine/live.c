@@ -484,7 +484,36 @@ void live_group_replay(struct live_group *group, const struct wal_record *record
 	engine_touch(group->engine, group->database_id);
 }
 
-int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence)
+/* Was the name of a series that the active memtable had no row of in the group all the same? */
+static bool was_listed(struct live_group *group, uint32_t series_id)
+{
+	struct shard_version *version;
+	bool listed;
+
+	if (group->sealed && memtable_lists(group->sealed, series_id))
+		return true;
+	if (group->sealed && memtable_has_lost(group->sealed, series_id))
+		return false;
+	/* A shard that cannot be read tells of no change. */
+	if (shard_version_acquire(live_group_shard(group, series_id), &version) < 0)
+		return true;
+	listed = shard_version_lists(version, series_id);
+	shard_version_release(version);
+	return listed;
+}
+
+/* Did the rows that were added last bring a name to the group? */
+static bool has_new_name(struct live_group *group)
+{
+	struct memtable_met met = memtable_met(group->active);
+
+	for (size_t i = 0; !met.came_back && i < met.series_count; i++)
+		if (!was_listed(group, met.series_ids[i]))
+			return true;
+	return met.came_back;
+}
+
+static int apply_locked(struct live_group *group, struct wal_record *record, uint64_t *sequence)
 {
 	struct buf payload = { 0 };
 
@@ -500,4 +529,27 @@ int live_group_apply(struct live_group *group, struct wal_record *record, uint64
 	if (err == OK)
 		live_group_replay(group, record, *sequence);
 	return err;
+}
+
+int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence)
+{
+	bool has_come = false;
+
+	pthread_mutex_lock(&group->lock);
+	int err = apply_locked(group, record, sequence);
+	if (err == OK && record->row_count)
+		has_come = has_new_name(group);
+	pthread_mutex_unlock(&group->lock);
+	if (has_come)
+		live_group_touch(group);
+	return err;
+}
+
+void live_group_touch(struct live_group *group)
+{
+	int err = catalog_touch(group->engine->catalog, group->id);
+
+	/* The points are stored; only when the name came is not known. */
+	if (err < 0 && err != ERR_NOT_FOUND)
+		log_warning("the time of shard group %u is not kept: %s", group->id, err_text(err));
 }

@@ -3,8 +3,8 @@
  *
  *	seriesfs-check [-v] [--repair] DATADIR
  *
- * Exit codes as fsck(8): 0 clean, 1 damage was found and mended, 4 damage is left, 8 it could not
- *be checked, 16 usage.
+ * Exit codes as fsck(8): 0 clean, 1 damage was found and mended, 4 damage is left, 8 it could
+ * not be checked, 16 usage.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "engine/base/bytes.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
+#include "engine/base/when.h"
 
 #define BLOCK_ROWS_MAX 4096u
 
@@ -24,6 +26,7 @@ _Static_assert(BLOCK_ROWS_MAX <= UINT16_MAX, "rows of a block are counted in 16 
 struct series_extra {
 	struct masks masks;
 	int64_t ctime_ns; /* set with the mtime by hand; 0: equals it */
+	bool is_lost;	  /* a mask of all times, and no row since */
 };
 
 struct memtable_series {
@@ -59,6 +62,8 @@ struct memtable {
 	size_t record_layout_capacity;
 	size_t heap_bytes; /* masks */
 	size_t row_count;
+	struct buf met; /* uint32_t: series that the last add met first */
+	bool came_back;
 };
 
 static struct slice layout_bytes(const struct layout *layout)
@@ -108,6 +113,7 @@ void memtable_release(struct memtable *memtable)
 	free(memtable->pieces);
 	free(memtable->layouts);
 	free(memtable->record_layouts);
+	buf_release(&memtable->met);
 	map_release(&memtable->layout_ids);
 	arena_release(&memtable->arena);
 	free(memtable);
@@ -217,7 +223,9 @@ static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t s
 	slots_fit(memtable);
 	pieces_fit(memtable);
 	series = series_at(memtable, memtable->series_count);
-	*series = (struct memtable_series){ .series_id = series_id, .ascending = 1 };
+	*series = (struct memtable_series){ .series_id = series_id,
+					    .mtime_ns = MTIME_NONE,
+					    .ascending = 1 };
 	memtable->slots[slot_of(memtable, series_id)] =
 		(struct series_slot){ series_id, ++memtable->series_count };
 	return series;
@@ -368,6 +376,13 @@ static void intern_layouts(struct memtable *memtable, const struct layout *const
 		memtable->record_layouts[i] = layout_intern(memtable, layouts[i]);
 }
 
+static void note_back(struct memtable *memtable, struct series_extra *extra)
+{
+	extra->ctime_ns = 0;
+	memtable->came_back |= extra->is_lost;
+	extra->is_lost = false;
+}
+
 /*
  * Where series are many each row meets a cold slot, a cold series and a cold
  * block. Rows are taken in turns of TURN_ROWS, so that the misses of a turn are
@@ -391,11 +406,13 @@ static void add_turn(struct memtable *memtable, const struct memtable_row *rows,
 		if (series[i]->last)
 			__builtin_prefetch(series[i]->last);
 	for (size_t i = 0; i < count; i++) {
+		if (!series[i]->last)
+			buf_append_u32(&memtable->met, rows[i].series_id);
 		add_row(memtable, series[i], &rows[i], memtable->record_layouts[rows[i].layout],
 			sequence);
 		series[i]->mtime_ns = arrival_ns;
 		if (series[i]->extra)
-			series[i]->extra->ctime_ns = 0;
+			note_back(memtable, series[i]->extra);
 	}
 }
 
@@ -404,6 +421,8 @@ void memtable_add(struct memtable *memtable, const struct memtable_row *rows, si
 		  int64_t arrival_ns)
 {
 	intern_layouts(memtable, layouts, layout_count);
+	buf_reset(&memtable->met);
+	memtable->came_back = false;
 	memtable->row_count += row_count;
 	for (size_t i = 0; i < row_count; i += TURN_ROWS)
 		add_turn(memtable, rows + i, row_count - i < TURN_ROWS ? row_count - i : TURN_ROWS,
@@ -413,9 +432,32 @@ void memtable_add(struct memtable *memtable, const struct memtable_row *rows, si
 void memtable_add_mask(struct memtable *memtable, const struct mask *mask)
 {
 	struct memtable_series *series = find_or_add(memtable, mask->series_id);
+	struct series_extra *extra = need_extra(memtable, series);
 
-	masks_add(&need_extra(memtable, series)->masks, mask);
+	masks_add(&extra->masks, mask);
+	extra->is_lost |= mask->time_first_ns <= TIME_MIN_NS && mask->time_last_ns >= TIME_MAX_NS;
 	memtable->heap_bytes += sizeof(*mask);
+}
+
+struct memtable_met memtable_met(const struct memtable *memtable)
+{
+	return (struct memtable_met){ (const uint32_t *)(const void *)memtable->met.data,
+				      memtable->met.length / sizeof(uint32_t),
+				      memtable->came_back };
+}
+
+bool memtable_lists(const struct memtable *memtable, uint32_t series_id)
+{
+	const struct memtable_series *series = find(memtable, series_id);
+
+	return series && series->row_count && !(series->extra && series->extra->is_lost);
+}
+
+bool memtable_has_lost(const struct memtable *memtable, uint32_t series_id)
+{
+	const struct memtable_series *series = find(memtable, series_id);
+
+	return series && series->extra && series->extra->is_lost;
 }
 
 void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t mtime_ns,

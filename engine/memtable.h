@@ -41,6 +41,20 @@ void memtable_add(struct memtable *memtable, const struct memtable_row *rows, si
 		  const struct layout *const *layouts, size_t layout_count, uint64_t sequence,
 		  int64_t arrival_ns);
 void memtable_add_mask(struct memtable *memtable, const struct mask *mask);
+/*
+ * What the last memtable_add met: series without a row in here before, and whether one came
+ * back of which a mask had taken all. Borrowed until the next.
+ */
+struct memtable_met {
+	const uint32_t *series_ids;
+	size_t series_count;
+	bool came_back;
+};
+struct memtable_met memtable_met(const struct memtable *memtable);
+/* Has it rows of a series that no mask has taken whole, everywhere? */
+bool memtable_lists(const struct memtable *memtable, uint32_t series_id);
+/* Did a mask take all of a series, with nothing since? */
+bool memtable_has_lost(const struct memtable *memtable, uint32_t series_id);
 /* utimens of a series. */
 void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t mtime_ns,
 			int64_t ctime_ns, uint64_t sequence);
@@ -51,10 +65,11 @@ size_t memtable_row_count(const struct memtable *memtable); /* of all series, ma
 /* The series in it that have rows, mtimes or masks: ascending, free() the array. */
 void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
 
+#define MTIME_NONE INT64_MIN /* any time can be set, 0 too */
 struct memtable_info {
 	size_t row_count;
 	uint64_t sequence_last;		     /* that changed the series, 0 = none did */
-	int64_t mtime_ns, ctime_ns;	     /* the latest; 0 = not set here */
+	int64_t mtime_ns, ctime_ns;	     /* the latest; MTIME_NONE */
 	int64_t time_first_ns, time_last_ns; /* bounds: of masked and later rows too */
 };
 /* What a snapshot of `sequence` sees. False: nothing of the series in here at any sequence. */

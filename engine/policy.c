@@ -207,14 +207,14 @@ static int parse_line(struct slice line, uint64_t number, struct policy_settings
 	return OK;
 }
 
-/* A duration so short that the old shard duration cannot stay brings its default with it. */
+/* One that was never set, or that a short duration leaves too long, is the duration's default. */
 static void settle_shard_duration(struct policy_settings *settings, unsigned seen)
 {
 	bool given = seen & 1u << KEY_SHARD_DURATION;
 	bool too_long =
 		settings->duration_ns != 0 && settings->shard_duration_ns > settings->duration_ns;
 
-	if (given ? settings->shard_duration_ns == 0 : too_long)
+	if (settings->shard_duration_ns == 0 || (!given && too_long))
 		settings->shard_duration_ns = policy_default_shard_duration(settings->duration_ns);
 }
 

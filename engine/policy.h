@@ -40,8 +40,8 @@ int policy_check(const struct policy_settings *settings, struct diag *diag);
 void policy_print(struct buf *out, const struct policy_settings *settings);
 /*
  * Apply lines of `key value` to `settings`: all or nothing. Keys that are not
- * there keep their value, but for a shard duration that a shorter duration
- * leaves too long: it becomes the default. ERR_INVALID with the line and what
+ * there keep their value, but for a shard duration that is 0 or that a shorter
+ * duration leaves too long: it becomes the default. ERR_INVALID with the line and what
  * was expected: unknown key, value that is none, and what policy_check() says.
  */
 int policy_parse(struct slice text, struct policy_settings *settings, struct diag *diag);

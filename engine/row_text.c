@@ -199,19 +199,42 @@ static uint64_t times_bytes(const int64_t *times_ns, size_t row_count)
 	return bytes;
 }
 
+/* A line has a comma less than fields, a space more and a newline. */
+static uint64_t lines_bytes(const struct row_text *text, const int64_t *times_ns, size_t row_count)
+{
+	return row_count * (text->key.length + 1) + times_bytes(times_ns, row_count);
+}
+
+static uint64_t column_bytes(const struct row_name *name, const struct batch_column *column,
+			     size_t row_count)
+{
+	uint64_t bytes = 0;
+
+	for (size_t row = 0; row < row_count; row++)
+		if (column_has(column, row))
+			bytes += name->length + value_bytes(column->type, column->values[row]);
+	return bytes;
+}
+
 uint64_t row_text_bytes(const struct row_text *text, const int64_t *times_ns, size_t row_count,
 			const struct chunk_write_column *columns, size_t column_count)
 {
-	/* A line has a comma less than fields, a space more and a newline. */
-	uint64_t bytes = row_count * (text->key.length + 1) + times_bytes(times_ns, row_count);
+	uint64_t bytes = lines_bytes(text, times_ns, row_count);
 
-	for (size_t c = 0; c < column_count; c++) {
-		const struct chunk_write_column *column = &columns[c];
-		size_t name = text->fields[text->by_id[column->field_id]].length;
+	for (size_t c = 0; c < column_count; c++)
+		bytes += column_bytes(&text->fields[text->by_id[columns[c].field_id]],
+				      &(struct batch_column){ columns[c].type, columns[c].values,
+							      columns[c].valid },
+				      row_count);
+	return bytes;
+}
 
-		for (size_t row = 0; row < row_count; row++)
-			if (!column->valid || column->valid[row / 64] >> (row % 64) & 1)
-				bytes += name + value_bytes(column->type, column->values[row]);
-	}
+uint64_t row_text_slab_bytes(const struct row_text *text, const int64_t *times_ns, size_t row_count,
+			     const struct batch_column *columns)
+{
+	uint64_t bytes = lines_bytes(text, times_ns, row_count);
+
+	for (uint32_t i = 0; i < text->field_count; i++)
+		bytes += column_bytes(&text->fields[i], &columns[i], row_count);
 	return bytes;
 }

@@ -44,5 +44,8 @@ void row_text_print_accepted(struct row_text *text, int64_t time_ns, const struc
  */
 uint64_t row_text_bytes(const struct row_text *text, const int64_t *times_ns, size_t row_count,
 			const struct chunk_write_column *columns, size_t column_count);
+/* The same, with a column for each of text->field_ids. */
+uint64_t row_text_slab_bytes(const struct row_text *text, const int64_t *times_ns, size_t row_count,
+			     const struct batch_column *columns);
 
 #endif

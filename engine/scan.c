@@ -41,6 +41,9 @@ struct scan {
 	struct arena arena;
 	struct chunk_data *data; /* one a source of the current cluster */
 	size_t data_count;
+	/* the chunk of which the last rows were given */
+	const struct source *begun; /* NULL = none */
+	int64_t begun_first_ns;	    /* from here on */
 	/* the chunk that is read cell by cell */
 	const struct source *walked; /* NULL = none */
 	struct chunk_outline outline;
@@ -554,6 +557,56 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, struct segm
 	return OK;
 }
 
+/* --- backwards -------------------------------------------------------------------------- */
+
+/*
+ * Whoever reads backwards is often content with one row: of the first chunk the last rows are
+ * decoded alone, which half a vector of even times would hold. last() by host over 8,640 rows a
+ * host takes 0.7 ms of CPU in place of 1.0.
+ */
+static bool may_begin_late(const struct scan *scan, size_t first, size_t end)
+{
+	const struct source *source = &scan->sources[first];
+
+	return scan->spec.descending && scan->cluster_next == 1 && end - first == 1 &&
+	       !source->capture && source->ref.row_count >= 2 * VECTOR_ROWS;
+}
+
+static int load_last_rows(struct scan *scan, const struct source *source, struct segment *out)
+{
+	int64_t last_ns = source->time_last_ns < scan->spec.time_last_ns ? source->time_last_ns
+									 : scan->spec.time_last_ns;
+	uint64_t length = (uint64_t)source->time_last_ns - (uint64_t)source->time_first_ns;
+	uint64_t some = length / source->ref.row_count * (VECTOR_ROWS / 2);
+
+	if (some >= (uint64_t)last_ns - (uint64_t)source->time_first_ns)
+		some = (uint64_t)last_ns - (uint64_t)source->time_first_ns;
+	scan->decoded++;
+	scan->begun = source;
+	scan->begun_first_ns = (int64_t)((uint64_t)last_ns - some);
+	if (scan->begun_first_ns < scan->spec.time_first_ns)
+		scan->begun_first_ns = scan->spec.time_first_ns;
+	data_reserve(scan, 1);
+	TRY(load_rows(scan, source, scan->begun_first_ns, last_ns, &scan->data[0], out));
+	drop_empty_rows(scan, out);
+	return OK;
+}
+
+/* OK with rows or none. */
+static int load_rows_before(struct scan *scan, struct segment *out)
+{
+	const struct source *source = scan->begun;
+
+	scan->begun = NULL;
+	if (scan->begun_first_ns <= source->time_first_ns ||
+	    scan->begun_first_ns <= scan->spec.time_first_ns)
+		return OK;
+	TRY(load_rows(scan, source, scan->spec.time_first_ns, scan->begun_first_ns - 1,
+		      &scan->data[0], out));
+	drop_empty_rows(scan, out);
+	return OK;
+}
+
 static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 {
 	if (scan->cluster_next == scan->cluster_count)
@@ -656,13 +709,40 @@ static bool may_offer(const struct scan *scan, const struct cell_rows *rows)
 	       rows->time_last_ns <= scan->spec.time_last_ns;
 }
 
+/* Alone in its time, and somebody wants but the sums of its rows? */
+static bool may_be_summed(const struct scan *scan, size_t first, size_t end)
+{
+	return end - first == 1 && !scan->sources[first].capture && scan->spec.taker &&
+	       scan->spec.taker->sums && scan->masks.count == 0;
+}
+
+/* 1: taken. */
+static int offer_sums(struct scan *scan, const struct source *source)
+{
+	const struct scan_spec *spec = &scan->spec;
+	struct sums_wish wish = { spec->field_ids,    spec->field_count,     spec->time_first_ns,
+				  spec->time_last_ns, spec->view->group->id, spec->taker->sums };
+	struct window_sums sums;
+	int taken;
+
+	arena_reset(&scan->outline_arena);
+	taken = shard_version_sums(scan->version, &source->ref, &wish, &scan->outline_arena, &sums);
+	if (taken != 1)
+		return taken;
+	scan->decoded++;
+	stat_add(STAT_ROWS_DECODED, sums.row_count);
+	return wish.taker->take(wish.taker->arg, &sums);
+}
+
 /* 1: the chunk needs no more; else it is read, cell by cell if `walked` is set. */
 static int look_at_outline(struct scan *scan, const struct source *source)
 {
 	struct cell_rows all = { 0, source->ref.row_count, source->time_first_ns,
 				 source->time_last_ns };
+	const struct summary_taker *taker = scan->spec.taker;
 	struct outline_wish wish = { scan->spec.field_ids, scan->spec.field_count,
-				     scan->spec.taker ? scan->spec.taker->rows_max_ns : INT64_MAX };
+				     taker ? taker->rows_max_ns : INT64_MAX,
+				     taker && taker->sums_only && scan->spec.bound_count == 0 };
 	int taken;
 
 	if (!scan->summaries)
@@ -764,6 +844,8 @@ static int load_next(struct scan *scan, struct segment *out)
 		if (err != END)
 			return err;
 	}
+	if (scan->begun)
+		return load_rows_before(scan, out);
 	if (!next_cluster(scan, &first, &end))
 		return END;
 	if (is_worth_a_look(scan, first, end)) {
@@ -773,6 +855,15 @@ static int load_next(struct scan *scan, struct segment *out)
 		if (done || scan->walked)
 			return OK;
 	}
+	if (may_be_summed(scan, first, end)) {
+		int taken = offer_sums(scan, &scan->sources[first]);
+
+		TRY(taken);
+		if (taken)
+			return OK;
+	}
+	if (may_begin_late(scan, first, end))
+		return load_last_rows(scan, &scan->sources[first], out);
 	return load_cluster(scan, first, end, out);
 }
 

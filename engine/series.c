@@ -13,21 +13,29 @@ static int apply_record(struct live_group *group, struct wal_record *record)
 	if (group->engine->options.read_only)
 		return ERR_READ_ONLY;
 	record->arrival_ns = engine_arrival_ns(group->engine);
-	pthread_mutex_lock(&group->lock);
 	int err = live_group_apply(group, record, &sequence);
-	pthread_mutex_unlock(&group->lock);
 	if (err == OK && group->engine->options.sync_writes)
 		err = engine_sync(group->engine);
 	return err;
 }
 
-static int has_series(struct live_group *group, uint32_t series_id, bool *yes)
+/* A mask of all that a series has there takes its name away. */
+static bool takes_all(const struct wal_record *record, const struct series_stat *stat)
+{
+	return record->mask_count && record->masks->time_first_ns <= stat->time_first_ns &&
+	       stat->time_last_ns <= record->masks->time_last_ns;
+}
+
+/* ERR_NOT_FOUND: the group has nothing of the series. */
+static int apply_to_group(struct live_group *group, uint32_t series_id, struct wal_record *record)
 {
 	struct series_stat stat;
-	int err = engine_series_stat(group->engine, group->policy_id, group->id, series_id, &stat);
 
-	*yes = err == OK;
-	return err == ERR_NOT_FOUND ? OK : err;
+	TRY(engine_series_stat(group->engine, group->policy_id, group->id, series_id, &stat));
+	TRY(apply_record(group, record));
+	if (takes_all(record, &stat))
+		live_group_touch(group);
+	return OK;
 }
 
 static int each_group(struct engine *engine, uint32_t policy_id, uint32_t group_id,
@@ -61,13 +69,11 @@ static int apply_to_groups(struct engine *engine, uint32_t policy_id, uint32_t g
 	freeze_enter(engine);
 	for (size_t i = 0; err == OK && i < count; i++) {
 		struct wal_record own = *record;
-		bool there;
 
-		err = has_series(groups[i], series_id, &there);
-		if (err < 0 || !there)
-			continue;
-		err = apply_record(groups[i], &own);
+		err = apply_to_group(groups[i], series_id, &own);
 		*applied += err == OK;
+		if (err == ERR_NOT_FOUND)
+			err = OK;
 	}
 	freeze_leave(engine);
 	live_groups_release(groups, count);

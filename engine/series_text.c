@@ -139,6 +139,44 @@ static void info_add_row(struct text_info *info, int64_t time_ns, struct slice l
 	info->hash = XXH3_64bits_withSeed(line.data, line.length, info->hash);
 }
 
+static int rows_open(struct row_text *text, struct view *view, uint32_t series_id,
+		     int64_t time_first_ns, struct scan **out)
+{
+	row_text_set(text, view->group->index, series_id);
+	return scan_open(&(struct scan_spec){ .view = view,
+					      .series_id = series_id,
+					      .field_ids = text->field_ids,
+					      .field_count = text->field_count,
+					      .time_first_ns = time_first_ns,
+					      .time_last_ns = INT64_MAX },
+			 out);
+}
+
+/* The rows from a time on, not one of them printed: `info` has no hash then. */
+static int info_measure(struct text_info *info, struct view *view, uint32_t series_id,
+			int64_t time_first_ns)
+{
+	struct row_text text = { 0 };
+	struct scan *scan = NULL;
+	struct slab slab;
+	int err = rows_open(&text, view, series_id, time_first_ns, &scan);
+
+	/* A tenth of what a restore took was to print what was just read, to know its length. */
+	info->has_hash = false;
+	while (err == OK && (err = scan_next(scan, &slab)) == OK) {
+		add_checkpoint(info, slab.times_ns[0]);
+		if (info->points == 0)
+			info->time_first_ns = slab.times_ns[0];
+		info->time_last_ns = slab.times_ns[slab.row_count - 1];
+		info->points += slab.row_count;
+		info->bytes +=
+			row_text_slab_bytes(&text, slab.times_ns, slab.row_count, slab.columns);
+	}
+	scan_close(scan);
+	row_text_release(&text);
+	return err < 0 ? err : OK;
+}
+
 /*
  * Go through the rows from a time on, and count them in. `grown` is set when
  * after one of them the text is that of `older` (may be NULL).
@@ -146,31 +184,20 @@ static void info_add_row(struct text_info *info, int64_t time_ns, struct slice l
 static int info_extend(struct text_info *info, struct view *view, uint32_t series_id,
 		       int64_t time_first_ns, const struct text_info *older, bool *grown)
 {
-	struct live_database *database =
-		engine_database(view->group->engine, view->group->database_id);
 	struct row_text text = { 0 };
 	struct buf line = { 0 };
-	struct scan *scan;
+	struct scan *scan = NULL;
 	struct slab slab;
+	int err = rows_open(&text, view, series_id, time_first_ns, &scan);
 
-	row_text_set(&text, database->index, series_id);
-	int err = scan_open(&(struct scan_spec){ .view = view,
-						 .series_id = series_id,
-						 .field_ids = text.field_ids,
-						 .field_count = text.field_count,
-						 .time_first_ns = time_first_ns,
-						 .time_last_ns = INT64_MAX },
-			    &scan);
-	if (err == OK) {
-		while ((err = scan_next(scan, &slab)) == OK)
-			for (size_t row = 0; row < slab.row_count; row++) {
-				buf_reset(&line);
-				row_text_print(&text, slab.times_ns[row], slab.columns, row, &line);
-				info_add_row(info, slab.times_ns[row], buf_slice(&line));
-				*grown |= older && info_is_same(info, older);
-			}
-		scan_close(scan);
-	}
+	while (err == OK && (err = scan_next(scan, &slab)) == OK)
+		for (size_t row = 0; row < slab.row_count; row++) {
+			buf_reset(&line);
+			row_text_print(&text, slab.times_ns[row], slab.columns, row, &line);
+			info_add_row(info, slab.times_ns[row], buf_slice(&line));
+			*grown |= older && info_is_same(info, older);
+		}
+	scan_close(scan);
 	buf_release(&line);
 	row_text_release(&text);
 	return err < 0 ? err : OK;
@@ -248,8 +275,7 @@ static int info_count(struct text_info *info, struct view *view, uint32_t series
 		info->time_first_ns = refs.items[0].time_first_ns;
 		info->time_last_ns = refs.items[refs.count - 1].time_last_ns;
 		info->has_hash = false;
-		err = any ? info_extend(info, view, series_id, info->time_last_ns + 1, NULL, &any)
-			  : OK;
+		err = any ? info_measure(info, view, series_id, info->time_last_ns + 1) : OK;
 	}
 	chunk_refs_release(&refs);
 	return err;
@@ -439,7 +465,8 @@ static int view_text_info(struct view *view, uint32_t series_id, const struct vi
 		/* As cheap to count again: a listing of a million series keeps nothing. */
 		keep = err == END;
 		if (err == END)
-			err = info_format(*out, view, series_id, older, grown);
+			err = older ? info_format(*out, view, series_id, older, grown)
+				    : info_measure(*out, view, series_id, INT64_MIN);
 	}
 	(*out)->mask_count = seen->mask_count;
 	news_release(&news);
@@ -460,6 +487,8 @@ static void add_to_stat(struct series_stat *stat, const struct view_info *seen,
 		stat->version = seen->version;
 	if (info->points == 0)
 		return;
+	if (stat->points == 0)
+		stat->mtime_ns = seen->mtime_ns;
 	if (stat->points == 0 || info->time_first_ns < stat->time_first_ns)
 		stat->time_first_ns = info->time_first_ns;
 	if (stat->points == 0 || info->time_last_ns > stat->time_last_ns)

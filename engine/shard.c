@@ -116,11 +116,10 @@ static int load_stamps(struct loading *loading, struct reader in)
 	return OK;
 }
 
-static void generation_add(struct generation *generation, const struct chunk_entry *e,
-			   uint32_t pack, uint64_t offset)
+static void add_chunk(struct generation *generation, const struct chunk_entry *e, uint32_t pack,
+		      uint64_t offset)
 {
 	struct run_ref ref = {
-		.sequence_max = e->sequence_max,
 		.time_first_ns = (int64_t)e->time_first,
 		.time_last_ns = (int64_t)e->time_last,
 		.series_id = (uint32_t)e->series_id,
@@ -130,10 +129,8 @@ static void generation_add(struct generation *generation, const struct chunk_ent
 		.row_count = (uint16_t)e->row_count,
 		.offset = (uint16_t)offset,
 	};
-	struct series_stamp stamp = { (int64_t)e->mtime, (int64_t)e->mtime, ref.series_id };
 
-	buf_append(&generation->refs, &ref, sizeof(ref));
-	buf_append(&generation->stamps, &stamp, sizeof(stamp));
+	generation_add(generation, &ref, e->sequence_max, (int64_t)e->mtime);
 }
 
 static uint32_t last_series(const struct generation *generation)
@@ -154,22 +151,10 @@ static int load_chunks(struct loading *loading, struct reader in, uint32_t pack)
 		TRY(record_chunk_decode(&in, &entry));
 		if (offset > UINT16_MAX || entry.series_id < last_series(&loading->generation))
 			return ERR_CORRUPT;
-		generation_add(&loading->generation, &entry, pack, offset);
+		add_chunk(&loading->generation, &entry, pack, offset);
 		offset += entry.bytes;
 	}
 	return OK;
-}
-
-/* Stamps set by hand lie before the chunks, and are to win over theirs. */
-static void stamps_last(struct generation *generation, size_t by_hand_bytes)
-{
-	struct buf stamps = { 0 };
-
-	buf_append(&stamps, generation->stamps.data + by_hand_bytes,
-		   generation->stamps.length - by_hand_bytes);
-	buf_append(&stamps, generation->stamps.data, by_hand_bytes);
-	buf_release(&generation->stamps);
-	generation->stamps = stamps;
 }
 
 static int load_head(struct loading *loading, struct slice value)
@@ -185,8 +170,6 @@ static int load_head(struct loading *loading, struct slice value)
 static int load_close(struct loading *loading)
 {
 	struct shard_version *version;
-	size_t chunks = loading->generation.refs.length / sizeof(struct run_ref);
-	size_t stamp_bytes = loading->generation.stamps.length;
 
 	if (!loading->begun)
 		return OK;
@@ -195,9 +178,6 @@ static int load_close(struct loading *loading)
 	    loading->seen.stamps != loading->head.stamps ||
 	    loading->seen.packs != loading->head.packs)
 		return ERR_CORRUPT;
-	if (chunks && loading->seen.stamps)
-		stamps_last(&loading->generation,
-			    stamp_bytes - chunks * sizeof(struct series_stamp));
 	version = version_add(loading->version, &loading->generation);
 	version_unref(loading->version);
 	loading->version = version;
@@ -534,7 +514,7 @@ int shard_batch_add(struct shard_batch *batch, uint32_t series_id, const struct 
 		return ERR_LIMIT;
 	}
 	record_chunk_encode(&batch->chunks, &entry, &batch->previous);
-	generation_add(&batch->generation, &entry, batch->head.packs, offset);
+	add_chunk(&batch->generation, &entry, batch->head.packs, offset);
 	if (batch->pack.length >= PACK_BYTES)
 		pack_close(batch);
 	return batch->err;
@@ -894,4 +874,41 @@ int shard_version_outline(struct shard_version *version, const struct chunk_ref 
 	struct chunk_outlining outlining = { ref, wish, arena, out };
 
 	return visit_pack(version, ref, outline_from_pack, &outlining);
+}
+
+struct chunk_summing {
+	const struct chunk_ref *ref;
+	const struct sums_wish *wish;
+	struct arena *arena;
+	struct window_sums *out;
+	bool taken;
+};
+
+static int sums_from_pack(void *arg, struct slice pack)
+{
+	struct chunk_summing *summing = arg;
+	const struct chunk_ref *ref = summing->ref;
+	struct chunk_sums found;
+	struct slice chunk;
+	int taken;
+
+	TRY(chunk_in_pack(pack, ref, &chunk));
+	taken = chunk_sums(chunk, summing->wish, summing->arena, &found);
+	TRY(taken);
+	summing->taken = taken == 1;
+	*summing->out = found.sums;
+	return found.series_id == ref->series_id && found.chunk_rows == ref->row_count &&
+			       found.time_first_ns == ref->time_first_ns &&
+			       found.time_last_ns == ref->time_last_ns
+		       ? OK
+		       : ERR_CORRUPT;
+}
+
+int shard_version_sums(struct shard_version *version, const struct chunk_ref *ref,
+		       const struct sums_wish *wish, struct arena *arena, struct window_sums *out)
+{
+	struct chunk_summing summing = { ref, wish, arena, out, false };
+
+	TRY(visit_pack(version, ref, sums_from_pack, &summing));
+	return summing.taken;
 }

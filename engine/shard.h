@@ -16,9 +16,10 @@
  *	'e'   head of the generation: sequence_flushed, how many of each kind
  *	'p'   pack `ordinal`: chunks, one behind the other
  *
- * All but the packs is read at the first need and then stays in memory, 48
- * bytes a chunk and 24 a series. The LevelDB is opened when something must be
- * read or written, and closed when others need its place (shard_env).
+ * All but the packs is read at the first need and then stays in memory, 40
+ * bytes a chunk, 24 a write that chunks came with and a time set by hand. The
+ * LevelDB is opened when something must be read or written, and closed when
+ * others need its place (shard_env).
  *
  * Any thread may read. One thread at a time has a batch on a shard. No call
  * holds a LevelDB open beyond its return.
@@ -206,6 +207,8 @@ void shard_version_masks(const struct shard_version *version, uint32_t series_id
  */
 void shard_version_series(const struct shard_version *version, uint64_t generation_max,
 			  uint32_t **ids, size_t *count);
+/* Is a series in that list? */
+bool shard_version_lists(const struct shard_version *version, uint32_t series_id);
 /* Is that list empty? Without making it. */
 bool shard_version_is_empty(const struct shard_version *version);
 /* False: nothing known of the series. */
@@ -236,5 +239,8 @@ int shard_version_read(struct shard_version *version, const struct chunk_ref *re
 int shard_version_outline(struct shard_version *version, const struct chunk_ref *ref,
 			  const struct outline_wish *wish, struct arena *arena,
 			  struct chunk_outline *out);
+/* Sums alone: 1, or 0 where rows are wanted (chunk_sums in chunk.h). */
+int shard_version_sums(struct shard_version *version, const struct chunk_ref *ref,
+		       const struct sums_wish *wish, struct arena *arena, struct window_sums *out);
 
 #endif

@@ -10,9 +10,10 @@
 
 struct run {
 	atomic_uint references;
-	size_t ref_count, stamp_count;
+	size_t ref_count, origin_count, stamp_count;
 	struct run_ref *refs;
-	struct series_stamp *stamps; /* one a series */
+	struct run_origin *origins;
+	struct series_stamp *stamps; /* one a series at most; newer than its refs */
 	size_t bytes;
 };
 
@@ -47,8 +48,31 @@ static void *allocate(size_t bytes)
 void generation_release(struct generation *generation)
 {
 	buf_release(&generation->refs);
+	buf_release(&generation->origins);
 	buf_release(&generation->stamps);
 	buf_release(&generation->masks);
+}
+
+static bool came_with_last(const struct generation *generation, uint64_t sequence_max,
+			   int64_t mtime_ns)
+{
+	const struct run_origin *origins = (const struct run_origin *)generation->origins.data;
+	size_t count = generation->origins.length / sizeof(*origins);
+
+	return count && origins[count - 1].sequence_max == sequence_max &&
+	       origins[count - 1].mtime_ns == mtime_ns;
+}
+
+void generation_add(struct generation *generation, const struct run_ref *ref, uint64_t sequence_max,
+		    int64_t mtime_ns)
+{
+	struct run_origin origin = { .sequence_max = sequence_max, .mtime_ns = mtime_ns };
+	struct run_ref copy = *ref;
+
+	if (!came_with_last(generation, sequence_max, mtime_ns))
+		buf_append(&generation->origins, &origin, sizeof(origin));
+	copy.origin = (uint32_t)(generation->origins.length / sizeof(origin)) - 1;
+	buf_append(&generation->refs, &copy, sizeof(copy));
 }
 
 /* --- runs ------------------------------------------------------------------ */
@@ -60,22 +84,13 @@ size_t shard_directory_bytes(void)
 	return atomic_load(&run_bytes);
 }
 
-static void run_count_bytes(struct run *run, size_t ref_count, size_t stamp_count)
+/* All counts are known. */
+static void run_count_bytes(struct run *run)
 {
-	run->bytes =
-		sizeof(*run) + ref_count * sizeof(*run->refs) + stamp_count * sizeof(*run->stamps);
+	run->bytes = sizeof(*run) + run->ref_count * sizeof(*run->refs) +
+		     run->origin_count * sizeof(*run->origins) +
+		     run->stamp_count * sizeof(*run->stamps);
 	atomic_fetch_add(&run_bytes, run->bytes);
-}
-
-static struct run *run_new(size_t ref_count, size_t stamp_count)
-{
-	struct run *run = allocate(sizeof(*run));
-
-	run_count_bytes(run, ref_count, stamp_count);
-	run->references = 1;
-	run->refs = allocate(ref_count * sizeof(*run->refs));
-	run->stamps = allocate(stamp_count * sizeof(*run->stamps));
-	return run;
 }
 
 static void run_unref(struct run *run)
@@ -84,6 +99,7 @@ static void run_unref(struct run *run)
 		return;
 	atomic_fetch_sub(&run_bytes, run->bytes);
 	free(run->refs);
+	free(run->origins);
 	free(run->stamps);
 	free(run);
 }
@@ -123,7 +139,7 @@ static bool stamps_ascend(const struct series_stamp *stamps, size_t count)
 	return true;
 }
 
-/* By series, of each the last that came. Those of chunks are in order; some by hand may not be. */
+/* By series, of each the last that came. */
 static size_t sort_stamps(struct buf *buf)
 {
 	struct series_stamp *stamps = (struct series_stamp *)buf->data;
@@ -157,58 +173,15 @@ static struct run *run_of(struct generation *generation, uint32_t index)
 
 	run->references = 1;
 	run->ref_count = generation->refs.length / sizeof(struct run_ref);
+	run->origin_count = generation->origins.length / sizeof(struct run_origin);
 	run->stamp_count = sort_stamps(&generation->stamps);
-	run_count_bytes(run, run->ref_count, run->stamp_count);
+	run_count_bytes(run);
 	run->refs = take_array(&generation->refs);
+	run->origins = take_array(&generation->origins);
 	run->stamps = take_array(&generation->stamps);
-	for (size_t i = 0; i < run->ref_count; i++)
-		run->refs[i].generation = index;
+	for (size_t i = 0; i < run->origin_count; i++)
+		run->origins[i].generation = index;
 	return run;
-}
-
-/* Stable: chunks of a series stay in order of acceptance. */
-static void merge_refs(struct run *out, const struct run *old, const struct run *new)
-{
-	size_t i = 0, j = 0;
-
-	while (i < old->ref_count || j < new->ref_count) {
-		bool take_old =
-			j == new->ref_count ||
-			(i < old->ref_count && old->refs[i].series_id <= new->refs[j].series_id);
-
-		out->refs[out->ref_count++] = take_old ? old->refs[i++] : new->refs[j++];
-	}
-}
-
-static void merge_stamps(struct run *out, const struct run *old, const struct run *new)
-{
-	size_t i = 0, j = 0;
-
-	while (i < old->stamp_count || j < new->stamp_count) {
-		bool take_old = j == new->stamp_count ||
-				(i < old->stamp_count &&
-				 old->stamps[i].series_id < new->stamps[j].series_id);
-
-		if (!take_old && i < old->stamp_count &&
-		    old->stamps[i].series_id == new->stamps[j].series_id)
-			i++; /* the newer one counts */
-		out->stamps[out->stamp_count++] = take_old ? old->stamps[i++] : new->stamps[j++];
-	}
-}
-
-static struct run *run_merge(const struct run *old, const struct run *new)
-{
-	struct run *run =
-		run_new(old->ref_count + new->ref_count, old->stamp_count + new->stamp_count);
-
-	merge_refs(run, old, new);
-	merge_stamps(run, old, new);
-	return run;
-}
-
-static size_t run_weight(const struct run *run)
-{
-	return run->ref_count + run->stamp_count;
 }
 
 /* First ref of a series at or above `series_id`. */
@@ -227,6 +200,81 @@ static size_t run_find(const struct run *run, uint32_t series_id)
 	return low;
 }
 
+static const struct run_ref *run_last_ref(const struct run *run, uint32_t series_id)
+{
+	size_t end = series_id == UINT32_MAX ? run->ref_count : run_find(run, series_id + 1);
+
+	return end && run->refs[end - 1].series_id == series_id ? &run->refs[end - 1] : NULL;
+}
+
+/* Those of the new run lie behind those of the old one. */
+static void merge_origins(struct run *out, const struct run *old, const struct run *new)
+{
+	out->origin_count = old->origin_count + new->origin_count;
+	out->origins = allocate(out->origin_count * sizeof(*out->origins));
+	if (old->origin_count)
+		memcpy(out->origins, old->origins, old->origin_count * sizeof(*out->origins));
+	if (new->origin_count)
+		memcpy(out->origins + old->origin_count, new->origins,
+		       new->origin_count * sizeof(*out->origins));
+}
+
+/* Stable: chunks of a series stay in order of acceptance. */
+static void merge_refs(struct run *out, const struct run *old, const struct run *new)
+{
+	size_t i = 0, j = 0;
+
+	out->refs = allocate((old->ref_count + new->ref_count) * sizeof(*out->refs));
+	while (i < old->ref_count || j < new->ref_count) {
+		bool take_old =
+			j == new->ref_count ||
+			(i < old->ref_count && old->refs[i].series_id <= new->refs[j].series_id);
+
+		out->refs[out->ref_count] = take_old ? old->refs[i++] : new->refs[j++];
+		out->refs[out->ref_count++].origin += take_old ? 0 : (uint32_t)old->origin_count;
+	}
+}
+
+/* A stamp ends with a newer one, and with chunks that came later. */
+static void merge_stamps(struct run *out, const struct run *old, const struct run *new)
+{
+	size_t i = 0, j = 0;
+
+	out->stamps = allocate((old->stamp_count + new->stamp_count) * sizeof(*out->stamps));
+	while (i < old->stamp_count || j < new->stamp_count) {
+		bool take_old = j == new->stamp_count ||
+				(i < old->stamp_count &&
+				 old->stamps[i].series_id < new->stamps[j].series_id);
+
+		if (!take_old && i < old->stamp_count &&
+		    old->stamps[i].series_id == new->stamps[j].series_id)
+			i++;
+		if (take_old && run_last_ref(new, old->stamps[i].series_id))
+			i++;
+		else
+			out->stamps[out->stamp_count++] =
+				take_old ? old->stamps[i++] : new->stamps[j++];
+	}
+}
+
+static struct run *run_merge(const struct run *old, const struct run *new)
+{
+	struct run *run = allocate(sizeof(*run));
+
+	run->references = 1;
+	merge_origins(run, old, new);
+	merge_refs(run, old, new);
+	merge_stamps(run, old, new);
+	run_count_bytes(run);
+	return run;
+}
+
+static size_t run_weight(const struct run *run)
+{
+	return run->ref_count + run->stamp_count;
+}
+
+/* What a run tells of a series by hand; else its last chunk does. */
 static const struct series_stamp *run_find_stamp(const struct run *run, uint32_t series_id)
 {
 	size_t low = 0, high = run->stamp_count;
@@ -406,11 +454,14 @@ static void chunk_refs_add(struct chunk_refs *refs, const struct chunk_ref *ref)
 	refs->items[refs->count++] = *ref;
 }
 
-static struct chunk_ref ref_public(const struct shard_version *version, const struct run_ref *ref)
+static struct chunk_ref ref_public(const struct shard_version *version, const struct run *run,
+				   const struct run_ref *ref)
 {
+	const struct run_origin *origin = &run->origins[ref->origin];
+
 	return (struct chunk_ref){
-		.generation = version->generations[ref->generation],
-		.sequence_max = ref->sequence_max,
+		.generation = version->generations[origin->generation],
+		.sequence_max = origin->sequence_max,
 		.time_first_ns = ref->time_first_ns,
 		.time_last_ns = ref->time_last_ns,
 		.text_bytes = ref->text_bytes,
@@ -430,7 +481,7 @@ void shard_version_chunks(const struct shard_version *version, uint32_t series_i
 		size_t i = run_find(run, series_id);
 
 		for (; i < run->ref_count && run->refs[i].series_id == series_id; i++) {
-			struct chunk_ref ref = ref_public(version, &run->refs[i]);
+			struct chunk_ref ref = ref_public(version, run, &run->refs[i]);
 
 			chunk_refs_add(refs, &ref);
 		}
@@ -475,12 +526,12 @@ void shard_version_masks(const struct shard_version *version, uint32_t series_id
 	*count = high - low;
 }
 
-static bool ref_is_masked(const struct run_ref *ref, uint64_t generation_max,
+static bool ref_is_masked(const struct run *run, const struct run_ref *ref, uint64_t generation_max,
 			  const struct shard_mask *masks, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (masks[i].generation <= generation_max &&
-		    ref->sequence_max <= masks[i].sequence &&
+		    run->origins[ref->origin].sequence_max <= masks[i].sequence &&
 		    masks[i].time_first_ns <= ref->time_first_ns &&
 		    ref->time_last_ns <= masks[i].time_last_ns)
 			return true;
@@ -527,7 +578,7 @@ static int walk_next(struct series_walk *walk, uint32_t *series_id, bool *alive)
 		size_t *i = &walk->places[r];
 
 		for (; *i < run->ref_count && run->refs[*i].series_id == *series_id; ++*i)
-			*alive = *alive || !ref_is_masked(&run->refs[*i], walk->generation_max,
+			*alive = *alive || !ref_is_masked(run, &run->refs[*i], walk->generation_max,
 							  masks, mask_count);
 	}
 	return OK;
@@ -549,6 +600,23 @@ void shard_version_series(const struct shard_version *version, uint64_t generati
 	*ids = (uint32_t *)out.data; /* ours to give: buf's memory is malloc's */
 }
 
+bool shard_version_lists(const struct shard_version *version, uint32_t series_id)
+{
+	const struct shard_mask *masks;
+	size_t mask_count;
+
+	shard_version_masks(version, series_id, &masks, &mask_count);
+	for (size_t r = 0; r < version->run_count; r++) {
+		const struct run *run = version->runs[r];
+		size_t i = run_find(run, series_id);
+
+		for (; i < run->ref_count && run->refs[i].series_id == series_id; i++)
+			if (!ref_is_masked(run, &run->refs[i], UINT64_MAX, masks, mask_count))
+				return true;
+	}
+	return false;
+}
+
 bool shard_version_is_empty(const struct shard_version *version)
 {
 	struct series_walk walk = walk_begin(version, UINT64_MAX);
@@ -565,12 +633,14 @@ bool shard_version_mtime(const struct shard_version *version, uint32_t series_id
 			 int64_t *ctime_ns)
 {
 	for (size_t r = version->run_count; r-- > 0;) {
-		const struct series_stamp *stamp = run_find_stamp(version->runs[r], series_id);
+		const struct run *run = version->runs[r];
+		const struct series_stamp *stamp = run_find_stamp(run, series_id);
+		const struct run_ref *ref = stamp ? NULL : run_last_ref(run, series_id);
 
-		if (!stamp)
+		if (!stamp && !ref)
 			continue;
-		*mtime_ns = stamp->mtime_ns;
-		*ctime_ns = stamp->ctime_ns;
+		*mtime_ns = stamp ? stamp->mtime_ns : run->origins[ref->origin].mtime_ns;
+		*ctime_ns = stamp ? stamp->ctime_ns : *mtime_ns;
 		return true;
 	}
 	return false;
@@ -588,7 +658,8 @@ int shard_version_each(const struct shard_version *version,
 
 	for (size_t r = 0; r < version->run_count; r++)
 		for (size_t i = 0; err == OK && i < version->runs[r]->ref_count; i++) {
-			struct chunk_ref ref = ref_public(version, &version->runs[r]->refs[i]);
+			struct chunk_ref ref =
+				ref_public(version, version->runs[r], &version->runs[r]->refs[i]);
 
 			err = each(arg, &ref);
 		}

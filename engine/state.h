@@ -193,11 +193,13 @@ bool live_group_holds(const struct live_group *group, int64_t time_ns);
 int live_group_type(struct live_group *group, uint64_t field_key, enum value_type *type);
 void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type);
 /*
- * Log a record and bring it into the memtable. Under the group's lock.
- * ERR_STALE: dropped. On failure nothing happened.
+ * Log a record and bring it into the memtable. A series that the group did not have changes the
+ * group's mtime. ERR_STALE: dropped. On failure nothing happened.
  */
 int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence);
-/* The second half alone, for replay. */
+/* A series came or went: the group's mtime is now. */
+void live_group_touch(struct live_group *group);
+/* Into the memtable alone, for replay; under the group's lock. */
 void live_group_replay(struct live_group *group, const struct wal_record *record,
 		       uint64_t sequence);
 

@@ -277,10 +277,23 @@ static int sync_parent(const char *path)
 	return err;
 }
 
+/* LevelDB's log of what it does, of this opening and the one before: 8 KiB that nobody reads. */
+static void remove_own_logs(const struct store *store)
+{
+	static const char *const names[] = { "LOG", "LOG.old" };
+	char path[PATH_BYTES_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%.4000s/%s", store->path, names[i]);
+		env_unlink(path);
+	}
+}
+
 static int db_open(struct store *store, bool create, leveldb_t **db)
 {
 	char *error = NULL;
 	bool exists;
+	int err;
 
 	TRY(path_exists(store, &exists));
 	if (!exists && !create)
@@ -290,7 +303,10 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
 	*db = leveldb_open(store->pool->options, store->path, &error);
-	return error_of(store, error);
+	err = error_of(store, error);
+	if (err == OK) /* else they may say why */
+		remove_own_logs(store);
+	return err;
 }
 
 /* A place among the open ones: a free one, or that of the longest unused. */

@@ -3,11 +3,17 @@
 
 #include <assert.h>
 #include <math.h>
+#include <xxhash.h>
 
 #include "engine/base/err.h"
+#include "engine/codec/access.h"
 #include "engine/codec/codec.h"
+#include "engine/codec/few.h"
 
-#define CELLS_PLAIN	255
+_Static_assert(CELLS_MAX <= FEW_MAX, "an array of cells is a row of few words");
+
+/* What cells begin with. */
+enum { CELLS_FEW = 0x40, CELLS_WHOLE = 0x7f, CELLS_ROWS = 0xfe, CELLS_PLAIN = 0xff };
 #define CELL_DIGITS_MAX 9
 #define DECIMAL_MAX	9007199254740992.0 /* 2^53: whole numbers up to it are doubles */
 #define SUM_STEPS_MAX	4096		   /* rounding errors of a few thousand additions */
@@ -175,7 +181,7 @@ static void words_encode(struct buf *out, const union value *words, size_t count
 
 static int words_decode(struct reader *in, union value *words, size_t count)
 {
-	return vectors_decode(in, VALUE_INTEGER, false, count, VECTORS_ALL, words, NULL);
+	return vectors_decode(in, VALUE_INTEGER, 0, count, VECTORS_ALL, words, NULL);
 }
 
 /* What all distances from the first time can be divided by. */
@@ -281,18 +287,14 @@ static bool is_number(enum value_type type)
 	return type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED;
 }
 
-/* Lowest bits first; a handful of words, so that no care is taken for speed. */
-static void bits_encode(struct buf *out, const uint64_t *words, size_t count, unsigned width)
-{
-	size_t bytes = (count * width + 7) / 8, bit = 0;
-	char *to = buf_reserve(out, bytes);
+/*
+ * --- arrays of cells that were written before few.h --------------------------------------
+ *
+ *	array = width: 1 | zigzag words of so many bits
+ *	      = width, 1 << 7: 1 | word 0: zigzag varint | differences as zigzag words
+ */
 
-	memset(to, 0, bytes);
-	for (size_t i = 0; i < count; i++)
-		for (unsigned k = 0; k < width; k++, bit++)
-			to[bit / 8] |= (char)((words[i] >> k & 1) << bit % 8);
-	out->length += bytes;
-}
+enum { ARRAY_DIFFERENCES = 0x80 };
 
 static void bits_decode(struct reader *in, uint64_t *words, size_t count, unsigned width)
 {
@@ -304,38 +306,6 @@ static void bits_decode(struct reader *in, uint64_t *words, size_t count, unsign
 		for (unsigned k = 0; !in->failed && k < width; k++, bit++)
 			words[i] |= (uint64_t)((uint8_t)bytes.data[bit / 8] >> bit % 8 & 1) << k;
 	}
-}
-
-static unsigned width_of(const uint64_t *words, size_t count)
-{
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < count; i++)
-		all |= words[i];
-	return all ? 64 - (unsigned)__builtin_clzll(all) : 0;
-}
-
-enum { ARRAY_DIFFERENCES = 0x80 };
-
-static void array_encode(struct buf *out, const uint64_t *words, size_t count)
-{
-	uint64_t plain[CELLS_MAX], differences[CELLS_MAX];
-	unsigned plain_width, width;
-
-	for (size_t i = 0; i < count; i++)
-		plain[i] = zigzag((int64_t)words[i]);
-	for (size_t i = 1; i < count; i++)
-		differences[i - 1] = zigzag((int64_t)(words[i] - words[i - 1]));
-	plain_width = width_of(plain, count);
-	width = width_of(differences, count - 1);
-	if (plain_width * count <= width * (count - 1) + plain_width + 4) {
-		buf_append_byte(out, (char)plain_width);
-		bits_encode(out, plain, count, plain_width);
-		return;
-	}
-	buf_append_byte(out, (char)(ARRAY_DIFFERENCES | width));
-	buf_append_varint(out, plain[0]);
-	bits_encode(out, differences, count - 1, width);
 }
 
 static int array_decode(struct reader *in, uint64_t *words, size_t count)
@@ -376,15 +346,18 @@ static void whole_encode(struct buf *out, const struct summary *cells, size_t co
 		words[4][i] = s->sum.u - s->count * middle_of(s);
 	}
 	for (size_t k = 0; k < 5; k++)
-		array_encode(out, words[k], count);
+		few_encode(out, words[k], count);
 }
 
-static int whole_decode(struct reader *in, struct summary *cells, size_t count)
+/* few_decode(), or what was before it. */
+typedef int words_reader(struct reader *in, uint64_t *words, size_t count);
+
+static int whole_decode(struct reader *in, words_reader *read, struct summary *cells, size_t count)
 {
 	uint64_t words[5][CELLS_MAX];
 
 	for (size_t k = 0; k < 5; k++)
-		TRY(array_decode(in, words[k], count));
+		TRY(read(in, words[k], count));
 	for (size_t i = 0; i < count; i++) {
 		struct summary *s = &cells[i];
 
@@ -446,42 +419,142 @@ static bool cells_to_decimals(const struct summary *cells, size_t count, unsigne
 static const size_t members[] = { offsetof(struct summary, min), offsetof(struct summary, max),
 				  offsetof(struct summary, first), offsetof(struct summary, last),
 				  offsetof(struct summary, sum) };
-#define MEMBERS (sizeof(members) / sizeof(members[0]))
+#define MEMBERS	   (sizeof(members) / sizeof(members[0]))
+#define MEMBER_SUM 4
 
 static union value *member_of(struct summary *summary, size_t member)
 {
 	return (union value *)((char *)summary + members[member]);
 }
 
-static void floats_encode(struct buf *out, struct summary *cells, size_t count)
+static void member_encode(struct buf *out, struct summary *cells, size_t count, size_t member)
+{
+	union value values[CELLS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = *member_of(&cells[i], member);
+	vectors_encode(VALUE_FLOAT, values, count, false, out);
+}
+
+static int member_decode(struct reader *in, struct summary *cells, size_t count, size_t member)
+{
+	union value values[CELLS_MAX];
+
+	TRY(vectors_decode(in, VALUE_FLOAT, 0, count, VECTORS_ALL, values, NULL));
+	for (size_t i = 0; i < count; i++)
+		*member_of(&cells[i], member) = values[i];
+	return OK;
+}
+
+static void plain_encode(struct buf *out, struct summary *cells, size_t count)
+{
+	buf_append_byte(out, (char)CELLS_PLAIN);
+	for (size_t k = 0; k < MEMBERS; k++)
+		member_encode(out, cells, count, k);
+}
+
+/* --- of doubles that can be read one by one ------------------------------------------------ */
+
+/* What the cells name. */
+static uint32_t cells_check(struct summary *cells, size_t count)
+{
+	union value named[CELLS_MAX][MEMBER_SUM];
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < MEMBER_SUM; k++)
+			named[i][k] = *member_of(&cells[i], k);
+	return (uint32_t)XXH3_64bits_withSeed(named, count * sizeof(*named), 1);
+}
+
+static uint64_t row_of(const union value *values, union value value)
+{
+	uint64_t row = 0;
+
+	while (values[row].bits != value.bits)
+		row++;
+	return row;
+}
+
+static void rows_encode(struct buf *out, struct summary *cells, const union value *values,
+			const struct laying *laying)
+{
+	uint64_t least[CELLS_MAX], greatest[CELLS_MAX];
+
+	for (size_t i = 0; i < laying->count; i++) {
+		const union value *first = values + laying->cells[i].first_row;
+
+		least[i] = row_of(first, cells[i].min);
+		greatest[i] = row_of(first, cells[i].max);
+	}
+	buf_append_byte(out, (char)CELLS_ROWS);
+	member_encode(out, cells, laying->count, MEMBER_SUM);
+	few_encode(out, least, laying->count);
+	few_encode(out, greatest, laying->count);
+	buf_append_u32(out, cells_check(cells, laying->count));
+}
+
+static int cell_read(const struct access *access, const struct cell_rows *rows, uint64_t least,
+		     uint64_t greatest, struct summary *cell)
+{
+	size_t first = rows->first_row;
+
+	if (least >= rows->row_count || greatest >= rows->row_count)
+		return ERR_CORRUPT;
+	TRY(access_get(access, first + least, &cell->min));
+	TRY(access_get(access, first + greatest, &cell->max));
+	TRY(access_get(access, first, &cell->first));
+	return access_get(access, first + rows->row_count - 1, &cell->last);
+}
+
+static int rows_decode(struct reader *in, const struct laying *laying, const struct access *access,
+		       struct summary *cells)
+{
+	uint64_t least[CELLS_MAX], greatest[CELLS_MAX];
+	size_t count = laying->count;
+	uint32_t check;
+
+	TRY(member_decode(in, cells, count, MEMBER_SUM));
+	TRY(few_decode(in, least, count));
+	TRY(few_decode(in, greatest, count));
+	check = reader_u32(in);
+	if (in->failed || !access)
+		return in->failed ? ERR_CORRUPT : OK;
+	for (size_t i = 0; i < count; i++)
+		TRY(cell_read(access, &laying->cells[i], least[i], greatest[i], &cells[i]));
+	return cells_check(cells, count) == check ? OK : ERR_CORRUPT;
+}
+
+/* --- of any doubles ------------------------------------------------------------------------ */
+
+static void floats_encode(struct buf *out, struct summary *cells, const union value *values,
+			  const struct laying *laying, const struct access *access)
 {
 	struct summary decimals[CELLS_MAX];
 	uint64_t steps[CELLS_MAX];
-	union value values[CELLS_MAX];
+	size_t count = laying->count;
 
 	for (unsigned digits = 0; digits <= CELL_DIGITS_MAX; digits++) {
 		if (!cells_to_decimals(cells, count, digits, decimals, steps))
 			continue;
-		buf_append_byte(out, (char)digits);
+		buf_append_byte(out, (char)(CELLS_FEW | digits));
 		whole_encode(out, decimals, count);
-		array_encode(out, steps, count);
+		few_encode(out, steps, count);
 		return;
 	}
-	buf_append_byte(out, (char)CELLS_PLAIN);
-	for (size_t k = 0; k < MEMBERS; k++) {
-		for (size_t i = 0; i < count; i++)
-			values[i] = *member_of(&cells[i], k);
-		vectors_encode(VALUE_FLOAT, values, count, false, out);
-	}
+	if (access)
+		rows_encode(out, cells, values, laying);
+	else
+		plain_encode(out, cells, count);
 }
 
-static int decimals_decode(struct reader *in, uint8_t digits, struct summary *cells, size_t count)
+static int decimals_decode(struct reader *in, words_reader *read, uint8_t digits,
+			   struct summary *cells, size_t count)
 {
 	uint64_t steps[CELLS_MAX];
 	double power = power_of_ten(digits);
 
-	TRY(whole_decode(in, cells, count));
-	TRY(array_decode(in, steps, count));
+	TRY(whole_decode(in, read, cells, count));
+	TRY(read(in, steps, count));
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < MEMBERS; k++) {
 			union value *value = member_of(&cells[i], k);
@@ -495,29 +568,45 @@ static int decimals_decode(struct reader *in, uint8_t digits, struct summary *ce
 
 static int plain_decode(struct reader *in, struct summary *cells, size_t count)
 {
-	union value values[CELLS_MAX];
-
-	for (size_t k = 0; k < MEMBERS; k++) {
-		TRY(vectors_decode(in, VALUE_FLOAT, false, count, VECTORS_ALL, values, NULL));
-		for (size_t i = 0; i < count; i++)
-			*member_of(&cells[i], k) = values[i];
-	}
+	for (size_t k = 0; k < MEMBERS; k++)
+		TRY(member_decode(in, cells, count, k));
 	return OK;
 }
 
-static int floats_decode(struct reader *in, struct summary *cells, size_t count)
+static int floats_decode(struct reader *in, const struct laying *laying,
+			 const struct access *access, struct summary *cells)
 {
-	uint8_t digits = reader_u8(in);
+	size_t count = laying->count;
+	uint8_t form = reader_u8(in), digits = form & (uint8_t)~CELLS_FEW;
 
-	if (digits == CELLS_PLAIN)
+	if (form == CELLS_PLAIN)
 		return plain_decode(in, cells, count);
-	return digits > CELL_DIGITS_MAX ? ERR_CORRUPT : decimals_decode(in, digits, cells, count);
+	if (form == CELLS_ROWS)
+		return rows_decode(in, laying, access, cells);
+	if (digits > CELL_DIGITS_MAX)
+		return ERR_CORRUPT;
+	return decimals_decode(in, form & CELLS_FEW ? few_decode : array_decode, digits, cells,
+			       count);
+}
+
+/* No array began with this byte before. */
+static int integers_decode(struct reader *in, struct summary *cells, size_t count)
+{
+	if (reader_left(in) == 0 || (uint8_t)*in->next != CELLS_WHOLE)
+		return whole_decode(in, array_decode, cells, count);
+	reader_u8(in);
+	return whole_decode(in, few_decode, cells, count);
 }
 
 /* --- all types ------------------------------------------------------------------------------ */
 
+bool cells_name_rows(struct slice bytes, enum value_type type)
+{
+	return type == VALUE_FLOAT && bytes.length && (uint8_t)bytes.data[0] == CELLS_ROWS;
+}
+
 bool cells_encode(struct buf *out, enum value_type type, const union value *values,
-		  const struct laying *laying)
+		  const struct laying *laying, const struct access *access)
 {
 	struct summary cells[CELLS_MAX];
 
@@ -529,8 +618,9 @@ bool cells_encode(struct buf *out, enum value_type type, const union value *valu
 			return false;
 	}
 	if (type == VALUE_FLOAT) {
-		floats_encode(out, cells, laying->count);
+		floats_encode(out, cells, values, laying, access);
 	} else {
+		buf_append_byte(out, CELLS_WHOLE);
 		whole_encode(out, cells, laying->count);
 	}
 	return true;
@@ -561,10 +651,10 @@ struct summary cells_join(const struct summary *cells, size_t count, enum value_
 }
 
 int cells_decode(struct slice bytes, enum value_type type, const struct laying *laying,
-		 struct arena *arena, struct summary **out)
+		 const struct access *access, struct arena *arena, struct summary **out)
 {
 	struct reader in = reader_of(bytes);
-	struct summary *cells = arena_alloc_raw(arena, laying->count * sizeof(*cells), 8);
+	struct summary *cells = arena_alloc(arena, laying->count * sizeof(*cells));
 
 	if (!cells)
 		return ERR_MEMORY;
@@ -574,8 +664,8 @@ int cells_decode(struct slice bytes, enum value_type type, const struct laying *
 		cells[i].count = (uint32_t)laying->cells[i].row_count;
 		cells[i].has_numbers = true;
 	}
-	TRY(type == VALUE_FLOAT ? floats_decode(&in, cells, laying->count)
-				: whole_decode(&in, cells, laying->count));
+	TRY(type == VALUE_FLOAT ? floats_decode(&in, laying, access, cells)
+				: integers_decode(&in, cells, laying->count));
 	*out = cells;
 	return in.failed || reader_left(&in) ? ERR_CORRUPT : OK;
 }

@@ -5,16 +5,24 @@
  * A cell is the rows of a chunk that lie in one slot of a clock: [n × width, (n + 1) × width)
  * seconds since 1970. All columns of a chunk share the cells; slots without a row have none.
  *
- *	laying  = width: v | cell count: v		where times are evenly spaced, that is all
- *		  [vectors of: rows, first times, last times]
- *	cells   = five arrays				of whole numbers
- *		= digits: 1 | five arrays | steps: array	of doubles, as llround(v ×
- *10^digits) = CELLS_PLAIN: 1 | vectors of min, max, first, last, sum	of other doubles arrays  =
- *of min; max - min; first - min; last - the next first; sum - rows × (min + max) / 2 array   =
- *width: 1 | zigzag words of so many bits = width, 1 << 7: 1 | word 0: zigzag varint | differences
- *as zigzag words steps   = doubles from what dividing gives to the sum: only min, max, first and
- *last are decimals to the last bit
+ *	laying	= width: v | cell count: v		where times are evenly spaced, that is all
+ *		  [digits: 1 | vectors of: rows, first times, last times]
  *
+ *	cells	= 127: 1 | five rows			of whole numbers
+ *		| digits + 64: 1 | five rows | steps	of doubles, as llround(v × 10^digits)
+ *		| 254: 1 | sums | rows of min, of max: few words | check: 4	of other doubles
+ *		| 255: 1 | vectors of min, max, first, last | sums	of those again
+ *	sums	= vector
+ *	rows	= few words (engine/codec/few.h) of
+ *		  min; max - min; first - min; last - the next first; sum - rows × (min + max) / 2
+ *	steps	= few words: doubles from what dividing gives to the sum; only min, max, first and
+ *		  last are decimals to the last bit
+ *
+ * Doubles that can be read one by one (engine/codec/access.h) are not repeated: cells name the
+ * rows, counted from the first of the cell, and the check is one of all values that they name
+ * (XXH3's low half over min, max, first, last of each cell), so that no other byte need be read.
+ *
+ * What was written before has no 127, digits without the 64, and rows in another form (summary.c).
  * Times are distances from the first row's in units that divide them all: digits: 1, as in chunk.h.
  */
 #ifndef ENGINE_SUMMARY_H
@@ -79,13 +87,22 @@ void laying_encode(struct buf *out, const struct laying *laying, bool is_even);
 int laying_decode(struct slice bytes, const struct time_step *step, size_t row_count,
 		  struct arena *arena, struct laying *out);
 
-/* False, with nothing appended: a NaN is among the numbers. */
+/*
+ * False, with nothing appended: a NaN is among the numbers. `access` NULL: values of the column
+ * cannot be read one by one.
+ */
+struct access;
 bool cells_encode(struct buf *out, enum value_type type, const union value *values,
-		  const struct laying *laying);
+		  const struct laying *laying, const struct access *access);
 /* The cells as one; a sum of doubles adds theirs in their order. */
 struct summary cells_join(const struct summary *cells, size_t count, enum value_type type);
-/* One summary a cell, in `arena`. ERR_CORRUPT, ERR_MEMORY. */
+/* Do they name rows for values? */
+bool cells_name_rows(struct slice bytes, enum value_type type);
+/*
+ * One summary a cell, in `arena`. ERR_CORRUPT, ERR_MEMORY. Where rows are named and `access` is
+ * NULL, nothing but count and sum is told; the rest is zero.
+ */
 int cells_decode(struct slice bytes, enum value_type type, const struct laying *laying,
-		 struct arena *arena, struct summary **out);
+		 const struct access *access, struct arena *arena, struct summary **out);
 
 #endif

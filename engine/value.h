@@ -99,13 +99,37 @@ struct value_bounds {
 	enum value_type type;
 	union value min, max;
 };
+/* Sums over the rows of each window, one after the other, in place of the rows. */
+struct window_sums {
+	size_t window_count;
+	const uint32_t *row_counts;    /* of each */
+	const int64_t *times_first_ns; /* of its first row */
+	const struct sum_column {
+		enum value_type type; /* VALUE_NONE: no row has the field; else all have */
+		const union value *sums;
+	} * columns; /* one for each field that was asked for */
+	size_t row_count;
+	uint32_t group_id;
+};
+/* Who can do with them; 1 and 0 as for summaries. */
+struct sums_taker {
+	void *arg;
+	/* The time at which the window ends that `time_ns` lies in; not asked for earlier ones. */
+	int64_t (*window_end)(void *arg, int64_t time_ns);
+	/* What the sums of the first window go on from, one for each field: 0, or where rows before
+	 * it came to. */
+	int (*begin)(void *arg, const struct window_sums *sums, union value *before);
+	int (*take)(void *arg, const struct window_sums *sums);
+};
 /* Who may do with summaries: 1 = takes it in place of the rows, 0 = wants the rows, below 0 fails.
  */
 struct summary_taker {
 	int (*take)(void *arg, const struct rows_summary *summary);
 	void *arg;
-	bool is_exact;	     /* sums add in the order of rows, whatever the chunk */
-	int64_t rows_max_ns; /* rows that lie further apart are not taken */
+	bool is_exact;		       /* sums add in the order of rows, whatever the chunk */
+	int64_t rows_max_ns;	       /* rows that lie further apart are not taken */
+	const struct sums_taker *sums; /* NULL: what is decoded is given as rows */
+	bool sums_only; /* of numbers nothing but the sum is looked at: the rest may be zero */
 };
 
 static inline bool column_has(const struct batch_column *column, size_t row)

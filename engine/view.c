@@ -158,7 +158,7 @@ static void info_of_memtable(const struct view *view, const struct memtable *mem
 		widen(out, info.time_first_ns, info.time_last_ns);
 	note_sequence(out, info.sequence_last);
 	out->rows_max += info.row_count;
-	if (info.mtime_ns) {
+	if (info.mtime_ns != MTIME_NONE) {
 		out->mtime_ns = info.mtime_ns;
 		out->ctime_ns = info.ctime_ns;
 	}

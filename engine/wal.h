@@ -10,8 +10,8 @@
  *	         | masks:   count { series | first | last | sequence (0 = this record's) }
  *	         | mtimes:  count { series | mtime | ctime }
  *	         | layouts: count { fields: count { field | type: 1 } }
- *	         | rows:    count { series | layout | time - time of the row before | value per
- *field } value  = float: 8 | integer: zigzag | unsigned | boolean: 1 | string: length, bytes
+ *	         | rows:    count { series | layout | time less that before | value per field }
+ *	value  = float: 8 | integer: zigzag | unsigned | boolean: 1 | string: length, bytes
  *
  * A record is whole or not there, so masks and rows of one record take effect
  * together. Sequences count over the life of the data directory.

@@ -15,30 +15,13 @@
 
 #include "engine/base/log.h"
 #include "engine/feeding.h"
+#include "engine/layouts.h"
 #include "engine/limits.h"
 #include "engine/state.h"
 
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
 #define FED_TEXT_BYTES_MAX   (128u << 10) /* so that feeding begins soon */
-
-/*
- * The fields of lines that came before, in their order. Those of a measurement
- * are a list, the last one that was met in front. All are forgotten when they
- * take much memory.
- */
-#define LAYOUT_BYTES_MAX (4u << 20)
-
-struct known_layout {
-	struct known_layout *next; /* of the measurement */
-	uint32_t measurement_id;
-	struct slice measurement;     /* its name, the index's */
-	bool is_plain;		      /* the names may be guessed */
-	uint32_t typed_group_id;      /* group that has agreed to the types */
-	uint32_t batch, batch_layout; /* its number in batch number `batch` */
-	struct slice *names;	      /* the index's */
-	struct layout layout;	      /* the last: it has no fixed size */
-};
 
 /* A line that was measured and whose series was looked for. */
 struct ahead {
@@ -59,11 +42,7 @@ struct writer {
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
 
-	struct idmap list_ids; /* measurement -> index in `lists` */
-	struct known_layout **lists;
-	size_t list_count, list_capacity;
-	size_t layout_bytes; /* of all of them */
-	struct known_layout *met_last;
+	struct layouts layouts;
 
 	struct index_found own; /* WRITE_ONE_SERIES: the file's, when there is one */
 	struct ahead ahead[INDEX_FIND_MAX];
@@ -98,6 +77,7 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 	writer->options = *options;
 	writer->index = database->index;
 	writer->batch = 1;
+	layouts_init(&writer->layouts, database->index);
 	writer->own = (struct index_found){ ID_NONE, ID_NONE };
 	if (options->series_key.length) {
 		writer->series_key = malloc(options->series_key.length);
@@ -115,26 +95,11 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 	return OK;
 }
 
-static void forget_layouts(struct writer *writer)
-{
-	for (size_t i = 0; i < writer->list_count; i++)
-		while (writer->lists[i]) {
-			struct known_layout *known = writer->lists[i];
-
-			writer->lists[i] = known->next;
-			free(known);
-		}
-	idmap_release(&writer->list_ids);
-	writer->list_count = writer->layout_bytes = 0;
-	writer->met_last = NULL;
-}
-
 void writer_close(struct writer *writer)
 {
 	if (!writer)
 		return;
-	forget_layouts(writer);
-	free(writer->lists);
+	layouts_release(&writer->layouts);
 	live_group_release(writer->group);
 	line_context_release(&writer->lines);
 	row_batch_release(&writer->now);
@@ -163,6 +128,14 @@ static int find_policy(struct writer *writer, struct object *policy)
 	return catalog_default_policy(catalog, writer->options.database_id, policy);
 }
 
+/* It is there, and no policy is the default: queries shall find what is written. */
+static int adopt_autogen(struct engine *engine, uint32_t database_id, struct object *policy)
+{
+	TRY(catalog_find(engine->catalog, database_id, SLICE("autogen"), policy));
+	policy->policy.is_default = true;
+	return catalog_set_policy(engine->catalog, policy->id, &policy->policy);
+}
+
 static int make_autogen(struct writer *writer, struct object *policy)
 {
 	struct engine *engine = writer->engine;
@@ -180,8 +153,8 @@ static int make_autogen(struct writer *writer, struct object *policy)
 					   &settings, &writer->options.attrs, &id);
 		if (err == OK)
 			err = catalog_get(engine->catalog, id, policy);
-		else if (err == ERR_EXISTS) /* not the default, and no other is */
-			err = catalog_find(engine->catalog, database.id, SLICE("autogen"), policy);
+		else if (err == ERR_EXISTS)
+			err = adopt_autogen(engine, database.id, policy);
 	}
 	pthread_mutex_unlock(&engine->create_lock);
 	return err;
@@ -300,11 +273,11 @@ static int check_own_key(struct writer *writer, const struct line *line, struct 
 			   writer->options.series_key.data);
 }
 
-static int refuse_type(const struct line_field *field, struct slice measurement,
-		       enum value_type stored, struct diag *diag)
+static int refuse_type(const struct line *line, const struct line_field *field,
+		       struct slice measurement, enum value_type stored, struct diag *diag)
 {
 	return diag_set_at(
-		diag, ERR_TYPE, 1, 1,
+		diag, ERR_TYPE, 1, line_field_column(line, field->key),
 		"field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type "
 		"%s, already exists as type %s",
 		(int)(field->key.length < 200 ? field->key.length : 200), field->key.data,
@@ -335,137 +308,12 @@ static int check_types(struct writer *writer, struct live_group *group, uint32_t
 		if (stored == VALUE_NONE && reserve)
 			live_group_set_type(group, key, line->fields[i].type);
 		else if (stored != VALUE_NONE && stored != line->fields[i].type)
-			err = refuse_type(&line->fields[i],
+			err = refuse_type(line, &line->fields[i],
 					  index_measurement_name(writer->index, measurement_id),
 					  stored, diag);
 	}
 	pthread_mutex_unlock(&group->lock);
 	return err;
-}
-
-/* --- layouts ------------------------------------------------------------------------------ */
-
-/* The list of a measurement, which may be empty. */
-static struct known_layout **layouts_of(struct writer *writer, uint32_t measurement_id)
-{
-	uint32_t at = idmap_find(&writer->list_ids, measurement_id);
-
-	if (at != MAP_NONE)
-		return &writer->lists[at];
-	if (writer->list_count == writer->list_capacity) {
-		writer->list_capacity = writer->list_capacity ? writer->list_capacity * 2 : 4;
-		writer->lists =
-			reallocarray(writer->lists, writer->list_capacity, sizeof(*writer->lists));
-		if (!writer->lists)
-			log_out_of_memory(writer->list_capacity * sizeof(*writer->lists));
-	}
-	idmap_set(&writer->list_ids, measurement_id, (uint32_t)writer->list_count);
-	writer->lists[writer->list_count] = NULL;
-	return &writer->lists[writer->list_count++];
-}
-
-/* What a line of the measurement had last, NULL when none came yet. */
-static struct known_layout *last_layout(struct writer *writer, uint32_t measurement_id)
-{
-	uint32_t at;
-
-	if (writer->met_last && writer->met_last->measurement_id == measurement_id)
-		return writer->met_last;
-	at = idmap_find(&writer->list_ids, measurement_id);
-	return at == MAP_NONE ? NULL : writer->lists[at];
-}
-
-static void guess_fields(struct writer *writer, uint32_t measurement_id)
-{
-	const struct known_layout *known =
-		measurement_id == ID_NONE ? NULL : last_layout(writer, measurement_id);
-
-	writer->lines.guess_count = 0;
-	if (!known || !known->is_plain)
-		return;
-	writer->lines.guess = known->names;
-	writer->lines.guess_count = known->layout.field_count;
-}
-
-static bool types_are(const struct known_layout *known, const struct line *line)
-{
-	for (size_t i = 0; i < line->field_count; i++)
-		if (known->layout.fields[i].type != line->fields[i].type)
-			return false;
-	return true;
-}
-
-static bool layout_is(const struct known_layout *known, const struct line *line,
-		      const uint32_t *ids)
-{
-	if (known->layout.field_count != line->field_count || !types_are(known, line))
-		return false;
-	for (size_t i = 0; i < line->field_count; i++)
-		if (known->layout.fields[i].field_id != ids[i])
-			return false;
-	return true;
-}
-
-static struct known_layout *layout_new(struct writer *writer, uint32_t measurement_id,
-				       const struct line *line, const uint32_t *ids)
-{
-	size_t count = line->field_count;
-	size_t names_at = sizeof(struct known_layout) + count * sizeof(struct layout_field);
-	size_t bytes;
-
-	names_at = (names_at + _Alignof(struct slice) - 1) & -_Alignof(struct slice);
-	bytes = names_at + count * sizeof(struct slice);
-	struct known_layout *known = calloc(1, bytes);
-
-	if (!known)
-		log_out_of_memory(bytes);
-	known->measurement_id = measurement_id;
-	known->measurement = index_measurement_name(writer->index, measurement_id);
-	known->is_plain = true;
-	known->layout.field_count = (uint32_t)count;
-	known->names = (struct slice *)(void *)((char *)known + names_at);
-	for (size_t i = 0; i < count; i++) {
-		known->layout.fields[i] = (struct layout_field){ ids[i], line->fields[i].type };
-		known->names[i] = index_field_name(writer->index, measurement_id, ids[i]);
-		known->is_plain &= line_key_is_plain(known->names[i]);
-	}
-	writer->layout_bytes += bytes;
-	return known;
-}
-
-/* The layout of a line whose fields have these numbers; to the front of its list. */
-static struct known_layout *layout_of(struct writer *writer, uint32_t measurement_id,
-				      const struct line *line, const uint32_t *ids)
-{
-	struct known_layout **list, **link, *known;
-
-	if (writer->layout_bytes > LAYOUT_BYTES_MAX)
-		forget_layouts(writer);
-	list = link = layouts_of(writer, measurement_id);
-	while (*link && !layout_is(*link, line, ids))
-		link = &(*link)->next;
-	known = *link;
-	if (known)
-		*link = known->next;
-	else
-		known = layout_new(writer, measurement_id, line, ids);
-	known->next = *list;
-	*list = known;
-	return known;
-}
-
-/* Does the line have what was guessed? */
-static struct known_layout *guessed_layout(struct writer *writer, uint32_t measurement_id,
-					   const struct line *line)
-{
-	struct known_layout *known;
-
-	if (line->guessed_count != line->field_count || measurement_id == ID_NONE)
-		return NULL;
-	known = last_layout(writer, measurement_id);
-	return known && known->layout.field_count == line->field_count && types_are(known, line)
-		       ? known
-		       : NULL;
 }
 
 /* --- resolving ------------------------------------------------------------------------------ */
@@ -482,34 +330,25 @@ static uint32_t *field_ids(struct writer *writer, size_t count)
 	return ids;
 }
 
-/* Has the line the very fields, in name and type, that another of the measurement had? */
-static bool has_fields_of(const struct known_layout *known, const struct line *line)
-{
-	if (known->layout.field_count != line->field_count || !types_are(known, line))
-		return false;
-	for (size_t i = 0; i < line->field_count; i++)
-		if (!slice_equal(known->names[i], line->fields[i].key))
-			return false;
-	return true;
-}
-
 /* The measurement's number; lines that follow one another mostly have the same. */
 static uint32_t find_measurement(struct writer *writer, struct slice name)
 {
-	uint32_t last = writer->met_last ? writer->met_last->measurement_id : ID_NONE;
+	const struct known_layout *last = writer->layouts.met_last;
 
-	if (last != ID_NONE && slice_equal(writer->met_last->measurement, name))
-		return last;
-	return index_measurement_find(writer->index, name);
+	return last && slice_equal(last->measurement, name)
+		       ? last->measurement_id
+		       : index_measurement_find(writer->index, name);
 }
 
+/* What the line has, where the last one of its measurement had it, too, and the group agreed. */
 static struct known_layout *met_again(struct writer *writer, const struct line *line,
 				      uint32_t measurement_id)
 {
-	struct known_layout *known = last_layout(writer, measurement_id);
+	struct known_layout *known = layouts_last(&writer->layouts, measurement_id);
 
 	return known && writer->group && known->typed_group_id == writer->group->id &&
-			       has_fields_of(known, line)
+			       known_layout_has_names(known, line->fields, line->field_count) &&
+			       known_layout_has_types(known, line)
 		       ? known
 		       : NULL;
 }
@@ -565,7 +404,7 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 	if (writer->options.scope == WRITE_ONE_SERIES)
 		TRY(check_own_key(writer, line, diag));
 	find_own_series(writer, found);
-	*out = guessed_layout(writer, found->measurement_id, line);
+	*out = layouts_guessed(&writer->layouts, found->measurement_id, line);
 	if (*out)
 		return OK;
 	ids = field_ids(writer, line->field_count);
@@ -579,8 +418,8 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 		TRY(resolve_new(writer, line, found, ids, out, diag));
 	if (*out)
 		return OK;
-	*out = layout_of(writer, found->measurement_id, line, ids);
-	writer->met_last = *out;
+	*out = layouts_of(&writer->layouts, found->measurement_id, line, ids);
+	writer->layouts.met_last = *out;
 	return OK;
 }
 
@@ -697,9 +536,7 @@ static int store_rows(struct writer *writer, bool in_midst)
 
 	if (writer->now.row_count == 0)
 		return OK;
-	pthread_mutex_lock(&writer->group->lock);
 	int err = live_group_apply(writer->group, &record, &sequence);
-	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK) {
 		note_times(writer);
 		writer->points += writer->now.row_count;
@@ -757,6 +594,14 @@ static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct
 	return err;
 }
 
+/* The caret of a time that is refused. */
+static int at_time(const struct line *line, int err, struct diag *diag)
+{
+	if (err == ERR_RANGE && diag && diag->column == 0 && line->text.length)
+		diag->column = line_time_column(line);
+	return err;
+}
+
 static int add_line(struct writer *writer, struct line *line, struct index_found *found,
 		    struct diag *diag)
 {
@@ -764,10 +609,10 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 
 	if (!line->has_time)
 		line->time_ns = engine_arrival_ns(writer->engine);
-	TRY(enter_group(writer, line->time_ns, false, diag));
+	TRY(at_time(line, enter_group(writer, line->time_ns, false, diag), diag));
 	TRY(resolve(writer, line, found, &known, diag));
 	if (!writer->group)
-		TRY(enter_group(writer, line->time_ns, true, diag));
+		TRY(at_time(line, enter_group(writer, line->time_ns, true, diag), diag));
 	if (known->typed_group_id != writer->group->id) {
 		uint32_t *ids = field_ids(writer, line->field_count);
 
@@ -787,7 +632,7 @@ static int parse_and_add(struct writer *writer, struct slice text, struct index_
 {
 	struct line line;
 
-	guess_fields(writer, found->measurement_id);
+	layouts_guess(&writer->layouts, found->measurement_id, &writer->lines);
 	int err = line_parse(&writer->lines, text, &line, diag);
 	return err == OK ? add_line(writer, &line, found, diag) : err;
 }
@@ -822,6 +667,15 @@ static void note_stored(struct progress *progress)
 	progress->lines_stored = progress->lines;
 }
 
+static int check_length(const struct writer *writer, struct slice line, struct diag *diag)
+{
+	size_t bytes_max = writer->options.line_bytes_max;
+
+	if (bytes_max == 0 || line.length <= bytes_max)
+		return OK;
+	return diag_set(diag, ERR_TOO_LONG, "a line of more than %zu bytes", bytes_max);
+}
+
 static int take_line(struct writer *writer, struct ahead *ahead, struct progress *progress)
 {
 	struct slice text = ahead->line;
@@ -829,7 +683,9 @@ static int take_line(struct writer *writer, struct ahead *ahead, struct progress
 	int err;
 
 	diag_reset(&diag);
-	err = parse_and_add(writer, text, &ahead->found, &diag);
+	err = check_length(writer, text, &diag);
+	if (err == OK)
+		err = parse_and_add(writer, text, &ahead->found, &diag);
 	if (err >= 0)
 		return OK;
 	if (writer->options.skip && is_lines_fault(err)) {
@@ -978,31 +834,19 @@ static int check_names(const struct new_point *point, struct diag *diag)
 		      : OK;
 }
 
-static bool names_are(const struct known_layout *known, const struct new_point *point)
-{
-	if (!known || known->layout.field_count != point->field_count)
-		return false;
-	for (size_t i = 0; i < point->field_count; i++)
-		if (!slice_equal(known->names[i], point->fields[i].key))
-			return false;
-	return true;
-}
-
 static int put_point(struct writer *writer, const struct new_point *point,
 		     struct index_found *found, struct diag *diag)
 {
-	struct known_layout *known = found->measurement_id == ID_NONE
-					     ? NULL
-					     : last_layout(writer, found->measurement_id);
+	struct known_layout *known = layouts_last(&writer->layouts, found->measurement_id);
 	struct line line = { .raw_key = point->key,
 			     .fields = point->fields,
 			     .field_count = point->field_count,
 			     .has_time = true,
 			     .time_ns = point->time_ns };
 
-	if (names_are(known, point)) {
+	if (known && known_layout_has_names(known, point->fields, point->field_count)) {
 		line.guessed_count = point->field_count;
-		writer->met_last = known;
+		writer->layouts.met_last = known;
 	} else {
 		TRY(check_names(point, diag));
 	}
@@ -1078,6 +922,7 @@ static int gather(struct writer *writer, struct slice text, struct diag *diag)
 		struct index_found found = { ID_NONE, ID_NONE };
 
 		number++;
+		find_own_series(writer, &found); /* so that names of fields are guessed */
 		err = parse_and_add(writer, piece, &found, diag);
 		if (err < 0) {
 			if (diag)
@@ -1116,9 +961,7 @@ static int replace_store(struct writer *writer, uint64_t cut)
 	if (record.mask_count == 0 && record.row_count == 0)
 		return OK;
 	TRY(engine_wait_for_room(writer->engine));
-	pthread_mutex_lock(&writer->group->lock);
 	int err = live_group_apply(writer->group, &record, &sequence);
-	pthread_mutex_unlock(&writer->group->lock);
 	if (err == OK)
 		note_times(writer);
 	return err;

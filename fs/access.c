@@ -1,6 +1,10 @@
 /* The owner's, the group's or the others' bits, as POSIX picks them. */
 #include "fs/access.h"
 
+#include <stdio.h>
+
+#include "engine/base/env.h"
+
 void caller_of(fuse_req_t req, bool groups, struct caller *out)
 {
 	const struct fuse_ctx *context = fuse_req_ctx(req);
@@ -48,6 +52,24 @@ int caller_check_database(struct mount *mount, const struct caller *caller, uint
 	if (err < 0)
 		return err;
 	return caller_check(caller, &object.attrs, write);
+}
+
+#define UMASK_UNKNOWN 022 /* a process that has gone already, or that we cannot see */
+
+uint32_t caller_umask(fuse_req_t req)
+{
+	struct buf text = { 0 };
+	char path[32];
+	const char *line = NULL;
+	unsigned mask = UMASK_UNKNOWN;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)fuse_req_ctx(req)->pid);
+	if (env_read_file(path, &text) == OK)
+		line = strstr(buf_text(&text), "\nUmask:");
+	if (line)
+		sscanf(line + strlen("\nUmask:"), "%o", &mask);
+	buf_release(&text);
+	return mask & 0777;
 }
 
 struct attrs caller_attrs(const struct caller *caller, uint32_t mode)

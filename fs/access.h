@@ -23,6 +23,8 @@ int caller_check(const struct caller *caller, const struct attrs *attrs, bool wr
 /* The same for a database by its number; 0 = the root directory. */
 int caller_check_database(struct mount *mount, const struct caller *caller, uint32_t database_id,
 			  bool write);
+/* FUSE tells the umask to calls that make a file; for others it is read from the process table. */
+uint32_t caller_umask(fuse_req_t req);
 /* Attributes of what the caller makes. */
 struct attrs caller_attrs(const struct caller *caller, uint32_t mode);
 

@@ -26,9 +26,15 @@ void attr_set_time(struct timespec *out, int64_t time_ns)
 	out->tv_nsec = (long)floor_mod(time_ns, NS_PER_SECOND);
 }
 
-static int64_t time_of(const struct timespec *time)
+/* What nanoseconds cannot tell becomes the nearest that they can. */
+int64_t attr_time(const struct timespec *time)
 {
-	return (int64_t)time->tv_sec * NS_PER_SECOND + time->tv_nsec;
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t)time->tv_sec, NS_PER_SECOND, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)time->tv_nsec, &ns))
+		return time->tv_sec < 0 ? TIME_MIN_NS : TIME_MAX_NS;
+	return ns;
 }
 
 void attr_fill(struct stat *out, enum kind kind, const struct attrs *attrs, uint64_t size)
@@ -340,10 +346,10 @@ static int set_object(struct mount *mount, struct node *node, const struct stat 
 		object.attrs.gid = to->st_gid;
 	if (what & FUSE_SET_ATTR_ATIME)
 		object.attrs.atime_ns =
-			what & FUSE_SET_ATTR_ATIME_NOW ? env_now_ns() : time_of(&to->st_atim);
+			what & FUSE_SET_ATTR_ATIME_NOW ? env_now_ns() : attr_time(&to->st_atim);
 	if (what & FUSE_SET_ATTR_MTIME)
 		object.attrs.mtime_ns =
-			what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : time_of(&to->st_mtim);
+			what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : attr_time(&to->st_mtim);
 	object.attrs.ctime_ns = env_now_ns();
 	return catalog_set_attrs(mount->catalog, object.id, &object.attrs);
 }
@@ -352,7 +358,7 @@ static int set_series(struct mount *mount, const struct place *place, const stru
 		      int what)
 {
 	uint32_t id = place->series_id;
-	int64_t mtime_ns = what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : time_of(&to->st_mtim);
+	int64_t mtime_ns = what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : attr_time(&to->st_mtim);
 	int err;
 
 	if (!(what & FUSE_SET_ATTR_MTIME) || id == ID_NONE)

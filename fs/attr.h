@@ -14,6 +14,7 @@ double attr_timeout(struct mount *mount, const struct node *node);
 /* From the attributes that the catalog keeps. */
 void attr_fill(struct stat *out, enum kind kind, const struct attrs *attrs, uint64_t size);
 void attr_set_time(struct timespec *out, int64_t time_ns);
+int64_t attr_time(const struct timespec *time);
 
 /* Answers GETATTR. */
 void attr_get(fuse_req_t req, struct mount *mount, struct node *node);

@@ -11,6 +11,25 @@ struct arguments {
 	size_t count;
 };
 
+/* word := '"' anything but '"' '"' | anything but blanks */
+static int take_word(const char **p, const char *end, struct slice *out)
+{
+	const char *start = *p, *stop = start;
+
+	if (*start == '"') {
+		stop = memchr(++start, '"', (size_t)(end - *p - 1));
+		if (!stop)
+			return ERR_INVALID;
+		*p = stop + 1;
+	} else {
+		while (stop < end && *stop != ' ' && *stop != '\t')
+			stop++;
+		*p = stop;
+	}
+	*out = slice_of(start, (size_t)(stop - start));
+	return OK;
+}
+
 static int split(struct slice line, struct arguments *out, struct diag *diag)
 {
 	const char *p = line.data, *end = line.data + line.length;
@@ -27,9 +46,9 @@ static int split(struct slice line, struct arguments *out, struct diag *diag)
 			return diag_set_at(diag, ERR_INVALID, 1, (uint32_t)(p - line.data) + 1,
 					   "expected the end of the line");
 		start = p;
-		while (p < end && *p != ' ' && *p != '\t')
-			p++;
-		out->word[out->count++] = slice_of(start, (size_t)(p - start));
+		if (take_word(&p, end, &out->word[out->count++]) < 0)
+			return diag_set_at(diag, ERR_INVALID, 1, (uint32_t)(start - line.data) + 1,
+					   "expected a closing \"");
 	}
 }
 

@@ -391,7 +391,7 @@ int exec_open(fuse_req_t req, struct mount *mount, struct node *node, struct fus
 	TRY(parse_options(rest, &options, NULL));
 	exec = handle_new(sizeof(*exec), &exec_handle_ops, mount, node, info->flags);
 	caller_of(req, true, &exec->caller);
-	exec->umask = fuse_req_ctx(req)->umask;
+	exec->umask = caller_umask(req);
 	exec->options = options;
 	pthread_mutex_init(&exec->lock, NULL);
 	atomic_init(&exec->references, 1);

@@ -11,7 +11,7 @@
  *
  * What is written is told apart by its first lines: without such headers all of it is line
  * protocol. The points go into the database that is written to, whatever the file calls it; a
- *second database in one file is refused where it begins.
+ * second database in one file is refused where it begins.
  */
 #ifndef FS_IMPORT_H
 #define FS_IMPORT_H

@@ -265,11 +265,13 @@ static void tell_ready(void)
 static int serve(struct mount *mount, struct fuse_args *args)
 {
 	struct diag diag = { 0 };
+	bool is_mounted;
 	int err = open_engine(mount, &diag);
 
 	if (err < 0)
 		return complain(diag.text[0] ? diag.text : err_text(err), EXIT_FAILED);
 	err = open_session(mount, args);
+	is_mounted = err >= 0;
 	if (err >= 0)
 		err = start_parts(mount);
 	if (err >= 0) {
@@ -286,8 +288,10 @@ static int serve(struct mount *mount, struct fuse_args *args)
 		err = closed;
 	if (!mount->session) /* libfuse has told on stderr which option it does not know */
 		return EXIT_USAGE;
-	if (err < 0)
+	if (err < 0 && is_mounted)
 		log_error("ended with an error: %s", err_text(err));
+	else if (err < 0)
+		log_error("cannot mount at %s", mount->options.mount_path);
 	return err < 0 ? EXIT_FAILED : EXIT_FINE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/when.h"
+#include "engine/name.h"
 #include "fs/dir.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
@@ -137,6 +138,17 @@ static int create_series(struct mount *mount, struct node *dir, struct slice nam
 	return err;
 }
 
+/* A name of a policy that no series could have is refused at once. */
+static bool names_series(struct mount *mount, const struct node *dir, struct slice name)
+{
+	struct buf key = { 0 };
+	struct place place;
+	int err = place_of_series(mount, &dir->place, name, &place, &key, NULL);
+
+	buf_release(&key);
+	return err == OK && !name_is_cut(name);
+}
+
 int names_create(struct mount *mount, struct node *dir, struct slice name,
 		 const struct attrs *attrs, int flags, struct node **out)
 {
@@ -144,6 +156,8 @@ int names_create(struct mount *mount, struct node *dir, struct slice name,
 
 	if (kind == KIND_POLICY && slice_equal(name, SLICE(".policy")))
 		return create_setting(mount, dir, name, out);
+	if (kind == KIND_POLICY && !is_dotted(name) && !names_series(mount, dir, name))
+		return create_series(mount, dir, name, out);
 	if (scratch_takes(&dir->place, name, flags))
 		return scratch_create(mount, &dir->place, name, attrs, out);
 	if (kind == KIND_CONTINUOUS)
@@ -216,12 +230,17 @@ int names_unlink(struct mount *mount, const struct place *place)
 	}
 }
 
+/* Names in a database that are never a policy's. */
+static bool is_fixed_directory(struct slice name)
+{
+	return slice_equal(name, SLICE("continuous")) || slice_equal(name, SLICE("views"));
+}
+
 /* A directory may be renamed over an empty one of its kind. */
 static int rename_directory(struct mount *mount, const struct place *place, struct slice name,
 			    const struct place *target)
 {
-	if (is_dotted(name) || slice_equal(name, SLICE("continuous")) ||
-	    slice_equal(name, SLICE("views")))
+	if (is_dotted(name) || (place->kind == KIND_POLICY && is_fixed_directory(name)))
 		return ERR_INVALID;
 	if (target) {
 		if (target->kind != place->kind)

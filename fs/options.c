@@ -246,20 +246,27 @@ static bool lies_in(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-int options_check_paths(struct options *options, struct buf *why)
+/* What is not there is told by who needs it. */
+static int check_directory(const char *path, struct buf *why)
 {
 	struct stat stat_data;
 
-	if (mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
+	if (stat(path, &stat_data) < 0 || S_ISDIR(stat_data.st_mode))
+		return OK;
+	buf_printf(why, "%s: not a directory", path);
+	return ERR_INVALID;
+}
+
+int options_check_paths(struct options *options, struct buf *why)
+{
+	if (!options->read_only && mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
 		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
 		return ERR_IO;
 	}
 	TRY(make_absolute(&options->data_path, why));
 	TRY(make_absolute(&options->mount_path, why));
-	if (stat(options->data_path, &stat_data) == 0 && !S_ISDIR(stat_data.st_mode)) {
-		buf_printf(why, "%s: not a directory", options->data_path);
-		return ERR_INVALID;
-	}
+	TRY(check_directory(options->data_path, why));
+	TRY(check_directory(options->mount_path, why));
 	if (lies_in(options->mount_path, options->data_path) ||
 	    lies_in(options->data_path, options->mount_path)) {
 		buf_printf(why, "refusing to mount: %s and the data directory %s lie in each other",

@@ -15,8 +15,10 @@
 #include "fs/write.h"
 
 #define SCRATCH_COUNT_MAX 65536u
+#define SPARE_BYTES_MIN	  (16u << 10)
+#define SPARE_BYTES_MAX	  (16u << 20)
 /* How long after its last close a file that is still there counts as left behind. */
-#define LEFT_BEHIND_NS (5 * NS_PER_SECOND)
+#define LEFT_BEHIND_NS NS_PER_SECOND
 
 struct scratch {
 	uint64_t number;
@@ -47,9 +49,13 @@ struct scratch {
 
 struct scratch_table {
 	pthread_mutex_t lock;
-	struct scratch *first; /* protected by lock */
-	size_t count;	       /* protected by lock */
-	uint64_t number_next;  /* protected by lock */
+	struct scratch *first;	    /* protected by lock */
+	size_t count;		    /* protected by lock */
+	uint64_t number_next;	    /* protected by lock */
+	pthread_mutex_t spare_lock; /* the last of all */
+	/* protected by spare_lock; what one that is done had: a restore makes file after file, and
+	 * the kernel would give and clear pages for each. */
+	struct buf spare;
 	atomic_ullong bytes;
 	uint64_t bytes_max;
 };
@@ -61,6 +67,7 @@ struct scratch_table *scratch_table_new(uint64_t bytes_max)
 	if (!table)
 		log_out_of_memory(sizeof(*table));
 	pthread_mutex_init(&table->lock, NULL);
+	pthread_mutex_init(&table->spare_lock, NULL);
 	table->bytes_max = bytes_max;
 	table->number_next = 1;
 	return table;
@@ -75,8 +82,42 @@ static void drop_cut(struct scratch *scratch)
 
 static void drop_bytes(struct scratch *scratch)
 {
-	atomic_fetch_sub(&scratch->mount->scratches->bytes, scratch->bytes.length);
-	buf_release(&scratch->bytes);
+	struct scratch_table *table = scratch->mount->scratches;
+	struct buf unused = scratch->bytes;
+
+	atomic_fetch_sub(&table->bytes, unused.length);
+	scratch->bytes = (struct buf){ 0 };
+	buf_reset(&unused);
+	pthread_mutex_lock(&table->spare_lock);
+	if (unused.capacity > table->spare.capacity && unused.capacity <= SPARE_BYTES_MAX) {
+		struct buf before = table->spare;
+
+		table->spare = unused;
+		unused = before;
+	}
+	pthread_mutex_unlock(&table->spare_lock);
+	buf_release(&unused);
+}
+
+/* For more than some kilobytes: what another file left. */
+static void take_spare(struct scratch *scratch, size_t bytes)
+{
+	struct scratch_table *table = scratch->mount->scratches;
+
+	if (scratch->bytes.capacity > 0 || bytes < SPARE_BYTES_MIN)
+		return;
+	pthread_mutex_lock(&table->spare_lock);
+	scratch->bytes = table->spare;
+	table->spare = (struct buf){ 0 };
+	pthread_mutex_unlock(&table->spare_lock);
+}
+
+/* Once no file is there. */
+static void drop_spare(struct scratch_table *table)
+{
+	pthread_mutex_lock(&table->spare_lock);
+	buf_release(&table->spare);
+	pthread_mutex_unlock(&table->spare_lock);
 }
 
 static void unref(struct scratch *scratch)
@@ -100,6 +141,8 @@ void scratch_table_free(struct scratch_table *table)
 				    scratch->name, scratch->bytes.length);
 		unref(scratch);
 	}
+	drop_spare(table);
+	pthread_mutex_destroy(&table->spare_lock);
 	pthread_mutex_destroy(&table->lock);
 	free(table);
 }
@@ -207,8 +250,9 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	bool dotted = name.length && name.data[0] == '.';
 
 	switch ((enum kind)dir->kind) {
-	case KIND_POLICY:
 	case KIND_CONTINUOUS: return dotted;
+	/* sed -i of .policy begins with a name like sedXy12Zz. */
+	case KIND_POLICY:
 	/* tar puts an empty file where a link will be, until all else is there. */
 	case KIND_VIEWS: return dotted || flags & O_EXCL;
 	case KIND_GROUP: return dotted || flags & O_EXCL || name_is_cut(name);
@@ -240,15 +284,22 @@ static int series_of_name(struct mount *mount, const struct place *dir, struct s
 	return err;
 }
 
-/* A name in a group that a series could have waits for its first full line. */
+/* A name that a series could have waits for its first full line. */
 static void decide_by_name(struct mount *mount, struct scratch *scratch)
 {
 	struct slice name = slice_of_text(scratch->name);
+	enum kind dir = scratch->dir.kind;
 
-	if (scratch->dir.kind != KIND_GROUP || name.data[0] == '.')
+	if ((dir != KIND_GROUP && dir != KIND_POLICY) || name.data[0] == '.')
 		return;
 	scratch->undecided = series_of_name(mount, &scratch->dir, name, &scratch->series,
 					    &scratch->series_key) == OK;
+}
+
+/* Its name came, went or changed. A directory that is gone itself has no times. */
+static void touch_dir(const struct scratch *scratch)
+{
+	catalog_touch(scratch->mount->catalog, scratch->dir.object_id);
 }
 
 int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
@@ -275,6 +326,7 @@ int scratch_create(struct mount *mount, const struct place *dir, struct slice na
 	decide_by_name(mount, scratch);
 	link_scratch(mount->scratches, scratch);
 	*out = add_node(mount, scratch);
+	touch_dir(scratch);
 	return OK;
 }
 
@@ -300,6 +352,8 @@ void scratch_print_name(struct mount *mount, const struct place *place, struct b
 
 	if (!scratch)
 		return;
+	if (scratch->dir.kind == KIND_CONTINUOUS || scratch->dir.kind == KIND_VIEWS)
+		buf_append_byte(out, '/'), buf_append_text(out, tree_word(scratch->dir.kind));
 	buf_append_byte(out, '/');
 	buf_append_text(out, scratch->name);
 	unref(scratch);
@@ -331,6 +385,14 @@ size_t scratch_count(struct mount *mount, const struct place *dir)
 
 	scratch_list(mount, dir, count_one, &count);
 	return count;
+}
+
+static bool any_linked(struct scratch_table *table)
+{
+	pthread_mutex_lock(&table->lock);
+	bool any = table->first;
+	pthread_mutex_unlock(&table->lock);
+	return any;
 }
 
 /* Has it lines, and has nobody touched it for a while? Then once. */
@@ -373,6 +435,8 @@ void scratch_remind(struct mount *mount)
 	struct scratch *scratch;
 	bool orphan;
 
+	if (!any_linked(mount->scratches))
+		drop_spare(mount->scratches);
 	while ((scratch = take_next_due(mount, &orphan))) {
 		struct diag diag = { 0 };
 		struct place place = place_of(scratch);
@@ -439,7 +503,7 @@ int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
 
 static int64_t time_given(const struct timespec *time, bool now)
 {
-	return now ? env_now_ns() : (int64_t)time->tv_sec * NS_PER_SECOND + time->tv_nsec;
+	return now ? env_now_ns() : attr_time(time);
 }
 
 int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what)
@@ -465,8 +529,8 @@ int scratch_set(struct mount *mount, struct node *node, const struct stat *to, i
 	return OK;
 }
 
-/* Room up to `bytes`, zeros in the new part. Called with its lock. */
-static int resize(struct scratch *scratch, uint64_t bytes)
+/* Room up to `bytes`; what lies in it before `zeros_end` is zero. Called with its lock. */
+static int resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end)
 {
 	struct scratch_table *table = scratch->mount->scratches;
 	size_t before = scratch->bytes.length;
@@ -480,7 +544,10 @@ static int resize(struct scratch *scratch, uint64_t bytes)
 				atomic_fetch_sub(&table->bytes, extra);
 			return ERR_LIMIT;
 		}
-		memset(buf_reserve(&scratch->bytes, (size_t)extra), 0, (size_t)extra);
+		take_spare(scratch, (size_t)bytes);
+		buf_reserve(&scratch->bytes, (size_t)extra);
+		if (zeros_end > before)
+			memset(scratch->bytes.data + before, 0, (size_t)(zeros_end - before));
 	} else {
 		atomic_fetch_sub(&table->bytes, before - bytes);
 	}
@@ -495,7 +562,7 @@ int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes)
 
 	pthread_mutex_lock(&scratch->lock);
 	if (!scratch->became) {
-		err = resize(scratch, bytes);
+		err = resize(scratch, bytes, bytes);
 		scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	}
 	pthread_mutex_unlock(&scratch->lock);
@@ -510,6 +577,7 @@ int scratch_remove(struct mount *mount, const struct place *place)
 		return ERR_NOT_FOUND;
 	unlink_scratch(mount->scratches, scratch);
 	node_retire_place(mount->nodes, place, slice_of("", 0));
+	touch_dir(scratch);
 	unref(scratch);
 	return OK;
 }
@@ -563,7 +631,7 @@ static bool key_has_name(struct slice raw_key, struct slice name, struct buf *ke
 /*
  * Whose line is it? A short form is the file's own; so is one that does not
  * parse, since that is refused as any line of a series would be. Where the name
- * does not tell the series, only a full line can.
+ * does not tell the series, only a full line can. In a policy all is but settings.
  */
 static bool line_is_own(struct scratch *scratch, struct slice line)
 {
@@ -572,10 +640,13 @@ static bool line_is_own(struct scratch *scratch, struct slice line)
 					.time_unit_ns = 1,
 					.forms = LINE_FULL | LINE_SHORT };
 	struct slice name = slice_of_text(scratch->name);
+	struct policy_settings settings = policy_defaults();
 	struct buf key = { 0 };
 	struct line parsed;
 	bool own = !tells_no_key(name, &scratch->series);
 
+	if (scratch->dir.kind == KIND_POLICY)
+		return policy_parse(line, &settings, NULL) < 0;
 	if (line_parse(&context, line, &parsed, NULL) == OK && parsed.raw_key.length) {
 		own = key_has_name(parsed.raw_key, name, &key) ||
 		      slice_equal(buf_slice(&key), buf_slice(&scratch->series_key));
@@ -632,7 +703,7 @@ static int store(struct scratch *scratch, struct slice data, uint64_t offset)
 	if (offset != scratch->bytes.length)
 		scratch->undecided = false; /* not written from front to back */
 	if (offset + data.length > scratch->bytes.length)
-		TRY(resize(scratch, offset + data.length));
+		TRY(resize(scratch, offset + data.length, offset));
 	memcpy(scratch->bytes.data + offset, data.data, data.length);
 	scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	return OK;
@@ -733,18 +804,29 @@ static void scratch_flush(fuse_req_t req, struct handle *handle)
 	reply_err(req, err);
 }
 
+/* A series over all groups that got no line has no name: gives whether it was one. */
+static bool close_locked(struct scratch *scratch)
+{
+	if (--scratch->writer_count > 0)
+		return false;
+	scratch->closed_ns = env_monotonic_ns();
+	return scratch->undecided && scratch->dir.kind == KIND_POLICY;
+}
+
 static void scratch_release(struct handle *handle)
 {
 	struct scratch_handle *mine = (struct scratch_handle *)handle;
 	struct scratch *scratch = scratch_of(handle->node);
+	bool is_nothing;
 
 	if (mine->stream)
 		write_stream_close(mine->stream);
 	if (flags_write(handle->flags)) {
 		pthread_mutex_lock(&scratch->lock);
-		if (--scratch->writer_count == 0)
-			scratch->closed_ns = env_monotonic_ns();
+		is_nothing = close_locked(scratch);
 		pthread_mutex_unlock(&scratch->lock);
+		if (is_nothing)
+			scratch_remove(handle->mount, &handle->node->place);
 	}
 	handle_free(handle);
 }
@@ -770,7 +852,7 @@ int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 	if (flags_write(info->flags)) {
 		scratch->writer_count++;
 		if (info->flags & O_TRUNC)
-			resize(scratch, 0);
+			resize(scratch, 0, 0);
 	}
 	pthread_mutex_unlock(&scratch->lock);
 	handle = handle_new(sizeof(*handle), &scratch_handle_ops, mount, node, info->flags);
@@ -874,6 +956,7 @@ static int rename_only(struct scratch *scratch, struct slice name)
 	scratch->name = copy;
 	pthread_mutex_unlock(&scratch->lock);
 	pthread_mutex_unlock(&table->lock);
+	touch_dir(scratch);
 	return OK;
 }
 

@@ -6,8 +6,9 @@
  * first full line decides for a name in a group that could be a series: when it
  * carries that name's own key, the file *becomes* that series there and then
  * (`tar -x`, `cp`), and what the kernel still calls by the old nodeid goes on
- * as the series. Renaming one onto a series replaces what that series had when
- * the scratch file was made.
+ * as the series. In a policy, what could be a series over all groups becomes
+ * one unless its first line is a setting (`sed -i .policy`). Renaming one onto a series replaces
+ * what that series had when the scratch file was made.
  */
 #ifndef FS_SCRATCH_H
 #define FS_SCRATCH_H

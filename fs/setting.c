@@ -52,12 +52,25 @@ static int add_object(struct mount *mount, uint32_t parent_id, enum object_kind 
 	return catalog_add(mount->catalog, out);
 }
 
+/* As mkdir or the first line made it: nobody has chosen a shard duration. */
+static bool is_untouched(struct mount *mount, const struct object *policy)
+{
+	struct policy_settings defaults = policy_defaults();
+	struct object file;
+
+	return policy->policy.duration_ns == defaults.duration_ns &&
+	       policy->policy.shard_duration_ns == defaults.shard_duration_ns &&
+	       catalog_find(mount->catalog, policy->id, SLICE(".policy"), &file) == ERR_NOT_FOUND;
+}
+
 static int install_policy(struct mount *mount, uint32_t policy_id, struct slice text,
 			  const struct attrs *attrs, struct object *file, struct diag *diag)
 {
 	struct object policy;
 
 	TRY(catalog_get(mount->catalog, policy_id, &policy));
+	if (is_untouched(mount, &policy))
+		policy.policy.shard_duration_ns = 0;
 	TRY(policy_parse(text, &policy.policy, diag));
 	TRY(engine_set_policy(mount->engine, policy_id, &policy.policy));
 	return add_object(mount, policy_id, OBJECT_POLICY_FILE, SLICE(".policy"), slice_of("", 0),

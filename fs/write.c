@@ -261,6 +261,7 @@ int write_stream_open(struct mount *mount, const struct place *place, struct sli
 	err = tree_is_series(place->kind) ? write_series_options(mount, place, text, options)
 					  : any_series_options(mount, place, text, options, &diag);
 	options->on_bad_arg = stream;
+	options->line_bytes_max = mount->options.line_bytes;
 	stream->has_policy = options->policy_id != 0;
 	if (err == OK)
 		err = writer_open(mount->engine, options, &stream->writer);

@@ -242,7 +242,6 @@ struct select_stmt {
 	struct expr **dimensions;
 	size_t dimension_count;
 	enum fill_option fill;
-	bool has_fill;		 /* fill() was written */
 	struct expr *fill_value; /* FILL_NUMBER: an EXPR_INTEGER or EXPR_NUMBER */
 	struct sort sort;
 	int64_t limit, offset, slimit, soffset; /* 0 = none */

@@ -1,6 +1,6 @@
 /*
  * What a condition asks of a field, as a closed range: for the engine, which knows the least and
- *the greatest value of many rows.
+ * the greatest value of many rows.
  *
  *	usage > 90	of an integer: [91, 2^63 - 1]; of a float: [90.00000000000001, inf]
  */

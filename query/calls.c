@@ -155,16 +155,31 @@ static void cut_to_range(const struct plan *plan, struct points *points)
 	points->count = kept;
 }
 
-/* Without windows InfluxDB dates an area of floats 0, and one of integers as any aggregate. */
-static void date_areas(const struct plan *plan, const struct plan_call *call, struct points *points)
+/* The range is closed, its end is open. */
+static int64_t end_of_range(const struct plan *plan)
 {
-	for (size_t i = 0; i < points->count; i++)
-		points->items[i].time_ns = call->type == DATA_FLOAT ? 0 : plan_range_time(plan);
+	int64_t last = plan->window.time_last_ns;
+
+	return last < INT64_MAX ? last + 1 : last;
 }
 
-/* No more than `count_max` of them are looked at. */
-static int points_of(struct calls *calls, const struct plan_call *call, size_t count_max,
-		     struct points *out)
+/*
+ * Without windows InfluxDB dates an area of floats 0, and one of integers by where it began: as
+ * any aggregate, or, when time runs backwards, by the end of the range.
+ */
+static void date_areas(const struct plan *plan, const struct plan_call *call, struct points *points)
+{
+	int64_t time_ns = 0;
+
+	if (call->type != DATA_FLOAT)
+		time_ns = plan->is_descending ? end_of_range(plan) : plan_range_time(plan);
+	for (size_t i = 0; i < points->count; i++)
+		points->items[i].time_ns = time_ns;
+}
+
+/* Before the range there may be points. No more than `count_max` are looked at. */
+static int points_around(struct calls *calls, const struct plan_call *call, size_t count_max,
+			 struct points *out)
 {
 	struct transform_context context = { .call = call,
 					     .run = calls->run,
@@ -177,15 +192,23 @@ static int points_of(struct calls *calls, const struct plan_call *call, size_t c
 
 	if (call->function->shape != SHAPE_TRANSFORM)
 		return points_of_leaf(calls, call, count_max, out);
-	err = call->inner ? points_of(calls, call->inner, SIZE_MAX, &in)
+	err = call->inner ? points_around(calls, call->inner, SIZE_MAX, &in)
 			  : points_of_raw(calls, call, &in);
 	if (err >= 0)
 		err = call->function->transform(&context, &in, out);
-	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
-		cut_to_range(calls->plan, out);
 	if (slice_equal(call->name, SLICE("integral")) && !window_is_given(&calls->plan->window))
 		date_areas(calls->plan, call, out);
 	points_release(&in);
+	return err;
+}
+
+static int points_of(struct calls *calls, const struct plan_call *call, size_t count_max,
+		     struct points *out)
+{
+	int err = points_around(calls, call, count_max, out);
+
+	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
+		cut_to_range(calls->plan, out);
 	return err;
 }
 

@@ -44,18 +44,6 @@ enum data_type data_type_of_value(enum value_type type)
 	return value_rows[type].data;
 }
 
-struct cell cell_of_value(enum value_type type, union value value)
-{
-	switch (type) {
-	case VALUE_FLOAT: return cell_of_float(value.f);
-	case VALUE_INTEGER: return cell_of_integer(value.i);
-	case VALUE_UNSIGNED: return (struct cell){ .type = CELL_UNSIGNED, .u = value.u };
-	case VALUE_STRING: return cell_of_string(text_slice(value.s));
-	case VALUE_BOOLEAN: return cell_of_boolean(value.b);
-	default: return cell_null();
-	}
-}
-
 /* Towards zero; what does not fit is what amd64 makes of it: the lowest integer. */
 static int64_t integer_of_float(double value)
 {

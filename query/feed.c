@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "query/bounds.h"
+#include "query/quick.h"
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
 
@@ -353,13 +354,6 @@ static void set_columns(struct feed *feed, const struct batch *batch)
 /* --- WHERE ------------------------------------------------------------------------------------ */
 
 /* `field < number` without a look at cells: a comparison a row. */
-struct quick_test {
-	const struct batch_column *column;
-	enum token op;
-	double number;
-	int64_t integer;
-};
-
 static bool make_quick(const struct feed *feed, const struct expr *expr, struct quick_test *out)
 {
 	const struct expr *left, *right;
@@ -381,40 +375,6 @@ static bool make_quick(const struct feed *feed, const struct expr *expr, struct 
 	}
 	out->number = right->number;
 	return right->kind == EXPR_NUMBER && out->column->type == VALUE_FLOAT;
-}
-
-#define QUICK_LOOP(condition)                                                                      \
-	for (size_t row = 0; row < row_count; row++)                                               \
-		bits[row / 64] |= (uint64_t)(condition) << (row % 64);                             \
-	break
-#define QUICK(name, member, operand)                                                               \
-	static void name(const struct quick_test *test, size_t row_count, uint64_t *bits)          \
-	{                                                                                          \
-		const union value *v = test->column->values;                                       \
-                                                                                                   \
-		switch (test->op) {                                                                \
-		case TOKEN_EQ: QUICK_LOOP(v[row].member == test->operand);                         \
-		case TOKEN_NEQ: QUICK_LOOP(v[row].member != test->operand);                        \
-		case TOKEN_LT: QUICK_LOOP(v[row].member < test->operand);                          \
-		case TOKEN_LTE: QUICK_LOOP(v[row].member <= test->operand);                        \
-		case TOKEN_GT: QUICK_LOOP(v[row].member > test->operand);                          \
-		default: QUICK_LOOP(v[row].member >= test->operand);                               \
-		}                                                                                  \
-	}
-QUICK(quick_float, f, number)
-QUICK(quick_integer, i, integer)
-
-static void run_quick(const struct quick_test *test, size_t row_count, uint64_t *keep)
-{
-	uint64_t bits[VALID_WORDS] = { 0 };
-
-	if (test->column->type == VALUE_FLOAT)
-		quick_float(test, row_count, bits);
-	else
-		quick_integer(test, row_count, bits);
-	for (size_t word = 0; word < (row_count + 63) / 64; word++)
-		keep[word] &=
-			bits[word] & (test->column->valid ? test->column->valid[word] : UINT64_MAX);
 }
 
 static int run_slow(struct feed *feed, const struct block *block, const struct expr *expr,
@@ -447,7 +407,7 @@ static int test_rows(struct feed *feed, const struct block *block, uint64_t *kee
 		struct quick_test quick = { 0 };
 
 		if (make_quick(feed, feed->row_tests[i], &quick))
-			run_quick(&quick, block->row_count, keep);
+			quick_run(&quick, block->row_count, keep);
 		else
 			TRY(run_slow(feed, block, feed->row_tests[i], keep));
 	}
@@ -455,33 +415,42 @@ static int test_rows(struct feed *feed, const struct block *block, uint64_t *kee
 }
 
 /* Rows that stay move together, so that whoever computes sees dense columns. */
-static void keep_column(struct feed *feed, size_t slot, const uint16_t *rows, size_t count)
+static void keep_column(struct feed *feed, size_t slot, size_t row_count, const uint64_t *keep)
 {
 	struct batch_column *column = &feed->columns[slot];
 	union value *values = feed->kept_values + slot * BATCH_ROWS_MAX;
 	uint64_t *valid = feed->kept_valid + slot * VALID_WORDS;
+	size_t count = 0;
 
-	for (size_t i = 0; i < count; i++)
-		values[i] = column->values[rows[i]];
+	quick_keep(&column->values->bits, row_count, keep, &values->bits);
 	column->values = values;
 	if (!column->valid)
 		return;
 	memset(valid, 0, VALID_WORDS * sizeof(*valid));
-	for (size_t i = 0; i < count; i++)
-		valid[i / 64] |= (column->valid[rows[i] / 64] >> (rows[i] % 64) & 1) << (i % 64);
+	for (size_t word = 0; word < (row_count + 63) / 64; word++)
+		for (uint64_t left = keep[word]; left; left &= left - 1, count++)
+			valid[count / 64] |= (column->valid[word] >> __builtin_ctzll(left) & 1)
+					     << (count % 64);
 	column->valid = valid;
+}
+
+static size_t rows_kept(const uint64_t *keep, size_t row_count)
+{
+	size_t count = 0;
+
+	for (size_t word = 0; word < (row_count + 63) / 64; word++)
+		count += (size_t)__builtin_popcountll(keep[word]);
+	return count;
 }
 
 static void keep_rows(struct feed *feed, struct block *block, const uint64_t *keep)
 {
-	size_t slots = feed->plan->slot_count, count = 0;
-	uint16_t rows[BATCH_ROWS_MAX];
+	size_t slots = feed->plan->slot_count, count = rows_kept(keep, block->row_count);
 
-	for (size_t word = 0; word < (block->row_count + 63) / 64; word++)
-		for (uint64_t left = keep[word]; left; left &= left - 1)
-			rows[count++] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(left));
-	if (count == block->row_count)
+	if (count == block->row_count || count == 0) {
+		block->row_count = count;
 		return;
+	}
 	if (!feed->kept_values) {
 		feed->kept_values = allocate(slots * BATCH_ROWS_MAX, sizeof(*feed->kept_values));
 		feed->kept_valid = allocate(slots * VALID_WORDS, sizeof(*feed->kept_valid));
@@ -489,9 +458,9 @@ static void keep_rows(struct feed *feed, struct block *block, const uint64_t *ke
 	}
 	for (size_t slot = 0; slot < slots; slot++)
 		if (feed->columns[slot].type != VALUE_NONE)
-			keep_column(feed, slot, rows, count);
-	for (size_t i = 0; i < count; i++)
-		feed->kept_times[i] = block->times_ns[rows[i]];
+			keep_column(feed, slot, block->row_count, keep);
+	quick_keep((const uint64_t *)block->times_ns, block->row_count, keep,
+		   (uint64_t *)feed->kept_times);
 	block->times_ns = feed->kept_times;
 	block->row_count = count;
 }
@@ -518,6 +487,16 @@ const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
 			       column->type == value_type_of(feed->plan->slots[slot].type)
 		       ? column
 		       : NULL;
+}
+
+bool feed_sums(const struct feed *feed, size_t slot, const struct window_sums *sums, size_t *column)
+{
+	struct plan_bound bound = feed->series->source->bounds[slot];
+	enum value_type type =
+		bound.kind == BOUND_FIELD ? sums->columns[bound.index].type : VALUE_NONE;
+
+	*column = type == VALUE_NONE ? SIZE_MAX : bound.index;
+	return type == VALUE_NONE || type == value_type_of(feed->plan->slots[slot].type);
 }
 
 int feed_count(struct feed *feed, const struct rows_summary *rows)

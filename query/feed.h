@@ -96,6 +96,12 @@ void feed_offer(struct feed *feed, const struct summary_taker *taker);
 /* Of a slot; VALUE_NONE: the rows do not have it. NULL: its type is not the statement's. */
 const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
 					  const struct rows_summary *rows);
+/*
+ * Which of the columns of sums a slot is; SIZE_MAX: the rows do not have it. False: its type is not
+ * the statement's.
+ */
+bool feed_sums(const struct feed *feed, size_t slot, const struct window_sums *sums,
+	       size_t *column);
 /* Count the rows of a summary that was taken. ERR_LIMIT, ERR_CANCELLED. */
 int feed_count(struct feed *feed, const struct rows_summary *rows);
 /* OK with at least one row, or END. The block lives until the next call. */

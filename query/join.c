@@ -6,7 +6,7 @@
  *	rows  (1,4)       (3,5)       2 was overtaken by 3
  *
  * Equal times pair, but there is no condition on them: all parts are walked together in time order,
- *each remembers its last point, and all are forgotten once they made a row.
+ * each remembers its last point, and all are forgotten once they made a row.
  */
 #include <stdlib.h>
 

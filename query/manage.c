@@ -29,15 +29,30 @@ static int check_name(struct task *task, struct slice name)
 	return is_file_name(name) ? OK : diag_set(task->diag, ERR_INVALID, "invalid name");
 }
 
-/* What a database has besides policies has these names. */
+/* What a database has besides policies has these names, some with options behind them. */
+static bool is_reserved(struct slice name)
+{
+	static const struct {
+		const char *word;
+		bool takes_options;
+	} reserved[] = { { "query", false },  { "exec", true },	       { "write", true },
+			 { "errors", false }, { "continuous", false }, { "views", false } };
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		struct slice word = slice_of_text(reserved[i].word);
+
+		if (slice_starts_with(name, word) &&
+		    (name.length == word.length ||
+		     (reserved[i].takes_options && strchr(".?", name.data[word.length]))))
+			return true;
+	}
+	return false;
+}
+
 static int check_policy_name(struct task *task, struct slice name)
 {
-	static const char *const reserved[] = { "query",  "exec",	"write",
-						"errors", "continuous", "views" };
-
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (slice_equal(name, slice_of_text(reserved[i])))
-			return diag_set(task->diag, ERR_INVALID, "invalid name");
+	if (is_reserved(name))
+		return diag_set(task->diag, ERR_INVALID, "invalid name");
 	return check_name(task, name);
 }
 

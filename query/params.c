@@ -392,17 +392,26 @@ static int read_value(struct reader *r, struct param *out)
 	return accept_word(r, first == 't' ? "true" : "false") ? OK : fail(r, "a value");
 }
 
-/* "name": value */
+/* "name": value. A number is looked at here, and within an object only where it is used. */
 static int read_param(struct reader *r, struct param *out)
 {
+	bool is_plain;
+
 	TRY(read_string(r, &out->name));
 	if (!accept(r, ':'))
 		return fail(r, ":");
-	return read_value(r, out);
+	is_plain = peek(r) != '{' && peek(r) != '[';
+	TRY(read_value(r, out));
+	if (is_plain && out->kind == EXPR_NIL && slice_starts_with(out->string, SLICE("strconv.")))
+		return diag_set(r->diag, ERR_INVALID, "error parsing json value: %.*s",
+				(int)out->string.length, out->string.data);
+	return OK;
 }
 
 static int read_params(struct reader *r, struct param *items, size_t *count)
 {
+	if (accept_word(r, "null"))
+		return peek(r) ? fail(r, "nothing behind null") : OK;
 	if (!accept(r, '{'))
 		return fail(r, "an object");
 	if (!accept(r, '}')) {

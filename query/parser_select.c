@@ -142,7 +142,6 @@ static int parse_fill(struct parser *p, struct select_stmt *select)
 			      &arg));
 	if (!arg)
 		return OK;
-	select->has_fill = true;
 	if (fill_of_word(arg, &select->fill))
 		return OK;
 	if (arg->kind != EXPR_INTEGER && arg->kind != EXPR_NUMBER)

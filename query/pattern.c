@@ -16,21 +16,16 @@ struct pattern {
 	pcre2_match_context *context;
 };
 
-/* What follows `(?` or `(*` that RE2 has: flags, groups and their names. */
-static bool is_plain_group(struct slice rest)
+/* How much of what follows `(?` RE2 has: flags, or a group and its name; 0 = all that is needed. */
+static size_t foreign_in_group(struct slice rest)
 {
-	if (rest.length == 0)
-		return true;
-	switch (rest.data[0]) {
-	case 'P': return rest.length > 1 && rest.data[1] == '<';
-	case 'i':
-	case 'm':
-	case 's':
-	case 'U':
-	case '-':
-	case ':': return true;
-	}
-	return false;
+	size_t i = 0;
+
+	if (rest.length > 1 && rest.data[0] == 'P')
+		return rest.data[1] == '<' ? 0 : 1;
+	while (i < rest.length && strchr("imsU-", rest.data[i]))
+		i++;
+	return i < rest.length && (rest.data[i] == ':' || (i && rest.data[i] == ')')) ? 0 : i + 1;
 }
 
 /* Gives the place behind a class that opens at `i`. */
@@ -55,6 +50,39 @@ static int refuse(struct slice text, size_t at, size_t length, struct diag *diag
 			(int)length, text.data + at);
 }
 
+/* RE2's limit of a repetition. */
+#define REPEATS_MAX 1000
+
+static size_t parse_count(struct slice text, size_t at, long *count)
+{
+	for (*count = 0; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+		if (*count <= REPEATS_MAX)
+			*count = *count * 10 + (text.data[at] - '0');
+	return at;
+}
+
+/* {n}, {n,} or {n,m}; other braces are text. */
+static int check_braces(struct slice text, size_t open, struct diag *diag)
+{
+	long least, most;
+	size_t end = parse_count(text, open + 1, &least), comma = end;
+
+	if (end == open + 1)
+		return OK;
+	most = least;
+	if (end < text.length && text.data[end] == ',') {
+		end = parse_count(text, comma + 1, &most);
+		if (end == comma + 1)
+			most = least;
+	}
+	if (end == text.length || text.data[end] != '}')
+		return OK;
+	if (least <= REPEATS_MAX && most <= REPEATS_MAX && least <= most)
+		return OK;
+	return diag_set(diag, ERR_INVALID, "error parsing regexp: invalid repeat count: `%.*s`",
+			(int)(end + 1 - open), text.data + open);
+}
+
 /* PCRE2 takes more than RE2; what only it takes is refused here. */
 static int check_syntax(struct slice text, struct diag *diag)
 {
@@ -69,7 +97,8 @@ static int check_syntax(struct slice text, struct diag *diag)
 			continue;
 		}
 		if (*p == '\\') {
-			if (left > 1 && ((p[1] >= '1' && p[1] <= '9') || strchr("gkKGRXZ", p[1])))
+			if (left > 1 &&
+			    ((p[1] >= '1' && p[1] <= '9') || strchr("ceghHGkKlLNoRuUVXZ", p[1])))
 				return diag_set(diag, ERR_INVALID,
 						"error parsing regexp: invalid escape "
 						"sequence: `\\%c`",
@@ -81,9 +110,14 @@ static int check_syntax(struct slice text, struct diag *diag)
 			return diag_set(diag, ERR_INVALID,
 					"error parsing regexp: missing argument to repetition "
 					"operator: `*`");
-		if (*p == '(' && left > 1 && p[1] == '?' &&
-		    !is_plain_group(slice_from(text, i + 2)))
-			return refuse(text, i, 3, diag);
+		if (*p == '(' && left > 1 && p[1] == '?') {
+			size_t foreign = foreign_in_group(slice_from(text, i + 2));
+
+			if (foreign)
+				return refuse(text, i, foreign + 2, diag);
+		}
+		if (*p == '{')
+			TRY(check_braces(text, i, diag));
 		/* possessive: a+ +, never in RE2 */
 		if (i > 0 && *p == '+' && strchr("*+?}", p[-1]) && (i < 2 || p[-2] != '\\'))
 			return diag_set(diag, ERR_INVALID,
@@ -192,7 +226,8 @@ static int complain(struct slice text, int number, size_t at, struct diag *diag)
 static int compile(struct slice text, bool ignore_case, pcre2_code **out, struct diag *diag)
 {
 	uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
-			   PCRE2_NEVER_BACKSLASH_C | (ignore_case ? PCRE2_CASELESS : 0);
+			   PCRE2_NEVER_BACKSLASH_C | PCRE2_DUPNAMES |
+			   (ignore_case ? PCRE2_CASELESS : 0);
 	PCRE2_SIZE at;
 	int number;
 

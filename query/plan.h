@@ -77,7 +77,8 @@ struct plan_call {
 	struct histogram histogram;
 	bool is_descending;
 	bool wants_keys;    /* COLLECT: samples are keys */
-	int32_t *tag_slots; /* top(v, tag…) */
+	bool has_tags;	    /* top(v, tag…): each combination gives its best */
+	int32_t *tag_slots; /* those that are tags; fields are all alike, as InfluxDB has it */
 	size_t tag_count;
 	uint32_t number_of_leaf; /* among the leaves, for those with a slot */
 };
@@ -126,6 +127,8 @@ struct plan {
 	int64_t fill_integer;
 	bool has_aux, has_distinct, has_histogram, only_selectors;
 	struct slice top_name; /* top or bottom; "" = none of them */
+	size_t best_first,
+		best_end; /* columns of its tags: they have names, but `*` passes over them */
 	size_t check_call_count;
 	/* what was bound */
 	struct plan_source *sources;
@@ -196,6 +199,8 @@ int plan_list_columns(struct plan *plan, struct slice **names, size_t *count, bo
 int plan_type_of(struct plan *plan, struct slice name, enum data_type *out);
 /* Has any source's measurement such a field, at whatever time? In a WHERE it is no tag then. */
 bool plan_has_field(const struct plan *plan, struct slice name);
+/* Is it a tag, or what a subquery shows of one? */
+bool plan_is_tag(const struct plan *plan, struct slice name);
 /* Where each source has each slot. */
 int plan_bind_slots(struct plan *plan);
 

@@ -156,6 +156,16 @@ static struct slice iterated_name(struct slice name)
 		{ "non_negative_derivative", "derivative" },
 		{ "moving_average", "moving average" },
 		{ "cumulative_sum", "cumulative sum" },
+		{ "exponential_moving_average", "exponential moving average" },
+		{ "double_exponential_moving_average", "double exponential moving average" },
+		{ "triple_exponential_moving_average", "triple exponential moving average" },
+		{ "triple_exponential_derivative", "triple exponential derivative" },
+		{ "relative_strength_index", "relative strength index" },
+		{ "kaufmans_efficiency_ratio", "kaufmans efficiency ratio" },
+		{ "kaufmans_adaptive_moving_average", "kaufmans adaptive moving average" },
+		{ "chande_momentum_oscillator", "chande momentum oscillator" },
+		{ "holt_winters", "elapsed" },
+		{ "holt_winters_with_fit", "elapsed" },
 		{ HISTOGRAM_START, "histogram" },
 		{ HISTOGRAM_COUNT, "histogram" },
 	};
@@ -189,13 +199,15 @@ static int64_t default_unit(const struct plan *plan, const struct plan_call *cal
 
 static int bind_tags(struct plan *plan, struct plan_call *call, const struct expr *expr)
 {
-	call->tag_count = expr->call.arg_count - 2;
-	call->tag_slots =
-		arena_alloc(plan->context->arena, (call->tag_count + 1) * sizeof(*call->tag_slots));
+	size_t count = expr->call.arg_count - 2;
+
+	call->has_tags = count > 0;
+	call->tag_slots = arena_alloc(plan->context->arena, (count + 1) * sizeof(*call->tag_slots));
 	if (!call->tag_slots)
 		return ERR_LIMIT;
-	for (size_t i = 0; i < call->tag_count; i++)
-		call->tag_slots[i] = expr->call.args[i + 1]->varref.slot;
+	for (size_t i = 1; i <= count; i++)
+		if (plan_is_tag(plan, expr->call.args[i]->varref.name))
+			call->tag_slots[call->tag_count++] = expr->call.args[i]->varref.slot;
 	return OK;
 }
 
@@ -393,6 +405,16 @@ static bool replace_call(void *arg, struct expr *expr)
 	return false;
 }
 
+/* No line brings a NaN, but a calculation does, and its place among the others is no key's. */
+static bool may_read_nan(const struct plan *plan, const struct plan_call *call)
+{
+	bool has_subquery = false;
+
+	for (size_t i = 0; i < plan->source_count; i++)
+		has_subquery |= plan->sources[i].subquery != NULL;
+	return has_subquery && call->type == DATA_FLOAT;
+}
+
 /* Where neither the time of a sample nor the rest of its row is shown, keys will do. */
 static void choose_keys(struct plan *plan)
 {
@@ -402,7 +424,8 @@ static void choose_keys(struct plan *plan)
 				  plan->calls[0] == call && !window_is_given(&plan->window);
 
 		call->wants_keys = call->function->takes_keys && !shows_time && !plan->has_aux &&
-				   (TYPES_COMPARABLE >> call->type & 1);
+				   (TYPES_COMPARABLE >> call->type & 1) &&
+				   !may_read_nan(plan, call);
 	}
 }
 
@@ -490,6 +513,8 @@ static int show_best_tags(struct plan *plan)
 		fields[count++] = plan->fields[i];
 		if (call->kind != EXPR_CALL || !slice_equal(call->call.name, plan->top_name))
 			continue;
+		plan->best_first = count;
+		plan->best_end = count + call->call.arg_count - 2;
 		for (size_t k = 1; k + 1 < call->call.arg_count; k++) {
 			fields[count] =
 				(struct field){ .expr = expr_copy(arena, call->call.args[k]) };
@@ -576,6 +601,9 @@ static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t wi
 	__int128 ns = (__int128)time_ns + (__int128)windows * spec->interval_ns;
 	int64_t seconds = floor_div(time_ns, NS_PER_SECOND);
 
+	/* A bound beyond all times stays there: nothing lies in such a range. */
+	if (windows == 0 || time_ns > TIME_MAX_NS || time_ns < TIME_MIN_NS)
+		return time_ns;
 	if (spec->months)
 		ns += (__int128)(zone_add_months(spec->zone, seconds, windows * spec->months) -
 				 seconds) *

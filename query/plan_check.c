@@ -19,6 +19,7 @@ struct check {
 	struct plan *plan;
 	struct diag *diag;
 	const struct field *field;
+	const struct expr *nested_math; /* abs(…) within a transformation */
 	bool allows_wildcard;
 };
 
@@ -412,14 +413,6 @@ static int check_call_arguments(struct check *check, struct expr *call)
 	return refuse(check, "undefined function %.*s()", NAME(call));
 }
 
-/* Within a transformation: `count(distinct x)`, `distinct(x)` without being the statement's. */
-static int check_nested(struct check *check, struct expr *expr)
-{
-	if (expr_is_call(expr, "distinct"))
-		return check_distinct(check, expr->call.args, expr->call.arg_count, true);
-	return check_call_arguments(check, expr);
-}
-
 /* --- fields ---------------------------------------------------------------------- */
 
 static int check_math(struct check *check, struct expr *call)
@@ -431,6 +424,23 @@ static int check_math(struct check *check, struct expr *call)
 		if (!expr_is_literal(call->call.args[i]))
 			TRY(check_expr(check, call->call.args[i]));
 	return OK;
+}
+
+/*
+ * Within a transformation: `count(distinct x)`, `distinct(x)` without being the statement's.
+ * Of a function of numbers InfluxDB finds only at the end that it cannot stand there.
+ */
+static int check_nested(struct check *check, struct expr *expr)
+{
+	if (expr_is_call(expr, "distinct"))
+		return check_distinct(check, expr->call.args, expr->call.arg_count, true);
+	if (math_argument_count(expr->call.name)) {
+		check->nested_math = expr;
+		return check_math(check, expr);
+	}
+	if (expr_is_call(expr, "top") || expr_is_call(expr, "bottom"))
+		check->plan->check_call_count++;
+	return check_call_arguments(check, expr);
 }
 
 static int check_binary(struct check *check, struct expr *expr)
@@ -457,8 +467,7 @@ static int check_expr(struct check *check, struct expr *expr)
 	case EXPR_WILDCARD:
 		plan->has_aux = true;
 		if (!check->allows_wildcard)
-			return refuse_expr(check, "unsupported expression with wildcard: ",
-					   check->field->expr);
+			return refuse(check, "unable to use wildcard in a binary expression");
 		return OK;
 	case EXPR_REGEX:
 		plan->has_aux = true;
@@ -515,6 +524,27 @@ static int check_fields(struct check *check)
 	return OK;
 }
 
+/* InfluxDB makes fill(null) of a subquery with windows to fill(none), and finds that first. */
+static bool is_fill_none(const struct plan *plan)
+{
+	return plan->stmt->fill == FILL_NONE ||
+	       (plan->parent && plan->stmt->fill == FILL_NULL && window_is_given(&plan->window) &&
+		!plan->inherits_window);
+}
+
+static int check_raw(struct check *check)
+{
+	const struct plan *plan = check->plan;
+
+	if (is_fill_none(plan))
+		return refuse(check, "fill(none) must be used with a function");
+	if (plan->fill == FILL_LINEAR)
+		return refuse(check, "fill(linear) must be used with a function");
+	if (window_is_given(&plan->window) && !plan->inherits_window)
+		return refuse(check, "GROUP BY requires at least one aggregate function");
+	return OK;
+}
+
 static int check_together(struct check *check)
 {
 	struct plan *plan = check->plan;
@@ -525,14 +555,8 @@ static int check_together(struct check *check)
 		return refuse(check,
 			      "selector function %.*s() cannot be combined with other functions",
 			      (int)plan->top_name.length, plan->top_name.data);
-	if (plan->check_call_count == 0) {
-		if (plan->fill == FILL_NONE && plan->stmt->has_fill)
-			return refuse(check, "fill(none) must be used with a function");
-		if (plan->fill == FILL_LINEAR)
-			return refuse(check, "fill(linear) must be used with a function");
-		if (window_is_given(&plan->window) && !plan->inherits_window)
-			return refuse(check, "GROUP BY requires at least one aggregate function");
-	}
+	if (plan->check_call_count == 0)
+		TRY(check_raw(check));
 	if (plan->has_distinct && (plan->check_call_count != 1 || plan->has_aux))
 		return refuse(check, "aggregate function distinct() cannot be combined with other "
 				     "functions or fields");
@@ -545,6 +569,8 @@ static int check_together(struct check *check)
 	if (plan->has_aux && plan->check_call_count > 1)
 		return refuse(check, "mixing multiple selector functions with tags or fields is "
 				     "not supported");
+	if (check->nested_math)
+		return refuse(check, "unsupported call: %.*s", NAME(check->nested_math));
 	return OK;
 }
 
@@ -693,7 +719,8 @@ static void set_range(struct plan *plan, const struct bounds *bounds)
 	struct window_spec *window = &plan->window;
 	const struct plan *parent = plan->parent;
 
-	plan->has_first = bounds->has_first;
+	/* To InfluxDB the first of all times is no bound. */
+	plan->has_first = bounds->has_first && bounds->first_ns != TIME_MIN_NS;
 	window->time_first_ns = bounds->has_first ? bounds->first_ns : TIME_MIN_NS;
 	window->time_last_ns = bounds->has_last		 ? bounds->last_ns
 			       : window_is_given(window) ? plan->context->now_ns

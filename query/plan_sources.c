@@ -216,6 +216,29 @@ static int open_place(struct plan *plan, struct slice database_name, struct slic
 	return find_policy(plan, &database, policy_name, &out->policy_id);
 }
 
+/* InfluxDB keeps these names for itself. */
+static int check_system_name(struct slice name, struct diag *diag)
+{
+	static const struct {
+		const char *name, *use;
+	} rows[] = {
+		{ "_fieldKeys", "SHOW FIELD KEYS" },
+		{ "_measurements", "SHOW MEASUREMENTS" },
+		{ "_series", "SHOW SERIES" },
+		{ "_tagKeys", "SHOW TAG KEYS" },
+		{ "_tags", "SHOW TAG VALUES" },
+		{ "_name", "the appropriate meta command" },
+		{ "_tagKey", "the appropriate meta command" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (slice_equal(name, slice_of_text(rows[i].name)))
+			return diag_set(diag, ERR_INVALID,
+					"unable to use system source '%s': use %s instead",
+					rows[i].name, rows[i].use);
+	return OK;
+}
+
 static int bind_measurement(struct plan *plan, struct source_list *list,
 			    const struct source *source)
 {
@@ -231,10 +254,10 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 	}
 	if (source->path_error)
 		return diag_set(plan->context->diag, ERR_INVALID, "%s", source->path_error);
+	TRY(check_system_name(source->name, plan->context->diag));
 	TRY(open_place(plan, source->database, source->policy, &place));
 	if (source->regex)
 		return add_matching(plan, list, &place, source->regex);
-	TRY(scope_check_name(source->name, plan->context->diag));
 	return add_measurement(
 		plan, list, &place,
 		index_measurement_find(snapshot_index(place.snapshot), source->name));
@@ -403,6 +426,29 @@ bool plan_has_field(const struct plan *plan, struct slice name)
 	return false;
 }
 
+static bool is_tag_of_source(const struct plan_source *source, struct slice name)
+{
+	const struct plan_column *column;
+	uint32_t id;
+
+	if (!source->subquery)
+		return field_find(source, name) == ID_NONE &&
+		       index_tag_key_find(source->index, source->measurement_id, name) != ID_NONE;
+	column = column_find(source->subquery, name, &id);
+	return column ? column->type == DATA_TAG
+		      : has_dimension(source->subquery->own_dimensions, name);
+}
+
+bool plan_is_tag(const struct plan *plan, struct slice name)
+{
+	if (plan_is_origin(plan, name))
+		return true;
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (is_tag_of_source(&plan->sources[i], name))
+			return true;
+	return false;
+}
+
 /* The number of a field among those that cursors of the source read. */
 static int read_field(struct plan *plan, struct plan_source *source, uint32_t field_id,
 		      uint32_t *number)
@@ -539,10 +585,13 @@ static int list_measurement(struct plan *plan, const struct plan_source *source,
 
 static int list_subquery(const struct plan *inner, struct name_list *list)
 {
-	for (size_t i = 0; i < inner->column_count; i++)
+	for (size_t i = 0; i < inner->column_count; i++) {
+		if (i >= inner->best_first && i < inner->best_end)
+			continue;
 		TRY(add_name(list, (struct plan_name){ .name = inner->columns[i].name,
 						       .type = inner->columns[i].type,
 						       .is_field = true }));
+	}
 	for (size_t i = 0; i < inner->own_dimensions->count; i++)
 		TRY(add_name(list, (struct plan_name){ .name = inner->own_dimensions->names[i],
 						       .type = DATA_TAG }));

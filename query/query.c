@@ -175,7 +175,8 @@ static void name_parse_error(struct diag *diag)
 {
 	struct diag whole = { 0 };
 
-	if (strncmp(diag->text, "error parsing query parameters", 30) == 0)
+	if (strncmp(diag->text, "error parsing query parameters", 30) == 0 ||
+	    strncmp(diag->text, "error parsing json value", 24) == 0)
 		return;
 	diag_set_at(&whole, ERR_INVALID, diag->line, diag->column, "error parsing query: %.900s",
 		    diag->text);

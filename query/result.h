@@ -33,13 +33,20 @@ struct cell {
 	};
 };
 
+/* What InfluxDB makes a chunk of, when chunks are asked for. */
+enum result_chunks {
+	CHUNKS_OF_ROWS,	  /* what is a SELECT to it: series and pieces of them */
+	CHUNKS_OF_SERIES, /* each as a whole, and as if it were the last one */
+	CHUNKS_OF_STATEMENTS,
+};
+
 struct result_series {
 	struct slice name;	/* length 0 = none: JSON leaves the key out */
 	const struct tag *tags; /* sorted by key; values may be empty */
 	size_t tag_count;
 	const struct slice *columns;
 	size_t column_count;
-	int32_t utc_offset_rule; /* reserved: 0 */
+	enum result_chunks chunks;
 	/* tz(): seconds east of UTC at a time; NULL = UTC. `zone` lives until series_end. */
 	int32_t (*utc_offset)(const void *zone, int64_t time_ns);
 	const void *zone;

@@ -15,28 +15,6 @@ struct choice {
 
 /* --- sources --------------------------------------------------------------- */
 
-int scope_check_name(struct slice name, struct diag *diag)
-{
-	static const struct {
-		const char *name, *use;
-	} rows[] = {
-		{ "_fieldKeys", "SHOW FIELD KEYS" },
-		{ "_measurements", "SHOW MEASUREMENTS" },
-		{ "_series", "SHOW SERIES" },
-		{ "_tagKeys", "SHOW TAG KEYS" },
-		{ "_tags", "SHOW TAG VALUES" },
-		{ "_name", "the appropriate meta command" },
-		{ "_tagKey", "the appropriate meta command" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (slice_equal(name, slice_of_text(rows[i].name)))
-			return diag_set(diag, ERR_INVALID,
-					"unable to use system source '%s': use %s instead",
-					rows[i].name, rows[i].use);
-	return OK;
-}
-
 /* Is the dotted name as a whole a measurement here? (LANGUAGE, "Names in FROM") */
 static bool is_whole_name(const struct scope *scope, const struct source *source)
 {
@@ -87,7 +65,7 @@ static int choose(struct task *task, const struct scope *scope, const struct sco
 	if (source->regex)
 		return pattern_open(source->regex->regex.pattern, source->regex->regex.ignore_case,
 				    &out->pattern, task->diag);
-	return scope_check_name(source->name, task->diag);
+	return OK;
 }
 
 /* The database of FROM, which all sources share, else of ON, else the default one. */
@@ -111,6 +89,8 @@ static int find_database(struct task *task, const struct scope_spec *spec, struc
 		name = source->database;
 		is_first = false;
 	}
+	if (spec->write && !name.length && !task->env->database_id)
+		return diag_set(task->diag, ERR_INVALID, "database not found: ");
 	return task_database(task, name, spec->write, out);
 }
 
@@ -283,6 +263,8 @@ int scope_open(struct task *task, const struct scope_spec *spec, struct scope *o
 	*out = (struct scope){ .condition = spec->condition };
 	TRY(find_database(task, spec, &out->database));
 	TRY(time_range_of(spec->condition, task->now_ns, &out->range, task->diag));
+	if (!spec->keeps_condition)
+		TRY(tag_filter_check(spec->condition, spec->mode, task->diag));
 	TRY(tag_filter_prepare(spec->condition, task->diag));
 	TRY(snapshot_open(task->env->engine, out->database.id, &out->snapshot));
 	out->index = snapshot_index(out->snapshot);

@@ -42,8 +42,6 @@ struct scope_spec {
 	bool keeps_condition;  /* leave the WHERE to the caller, but for its times */
 };
 
-/* ERR_INVALID: InfluxDB keeps the name for itself. */
-int scope_check_name(struct slice name, struct diag *diag);
 /*
  * Everything in it dies with scope_close(), which is needed after errors too.
  * ERR_INVALID, ERR_NOT_FOUND in InfluxDB's words; ERR_ACCESS, ERR_LIMIT.

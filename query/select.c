@@ -275,7 +275,9 @@ static int give_explanation(struct plan *plan, bool analyze, int64_t planned_ns,
 			    const struct result *result)
 {
 	struct slice column = SLICE("QUERY PLAN");
-	struct result_series series = { .columns = &column, .column_count = 1 };
+	struct result_series series = { .columns = &column,
+					.column_count = 1,
+					.chunks = CHUNKS_OF_STATEMENTS };
 	struct explanation explanation = { .result = result, .planned_ns = planned_ns };
 	int err;
 

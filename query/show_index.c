@@ -64,6 +64,40 @@ static int lazy_end(struct lazy_series *lazy)
 
 /* --- scopes ----------------------------------------------------------------- */
 
+static bool is_time_term(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	*found = *found || expr_is_time_term(expr);
+	return !*found;
+}
+
+static bool has_time(struct expr *condition)
+{
+	bool found = false;
+
+	if (condition)
+		expr_walk(condition, is_time_term, &found);
+	return found;
+}
+
+/* SHOW with a time, and what counts exactly, is a SELECT to InfluxDB. */
+static enum tag_filter_mode mode_of(enum statement_kind kind, struct expr *condition)
+{
+	switch (kind) {
+	case STATEMENT_SHOW_SERIES:
+		return has_time(condition) ? TAG_FILTER_SELECT : TAG_FILTER_SHOW;
+	case STATEMENT_SHOW_TAG_KEYS:
+	case STATEMENT_SHOW_TAG_VALUES: return TAG_FILTER_KEYS;
+	case STATEMENT_SHOW_SERIES_CARDINALITY:
+	case STATEMENT_SHOW_MEASUREMENT_CARDINALITY:
+	case STATEMENT_SHOW_TAG_KEY_CARDINALITY:
+	case STATEMENT_SHOW_TAG_VALUES_CARDINALITY:
+	case STATEMENT_SHOW_FIELD_KEY_CARDINALITY: return TAG_FILTER_SELECT;
+	default: return TAG_FILTER_SHOW;
+	}
+}
+
 static int scope_of(struct task *task, struct scope *scope)
 {
 	const struct show_stmt *show = &task->statement->show;
@@ -75,6 +109,7 @@ static int scope_of(struct task *task, struct scope *scope)
 			.sources = show->sources,
 			.source_count = show->source_count,
 			.condition = show->condition,
+			.mode = mode_of(task->statement->kind, show->condition),
 			.ignores_policies = task->statement->kind == STATEMENT_SHOW_TAG_KEYS ||
 					    task->statement->kind == STATEMENT_SHOW_TAG_VALUES,
 		},
@@ -100,10 +135,7 @@ static int for_measurements(struct task *task,
 
 static int refuse_time(struct task *task, const char *statement)
 {
-	struct time_range range;
-
-	TRY(time_range_of(task->statement->show.condition, task->now_ns, &range, task->diag));
-	if (!range.is_given)
+	if (!has_time(task->statement->show.condition))
 		return OK;
 	return diag_set(task->diag, ERR_INVALID, "%s doesn't support time in WHERE clause",
 			statement);
@@ -128,14 +160,18 @@ static int walk_measurements(struct task *task, measurement_taken *taken, void *
 {
 	struct show_stmt *show = &task->statement->show;
 	bool has_with = show->measurement != NULL;
+	struct source with = has_with ? *show->measurement : (struct source){ 0 };
 	struct scope_spec spec = { .database = show->database,
-				   .sources = has_with ? show->measurement : show->sources,
+				   .sources = has_with ? &with : show->sources,
 				   .source_count = has_with ? 1 : show->source_count,
 				   .condition = show->condition,
+				   .ignores_policies = has_with,
 				   .keeps_condition = true };
 	struct scope scope;
-	int err = scope_open(task, &spec, &scope);
+	int err;
 
+	with.database = SLICE(""); /* InfluxDB looks at the name alone */
+	err = scope_open(task, &spec, &scope);
 	for (size_t i = 0; err >= 0 && i < scope.measurement_count; i++) {
 		const struct scope_measurement *m = &scope.measurements[i];
 		bool takes = true;
@@ -536,7 +572,8 @@ static const struct slice estimation_column = SLICE("cardinality estimation");
 
 static bool is_estimation(const struct show_stmt *show)
 {
-	return !show->is_exact && !show->source_count && !show->condition && !show->dimension_count;
+	return !show->is_exact && !show->source_count && !show->condition &&
+	       !show->dimension_count && !show->limit && !show->offset;
 }
 
 static int refuse_grouping(struct task *task)
@@ -552,7 +589,8 @@ static int print_count(struct task *task, struct slice name, uint64_t count)
 {
 	struct cell cell = cell_integer((int64_t)count);
 
-	if (count == 0)
+	/* LIMIT and OFFSET count the rows of each series, and this is its only one. */
+	if (count == 0 || task->statement->show.offset > 0)
 		return OK;
 	TRY(task_series_begin(task, name, &count_column, 1));
 	TRY(task_row(task, &cell));
@@ -586,14 +624,6 @@ int show_series_cardinality(struct task *task)
 	return task_count(task, estimation_column, count);
 }
 
-static int count_measurement(void *arg, const struct scope_measurement *measurement)
-{
-	uint64_t *count = arg;
-
-	(*count)++;
-	return OK;
-}
-
 int show_measurement_cardinality(struct task *task)
 {
 	bool estimates = is_estimation(&task->statement->show);
@@ -601,8 +631,14 @@ int show_measurement_cardinality(struct task *task)
 
 	TRY(refuse_grouping(task));
 	if (!(estimates && is_absent(task))) {
+		struct scope scope;
+		int err;
+
 		TRY(refuse_time(task, "SHOW MEASUREMENT EXACT CARDINALITY"));
-		TRY(walk_measurements(task, count_measurement, &count));
+		err = scope_of(task, &scope);
+		count = scope.measurement_count;
+		scope_close(&scope);
+		TRY(err);
 	}
 	if (estimates)
 		return task_count(task, estimation_column, count);
@@ -663,8 +699,13 @@ static int print_tag_value_count(struct task *task, struct scope *scope,
 
 int show_tag_values_cardinality(struct task *task)
 {
+	struct time_range range;
+
 	TRY(refuse_grouping(task));
-	TRY(refuse_time(task, "SHOW TAG VALUES EXACT CARDINALITY"));
+	TRY(time_range_of(task->statement->show.condition, task->now_ns, &range, task->diag));
+	/* To InfluxDB each value is a row of time 0. */
+	if (range.first_ns > 0 || range.last_ns < 0)
+		return OK;
 	return with_key_pattern(task, print_tag_value_count);
 }
 
@@ -681,6 +722,6 @@ static int print_field_count(struct task *task, struct scope *scope,
 int show_field_key_cardinality(struct task *task)
 {
 	TRY(refuse_grouping(task));
-	TRY(refuse_time(task, "SHOW FIELD KEY EXACT CARDINALITY"));
+	TRY(refuse_time(task, "SHOW FIELD KEY CARDINALITY"));
 	return for_measurements(task, print_field_count);
 }

@@ -1,13 +1,17 @@
 /* Why: what a series is called is known without reading it, so asking by name is bits only. */
 #include "query/tag_filter.h"
 
+#include <assert.h>
+
 #include "query/pattern.h"
+#include "query/print.h"
 #include "query/time_range.h"
 
 enum filter_kind {
 	FILTER_CONSTANT,
 	FILTER_TAG,  /* its value is one of a set */
 	FILTER_PAIR, /* `a = b` of two tags: has both; `a != b`: has the first only */
+	FILTER_SAME, /* `a = b` of two tags, as a SELECT takes it: has both, of one value */
 	FILTER_AND,
 	FILTER_OR,
 };
@@ -110,6 +114,44 @@ void tag_filter_release(struct expr *condition)
 		expr_walk(condition, release, NULL);
 }
 
+/* --- what is no condition ---------------------------------------------------- */
+
+/* Calculating is an operator like others. */
+static bool is_tag_comparison(const struct expr *expr)
+{
+	return is_tag_operator(expr->binary.op) &&
+	       expr_unwrap(expr->binary.left)->kind != EXPR_BINARY &&
+	       expr_unwrap(expr->binary.right)->kind != EXPR_BINARY;
+}
+
+static int refuse(const char *before, const struct expr *expr, struct diag *diag)
+{
+	struct buf text = { 0 };
+
+	expr_print(&text, expr);
+	diag_set(diag, ERR_INVALID, "%s%s", before, buf_text(&text));
+	buf_release(&text);
+	return ERR_INVALID;
+}
+
+int tag_filter_check(struct expr *condition, enum tag_filter_mode mode, struct diag *diag)
+{
+	struct expr *expr = condition ? expr_unwrap(condition) : NULL;
+
+	if (!expr || expr->kind == EXPR_BOOLEAN || expr_is_time_term(expr))
+		return OK;
+	if (expr->kind != EXPR_BINARY)
+		return refuse("invalid condition expression: ", expr, diag);
+	if (is_logic(expr)) {
+		TRY(tag_filter_check(expr->binary.left, mode, diag));
+		return tag_filter_check(expr->binary.right, mode, diag);
+	}
+	if ((mode == TAG_FILTER_SHOW && !is_tag_comparison(expr)) ||
+	    (mode == TAG_FILTER_KEYS && !is_tag_operator(expr->binary.op)))
+		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
+	return OK;
+}
+
 /* --- binding --------------------------------------------------------------- */
 
 static struct tag_filter *new_filter(struct arena *arena, enum filter_kind kind)
@@ -172,9 +214,9 @@ static int bind_tag(struct arena *arena, struct index *index, uint32_t measureme
 }
 
 static int bind_pair(struct arena *arena, struct index *index, uint32_t measurement_id,
-		     const struct comparison *c, struct tag_filter **out)
+		     const struct comparison *c, enum filter_kind kind, struct tag_filter **out)
 {
-	struct tag_filter *filter = *out = new_filter(arena, FILTER_PAIR);
+	struct tag_filter *filter = *out = new_filter(arena, kind);
 
 	if (!filter)
 		return ERR_LIMIT;
@@ -201,7 +243,7 @@ static int bind_other(struct arena *arena, enum tag_filter_mode mode, struct tag
 	if (mode == TAG_FILTER_REMOVE)
 		return diag_set(diag, ERR_INVALID,
 				"fields not supported in WHERE clause during deletion");
-	return bind_constant(arena, true, out);
+	return bind_constant(arena, mode != TAG_FILTER_SELECT, out);
 }
 
 static bool literals_equal(const struct expr *a, const struct expr *b)
@@ -225,10 +267,10 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	struct comparison c = comparison_of(expr);
 	bool yes;
 
-	if (!is_tag_operator(c.op) && mode == TAG_FILTER_REMOVE)
+	if (mode == TAG_FILTER_KEYS && expr_unwrap(expr->binary.left)->kind != EXPR_VARREF)
+		return bind_constant(arena, true, out);
+	if (!is_tag_comparison(expr))
 		return bind_other(arena, mode, out, diag);
-	if (!is_tag_operator(c.op))
-		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
 	if (!c.column)
 		return bind_constant(arena,
 				     literals_equal(expr_unwrap(expr->binary.left), c.value) ==
@@ -243,20 +285,11 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 		return bind_other(arena, mode, out, diag);
 	if (c.value->kind == EXPR_STRING || c.value->kind == EXPR_REGEX)
 		return bind_tag(arena, index, measurement_id, &c, out);
-	if (c.value->kind == EXPR_VARREF)
-		return bind_pair(arena, index, measurement_id, &c, out);
+	if (c.value->kind == EXPR_VARREF &&
+	    (mode == TAG_FILTER_REMOVE || !is_field(index, measurement_id, c.value)))
+		return bind_pair(arena, index, measurement_id, &c,
+				 mode == TAG_FILTER_SELECT ? FILTER_SAME : FILTER_PAIR, out);
 	return bind_other(arena, mode, out, diag);
-}
-
-static int refuse(const struct expr *expr, struct diag *diag)
-{
-	if (expr->kind == EXPR_VARREF)
-		return diag_set(diag, ERR_INVALID, "invalid condition expression: %.*s",
-				(int)expr->varref.name.length, expr->varref.name.data);
-	if (expr->kind == EXPR_CALL)
-		return diag_set(diag, ERR_INVALID, "invalid function call in condition: %.*s",
-				(int)expr->call.name.length, expr->call.name.data);
-	return diag_set(diag, ERR_INVALID, "invalid condition expression");
 }
 
 static int bind(struct arena *arena, struct index *index, uint32_t measurement_id,
@@ -268,8 +301,7 @@ static int bind(struct arena *arena, struct index *index, uint32_t measurement_i
 	expr = expr_unwrap(expr);
 	if (expr->kind == EXPR_BOOLEAN)
 		return bind_constant(arena, expr->boolean, out);
-	if (expr->kind != EXPR_BINARY)
-		return refuse(expr, diag);
+	assert(expr->kind == EXPR_BINARY); /* tag_filter_check() said so */
 	if (expr_is_time_term(expr))
 		return bind_constant(arena, true, out);
 	if (!is_logic(expr))
@@ -297,6 +329,17 @@ static bool has_tag(struct index *index, uint32_t series_id, uint32_t key_id)
 	return key_id != ID_NONE && index_series_tag(index, series_id, key_id) != ID_NONE;
 }
 
+static bool has_same(struct index *index, uint32_t series_id, uint32_t first_id, uint32_t second_id)
+{
+	uint32_t measurement_id = index_series_measurement(index, series_id);
+
+	return has_tag(index, series_id, first_id) && has_tag(index, series_id, second_id) &&
+	       slice_equal(index_tag_value_name(index, measurement_id, first_id,
+						index_series_tag(index, series_id, first_id)),
+			   index_tag_value_name(index, measurement_id, second_id,
+						index_series_tag(index, series_id, second_id)));
+}
+
 bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t series_id)
 {
 	uint32_t value_id;
@@ -313,6 +356,9 @@ bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t 
 	case FILTER_PAIR:
 		return has_tag(index, series_id, f->pair.first_id) &&
 		       has_tag(index, series_id, f->pair.second_id) == f->pair.is_equal;
+	case FILTER_SAME:
+		return has_same(index, series_id, f->pair.first_id, f->pair.second_id) ==
+		       f->pair.is_equal;
 	case FILTER_AND:
 		return tag_filter_takes(f->both.left, index, series_id) &&
 		       tag_filter_takes(f->both.right, index, series_id);
@@ -367,6 +413,26 @@ static int measurement_compare(struct index *index, uint32_t measurement_id,
 	return measurement_has(index, measurement_id, series_ids, count, &c, takes);
 }
 
+/* InfluxDB shows the node as Go prints it. */
+static int refuse_for_measurements(const struct expr *expr, struct diag *diag)
+{
+	switch (expr->kind) {
+	case EXPR_BOOLEAN:
+		return diag_set(diag, ERR_INVALID, "&influxql.BooleanLiteral{Val:%s}",
+				expr->boolean ? "true" : "false");
+	case EXPR_INTEGER:
+		return diag_set(diag, ERR_INVALID, "&influxql.IntegerLiteral{Val:%lld}",
+				(long long)expr->integer);
+	case EXPR_STRING:
+		return diag_set(diag, ERR_INVALID, "&influxql.StringLiteral{Val:\"%.*s\"}",
+				(int)expr->string.length, expr->string.data);
+	case EXPR_VARREF:
+		return diag_set(diag, ERR_INVALID, "&influxql.VarRef{Val:\"%.*s\", Type:0}",
+				(int)expr->varref.name.length, expr->varref.name.data);
+	default: return refuse("invalid condition expression: ", expr, diag);
+	}
+}
+
 int tag_filter_measurement(struct index *index, uint32_t measurement_id, const uint32_t *series_ids,
 			   size_t count, struct expr *condition, bool *takes, struct diag *diag)
 {
@@ -374,7 +440,7 @@ int tag_filter_measurement(struct index *index, uint32_t measurement_id, const u
 	bool right;
 
 	if (expr->kind != EXPR_BINARY)
-		return refuse(expr, diag);
+		return refuse_for_measurements(expr, diag);
 	if (!is_logic(expr))
 		return measurement_compare(index, measurement_id, series_ids, count, expr, takes,
 					   diag);

@@ -12,9 +12,15 @@
 #include "engine/index.h"
 #include "query/ast.h"
 
+/*
+ * What a comparison does that is not one of a tag with =, !=, =~ or !~. InfluxDB answers
+ * some of SHOW from its index, the rest by a SELECT of series.
+ */
 enum tag_filter_mode {
-	TAG_FILTER_SHOW,   /* a comparison with a field takes every series, as InfluxDB does */
-	TAG_FILTER_REMOVE, /* a field is an error */
+	TAG_FILTER_SHOW,   /* with a field: takes every series; by another operator: an error */
+	TAG_FILTER_KEYS,   /* the same, but that a tag may be calculated with, to no effect */
+	TAG_FILTER_SELECT, /* takes no series */
+	TAG_FILTER_REMOVE, /* an error */
 };
 
 struct tag_filter;
@@ -26,8 +32,10 @@ struct tag_filter;
 int tag_filter_prepare(struct expr *condition, struct diag *diag);
 void tag_filter_release(struct expr *condition);
 
+/* ERR_INVALID in InfluxDB's words: what is no condition, whatever is stored. */
+int tag_filter_check(struct expr *condition, enum tag_filter_mode mode, struct diag *diag);
 /*
- * Gives NULL when every series is taken.
+ * Of a condition that was checked. Gives NULL when every series is taken.
  * ERR_INVALID in InfluxDB's words; ERR_LIMIT: the arena's budget, or a regex
  * that gave up.
  */

@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/clones.h"
 #include "engine/base/log.h"
 
 #define CAPACITY_MIN 64u
+#define NEAR_MAX     1024u
 
 static struct tally_slot *find(const struct tally *tally, uint64_t key)
 {
@@ -32,23 +34,76 @@ static void grow(struct tally *tally)
 	free(old.slots);
 }
 
+/* False: there are too many kinds. */
+static bool add(struct tally *tally, uint64_t key, uint64_t count, size_t kinds_max)
+{
+	struct tally_slot *slot;
+
+	if (tally->used * 2 >= tally->capacity)
+		grow(tally);
+	slot = find(tally, key);
+	slot->key = key;
+	slot->count += count;
+	return slot->count > count || ++tally->used <= kinds_max;
+}
+
+CLONES static void find_range(const uint64_t *keys, size_t count, uint64_t *least, uint64_t *most)
+{
+	uint64_t low = keys[0], high = keys[0];
+
+	for (size_t i = 1; i < count; i++) {
+		low = keys[i] < low ? keys[i] : low;
+		high = keys[i] > high ? keys[i] : high;
+	}
+	*least = low;
+	*most = high;
+}
+
+/*
+ * Neighbours are counted at their places, and only the kinds are looked for: percentiles by hours
+ * of 864,000 integers take 3.4 ms of CPU in place of 5.7. In turns, since adding to one and the
+ * same count waits for the addition before.
+ */
+static bool add_near(struct tally *tally, const uint64_t *keys, size_t count, uint64_t least,
+		     size_t kinds_max)
+{
+	uint32_t even[NEAR_MAX] = { 0 }, odd[NEAR_MAX] = { 0 };
+	size_t i = 0;
+
+	for (; i + 2 <= count; i += 2) {
+		even[keys[i] - least]++;
+		odd[keys[i + 1] - least]++;
+	}
+	if (i < count)
+		even[keys[i] - least]++;
+	for (i = 0; i < NEAR_MAX; i++)
+		if (even[i] + odd[i] &&
+		    !add(tally, least + i, (uint64_t)even[i] + odd[i], kinds_max))
+			return false;
+	return true;
+}
+
+static bool add_any(struct tally *tally, const uint64_t *keys, size_t count, size_t kinds_max)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!add(tally, keys[i], 1, kinds_max))
+			return false;
+	return true;
+}
+
 bool tally_add(struct tally *tally, const uint64_t *keys, size_t count, size_t kinds_max)
 {
-	assert(!tally->is_sorted);
-	for (size_t i = 0; i < count; i++) {
-		if (tally->used * 2 >= tally->capacity)
-			grow(tally);
-		struct tally_slot *slot = find(tally, keys[i]);
+	uint64_t least = 0, most = UINT64_MAX;
+	bool fits;
 
-		if (slot->count++)
-			continue;
-		slot->key = keys[i];
-		if (++tally->used > kinds_max) {
-			tally_release(tally);
-			return false;
-		}
-	}
-	return true;
+	assert(!tally->is_sorted);
+	if (count >= NEAR_MAX && count <= UINT32_MAX)
+		find_range(keys, count, &least, &most);
+	fits = most - least < NEAR_MAX ? add_near(tally, keys, count, least, kinds_max)
+				       : add_any(tally, keys, count, kinds_max);
+	if (!fits)
+		tally_release(tally);
+	return fits;
 }
 
 static int compare_slots(const void *a, const void *b)

@@ -62,12 +62,30 @@ int task_databases(struct task *task, struct object **out, size_t *count)
 	return OK;
 }
 
+static enum result_chunks chunks_of(enum statement_kind kind)
+{
+	switch (kind) {
+	case STATEMENT_SHOW_TAG_KEYS:
+	case STATEMENT_SHOW_TAG_VALUES: return CHUNKS_OF_SERIES;
+	case STATEMENT_SHOW_SERIES:
+	case STATEMENT_LIST_SERIES:
+	case STATEMENT_SHOW_FIELD_KEYS:
+	case STATEMENT_SHOW_SERIES_CARDINALITY:
+	case STATEMENT_SHOW_MEASUREMENT_CARDINALITY:
+	case STATEMENT_SHOW_TAG_KEY_CARDINALITY:
+	case STATEMENT_SHOW_TAG_VALUES_CARDINALITY:
+	case STATEMENT_SHOW_FIELD_KEY_CARDINALITY: return CHUNKS_OF_ROWS;
+	default: return CHUNKS_OF_STATEMENTS;
+	}
+}
+
 int task_series_begin(struct task *task, struct slice name, const struct slice *columns,
 		      size_t column_count)
 {
 	struct result_series series = { .name = name,
 					.columns = columns,
-					.column_count = column_count };
+					.column_count = column_count,
+					.chunks = chunks_of(task->statement->kind) };
 
 	return task->result->ops->series_begin(task->result->arg, &series);
 }

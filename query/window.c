@@ -108,6 +108,17 @@ struct window window_of(const struct window_spec *spec, int64_t time_ns)
 	return window;
 }
 
+struct window window_behind(const struct window_spec *spec, struct window before, int64_t time_ns)
+{
+	int64_t start_ns = before.end_ns, end_ns;
+
+	if (spec->months || spec->zone || before.start_ns == before.end_ns || time_ns < start_ns ||
+	    __builtin_add_overflow(start_ns, spec->interval_ns, &end_ns) || time_ns >= end_ns ||
+	    end_ns >= TIME_MAX_NS / 2)
+		return window_of(spec, time_ns);
+	return (struct window){ start_ns, end_ns };
+}
+
 uint64_t window_count(const struct window_spec *spec)
 {
 	__int128 span;

@@ -34,6 +34,8 @@ int64_t window_length_ns(const struct window_spec *spec);
 struct window {
 	int64_t start_ns, end_ns; /* end exclusive */
 };
+/* The same, often without a division: `before` is one of these windows, or empty. */
+struct window window_behind(const struct window_spec *spec, struct window before, int64_t time_ns);
 struct window window_of(const struct window_spec *spec, int64_t time_ns);
 /* How many windows the range touches; for the limit on them. */
 uint64_t window_count(const struct window_spec *spec);

@@ -40,9 +40,17 @@ same_bytes() {
 		judge "$set, $1" bash -c "$2 '$work/$1/codec_sizes' $set <'$work/$set' | cmp - '$work/$set.sizes'"
 	done
 }
-here() { compile "$1" "$2" && same_bytes "$1" "" "$2" "-lsnappy -lxxhash"; }
+here() {
+	compile "$1" "$2" && same_bytes "$1" "" "$2" "-lsnappy -lxxhash"
+	program "$1" test_codec "$2" "tests/unit/test_codec.c tests/lib/test.c" "-lsnappy -lxxhash"
+	judge "test_codec, $1" "$work/$1/test_codec"
+}
 
 here baseline "${CC:-gcc} -O2 -DNO_CLONES"
+# What asks for a processor's instructions is told that it has SSSE3 alone.
+printf '#!/bin/sh\nexec %s -O2 "-D__builtin_cpu_supports(name)=((name)[0] == 115)" "$@"\n' "${CC:-gcc}" >"$work/older"
+chmod +x "$work/older"
+here eights "$work/older"
 here scalar "${CC:-gcc} -O1 -DNO_CLONES -fno-tree-vectorize"
 
 # Of libraries for arm64 there is the C library alone: xxhash is all in its header, snappy is stood in for.

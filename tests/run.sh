@@ -14,7 +14,7 @@ export BUILD="${BUILD:-build$suffix}"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99:log_path=${TMPDIR:-/tmp}/seriesfs-asan.$$}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
 export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/tests/lib/lsan.supp}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:suppressions=$PWD/tests/lib/tsan.supp:log_path=${TMPDIR:-/tmp}/seriesfs-asan.$$}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:die_after_fork=0:suppressions=$PWD/tests/lib/tsan.supp:log_path=${TMPDIR:-/tmp}/seriesfs-asan.$$}"
 passed=0
 failed=0
 output=$(mktemp)

@@ -45,6 +45,8 @@ rule "every folder has a README" "$(
 	git ls-files | grep / | sed 's:/[^/]*$::' | sort -u | grep -vE '^(\.ci|man|tests/.*)$|corpus' | while read -r dir; do
 		[ -e "$dir/README.md" ] || echo "$dir"
 	done)"
+rule "no picture or paragraph was run together by clang-format (a line that is too long)" \
+	"$(echo "$files" | xargs grep -nHE '^ \*[^ /	*]')"
 rule "lines end without blanks" \
 	"$(git ls-files '*.c' '*.h' '*.sh' '*.md' Makefile | while read -r f; do [ -e "$f" ] && echo "$f"; done |
 		xargs grep -nHE '[ 	]+$')"

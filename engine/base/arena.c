@@ -70,6 +70,18 @@ static void *alloc_alone(struct arena *arena, size_t bytes)
 	return block + 1;
 }
 
+void arena_begin(struct arena *arena, size_t bytes)
+{
+	struct arena_block *block = block_new(arena, bytes);
+
+	if (!block)
+		return;
+	block->previous = arena->block;
+	arena->block = block;
+	arena->next = (char *)(block + 1);
+	arena->end = (char *)block + block->bytes;
+}
+
 static void *alloc_slow(struct arena *arena, size_t bytes)
 {
 	size_t usual = block_bytes(arena);
@@ -79,14 +91,12 @@ static void *alloc_slow(struct arena *arena, size_t bytes)
 		return NULL;
 	if (bytes + sizeof(*block) > usual / 4)
 		return alloc_alone(arena, bytes);
-	block = block_new(arena, usual);
-	if (!block)
+	block = arena->block;
+	arena_begin(arena, usual);
+	if (arena->block == block)
 		return NULL;
-	block->previous = arena->block;
-	arena->block = block;
-	arena->next = (char *)(block + 1) + bytes;
-	arena->end = (char *)block + block->bytes;
-	return block + 1;
+	arena->next += bytes;
+	return arena->block + 1;
 }
 
 void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align)

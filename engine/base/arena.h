@@ -28,6 +28,8 @@ void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align);
 struct slice arena_copy(struct arena *arena, struct slice slice);
 char *arena_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Begin with a block of so many bytes, for an arena that is reset again and again. */
+void arena_begin(struct arena *arena, size_t bytes);
 /* Free all but the newest block and start again in it. */
 void arena_reset(struct arena *arena);
 void arena_release(struct arena *arena);

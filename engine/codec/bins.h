@@ -8,9 +8,10 @@
  * among the bits of the states; ranges as bins are pcodec's idea (Loncaric 2024).
  *
  *	bins   = count: 1 { gap of lower: zigzag varint | bits: 1 | slots: varint }
+ *	short  = count: 1 { bits, apart << 7: 1 | [gap of lower: zigzag varint] | slots: varint }
+ *		 not apart: the bin begins where the one before ends
  *	packed = first word: zigzag varint | state: 10 bits | state: 10 bits
- *	       | for each further word: offset: bits of its bin | the next state but one: 0 to 10
- *bits
+ *	       | for each further word: offset: bits of its bin | next state but one: 0 to 10 bits
  *
  * The first word of a vector is none of the bins': a predictor leaves it as it was.
  */
@@ -43,8 +44,8 @@ struct bins {
 bool bins_train(struct bins *bins, const uint64_t *words, size_t count);
 void bins_write(const struct bins *bins, struct buf *out);
 struct reader;
-/* ERR_CORRUPT: not what bins_write makes. */
-int bins_read(struct reader *reader, struct bins *out);
+/* ERR_CORRUPT: not bins. Only the short form is written. */
+int bins_read(struct reader *reader, bool is_short, struct bins *out);
 
 /* For one column; made of its bins, which it copies what it needs of. */
 struct bins_encoder {

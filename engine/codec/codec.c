@@ -9,6 +9,7 @@
 
 enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2, TRANSFORM_FRONT = 3 };
 enum { TRANSFORM_PATCHED = 0x80 };
+enum { PREDICTOR_NONE = 0, PREDICTOR_DELTA = 1 };
 
 /* Predictors are judged by a part from the middle: all of them on all words costs three times it.
  */
@@ -122,10 +123,13 @@ void stages_choose(enum value_type type, const union value *values, size_t count
 	predictors[out->predictor].encode(out->words, count);
 }
 
-static void put_patches(const struct patches *patches, const union value *values, struct buf *out)
+void stages_write_patches(const struct stages *stages, const union value *values, struct buf *out)
 {
+	const struct patches *patches = &stages->patches;
 	size_t next = 0;
 
+	if (patches->count == 0)
+		return;
 	buf_append_varint(out, patches->count);
 	for (size_t i = 0; i < patches->count; i++) {
 		buf_append_varint(out, patches->rows[i] - next);
@@ -134,7 +138,7 @@ static void put_patches(const struct patches *patches, const union value *values
 	}
 }
 
-void stages_write(const struct stages *stages, const union value *values, struct buf *out)
+void stages_write_head(const struct stages *stages, struct buf *out)
 {
 	buf_append_byte(
 		out, (char)(stages->transform | (stages->patches.count ? TRANSFORM_PATCHED : 0)));
@@ -142,8 +146,6 @@ void stages_write(const struct stages *stages, const union value *values, struct
 	buf_append(out, stages->extra,
 		   (size_t)stages->argument * transforms[stages->transform].extra_unit);
 	buf_append_byte(out, (char)stages->predictor);
-	if (stages->patches.count)
-		put_patches(&stages->patches, values, out);
 }
 
 void vector_encode(enum value_type type, const union value *values, size_t count, struct buf *out)
@@ -155,12 +157,13 @@ void vector_encode(enum value_type type, const union value *values, size_t count
 		return;
 	}
 	stages_choose(type, values, count, false, &stages);
-	stages_write(&stages, values, out);
+	stages_write_head(&stages, out);
+	stages_write_patches(&stages, values, out);
 	pack_encode(stages.words, count, out);
 }
 
 /* Judged here, and the values taken once the words are there. */
-static int skip_patches(struct reader *reader, size_t count, struct reader *patches)
+int patches_read(struct reader *reader, size_t count, struct reader *patches)
 {
 	uint64_t left = reader_varint(reader), next = 0;
 
@@ -187,52 +190,93 @@ static void get_patches(struct reader *patches, union value *out)
 	}
 }
 
-static int words_decode(struct reader *reader, const struct bins_decoder *decoder, size_t count,
-			uint64_t *words)
+static int stages_read(struct reader *reader, struct vector_head *head)
 {
-	if (reader_left(reader) == 0 || (uint8_t)*reader->next != PACK_BINS)
-		return pack_decode(reader, count, words);
-	reader_u8(reader);
+	uint8_t transform = reader_u8(reader), unit;
+
+	head->is_patched = transform & TRANSFORM_PATCHED;
+	head->transform = transform & (uint8_t)~TRANSFORM_PATCHED;
+	head->argument = reader_u8(reader);
+	if (head->transform >= transform_count)
+		return ERR_CORRUPT;
+	unit = transforms[head->transform].extra_unit;
+	if (unit && head->argument > STAGES_EXTRA_MAX / 2)
+		return ERR_CORRUPT;
+	head->extra = reader_take(reader, (size_t)head->argument * unit);
+	head->predictor = reader_u8(reader);
+	return reader->failed || head->predictor >= predictor_count ? ERR_CORRUPT : OK;
+}
+
+int vector_head_read(struct reader *reader, struct vector_head *out)
+{
+	TRY(stages_read(reader, out));
+	out->pack = reader_u8(reader);
+	return reader->failed ? ERR_CORRUPT : OK;
+}
+
+static int words_decode(struct reader *reader, uint8_t pack, const struct bins_decoder *decoder,
+			size_t count, uint64_t *words)
+{
+	if (pack != PACK_BINS)
+		return pack_decode_as(pack, reader, count, words);
 	return decoder ? bins_decode(decoder, reader, count, words) : ERR_CORRUPT;
 }
 
-static int numbers_decode(struct reader *reader, const struct bins_decoder *decoder, size_t count,
-			  union value *out)
+/* The packer of a plain vector is named behind its patches. */
+static int numbers_decode(struct reader *reader, const struct vectors_shared *shared, bool own,
+			  size_t count, union value *out)
 {
-	uint8_t head = reader_u8(reader), argument = reader_u8(reader), predictor;
-	uint8_t transform = head & (uint8_t)~TRANSFORM_PATCHED;
+	struct vector_head head = shared->head;
 	struct reader patches = { 0 };
-	struct slice extra;
 
-	if (transform >= transform_count)
+	if (!shared->has_head)
+		TRY(stages_read(reader, &head));
+	else if (own)
+		TRY(vector_head_read(reader, &head));
+	if (head.is_patched)
+		TRY(patches_read(reader, count, &patches));
+	if (!shared->has_head)
+		head.pack = reader_u8(reader);
+	if (reader->failed)
 		return ERR_CORRUPT;
-	if (transforms[transform].extra_unit && argument > STAGES_EXTRA_MAX / 2)
-		return ERR_CORRUPT;
-	extra = reader_take(reader, (size_t)argument * transforms[transform].extra_unit);
-	predictor = reader_u8(reader);
-	if (head & TRANSFORM_PATCHED)
-		TRY(skip_patches(reader, count, &patches));
-	if (reader->failed || predictor >= predictor_count)
-		return ERR_CORRUPT;
-	TRY(words_decode(reader, decoder, count, &out->bits));
-	predictors[predictor].decode(&out->bits, count);
-	TRY(transforms[transform].decode(out, count, argument, extra.data));
+	TRY(words_decode(reader, head.pack, shared->decoder, count, &out->bits));
+	predictors[head.predictor].decode(&out->bits, count);
+	TRY(transforms[head.transform].decode(out, count, head.argument, head.extra.data));
 	get_patches(&patches, out);
 	return OK;
 }
 
-int vector_read(struct reader *reader, enum value_type type, const struct bins_decoder *decoder,
-		size_t count, union value *out, struct arena *arena)
+int vector_read_narrow(struct reader *reader, const struct vectors_shared *shared, bool own,
+		       size_t count, struct narrow *out, bool *is_delta)
+{
+	struct vector_head head = shared->head;
+	struct reader ahead = *reader;
+
+	if ((!shared->has_head || own) && vector_head_read(&ahead, &head) < 0)
+		return 0;
+	if (head.transform != TRANSFORM_RAW || head.argument || head.is_patched ||
+	    head.predictor > PREDICTOR_DELTA)
+		return 0;
+	int is_narrow = pack_decode_narrow(head.pack, &ahead, count, out);
+	if (is_narrow != 1)
+		return is_narrow;
+	*is_delta = head.predictor == PREDICTOR_DELTA;
+	*reader = ahead;
+	return reader_left(reader) ? ERR_CORRUPT : 1;
+}
+
+int vector_read(struct reader *reader, const struct vectors_shared *shared, bool own, size_t count,
+		union value *out, struct arena *arena)
 {
 	if (count == 0 || count > VECTOR_ROWS)
 		return ERR_CORRUPT;
-	if (type == VALUE_STRING)
+	if (shared->type == VALUE_STRING)
 		TRY(text_vector_decode(reader, count, out, arena));
 	else
-		TRY(numbers_decode(reader, decoder, count, out));
+		TRY(numbers_decode(reader, shared, own, count, out));
 	if (reader->failed || reader_left(reader) != 0)
 		return ERR_CORRUPT;
-	for (size_t i = 0; type == VALUE_BOOLEAN && i < count; i++)
+	for (size_t i = 0; shared->type == VALUE_BOOLEAN && i < count; i++)
 		if (out[i].bits > 1)
 			return ERR_CORRUPT;
 	return OK;
@@ -241,7 +285,8 @@ int vector_read(struct reader *reader, enum value_type type, const struct bins_d
 int vector_decode(enum value_type type, struct slice bytes, size_t count, union value *out,
 		  struct arena *arena)
 {
+	struct vectors_shared shared = { .type = type };
 	struct reader reader = reader_of(bytes);
 
-	return vector_read(&reader, type, NULL, count, out, arena);
+	return vector_read(&reader, &shared, true, count, out, arena);
 }

@@ -1,7 +1,7 @@
 /*
  * What InfluxDB's TSM files pack with: Simple-8b (Anh & Moffat 2010, as jwilder/encoding has it)
- *and Gorilla's XOR of doubles (Pelkonen et al. 2015). Few columns are smaller under them; they are
- *here so that this can be shown (tests/tools/codec_sizes.c), and taken where they are.
+ * and Gorilla's XOR of doubles (Pelkonen et al. 2015). Few columns are smaller under them; they
+ * are here so that this can be shown (tests/tools/codec_sizes.c), and taken where they are.
  *
  *	simple8b = words of 8 bytes: selector: 4 bits | as many values as it says
  *	gorilla  = first: 8 | { 0 | 10 bits of the last window | 11 leading: 5 meaningful: 6 bits }

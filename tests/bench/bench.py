@@ -138,7 +138,7 @@ class Bench:
     def fan_out(self):
         path = f"{self.work}/events.lp"
         with open(path, "w") as file:
-            for i in range(50 * FAN_OUT):
+            for i in range(200 * FAN_OUT):
                 file.write(f'events,host=h{i % 10} user="u{i * 7919 % FAN_OUT}",value={i % 1000}i '
                            f"{1451606400_000000000 + i * 1000000}\n")
 
@@ -149,6 +149,7 @@ class Bench:
                     os.makedirs(f"{store.mount}/{DATABASE}/continuous", exist_ok=True)
                     with open(f"{store.mount}/{DATABASE}/continuous/fan", "w") as file:
                         file.write(statement)
+                    store.control("continuous")  # what was there before, nothing, is made up for
                 figures = store.load(path)
                 series = len(os.listdir(store.first_group()))
                 if statement and series < FAN_OUT:

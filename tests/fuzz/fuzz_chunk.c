@@ -29,6 +29,18 @@ static void make_right(char *chunk, size_t size)
 	store32(chunk, checksum_of(chunk + 4, (size_t)((covered ? in.next : in.end) - chunk) - 4));
 }
 
+static int64_t hour_end(void *arg, int64_t time_ns)
+{
+	int64_t hour = INT64_C(3600000000000), past_ns = (time_ns % hour + hour) % hour;
+
+	return time_ns > INT64_MAX - hour ? INT64_MAX : time_ns + (hour - past_ns);
+}
+
+static int begin(void *arg, const struct window_sums *sums, union value *before)
+{
+	return 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct chunk_data out = { .arena = { .bytes_max = 256u << 20 } };
@@ -36,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t fields[] = { 1, 2, 300 };
 	struct chunk_wish all = chunk_wish_all(), some = { fields, 3, INT64_MIN, 1000000000 };
 	struct chunk_outline outline;
+	struct chunk_sums sums;
 	char *chunk;
 	int err;
 
@@ -53,9 +66,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = chunk_decode(slice_of(chunk, size), &some, &out);
 	if (err != OK && err != ERR_CORRUPT && err != ERR_MEMORY && err != ERR_LIMIT)
 		abort();
-	err = chunk_outline(slice_of(chunk, size), &(struct outline_wish){ fields, 3, INT64_MAX },
-			    &arena, &outline);
+	err = chunk_outline(slice_of(chunk, size),
+			    &(struct outline_wish){ fields, 3, INT64_MAX, size & 1 }, &arena,
+			    &outline);
 	if (err != OK && err != ERR_CORRUPT)
+		abort();
+	err = chunk_sums(slice_of(chunk, size),
+			 &(struct sums_wish){ fields, 3, INT64_MIN, INT64_MAX, 0,
+					      &(struct sums_taker){ NULL, hour_end, begin, NULL } },
+			 &arena, &sums);
+	if (err != OK && err != 1 && err != ERR_CORRUPT)
 		abort();
 	arena_reset(&arena);
 	chunk_data_release(&out);

@@ -5,12 +5,15 @@
 CHECK=$PWD/$BUILD/seriesfs-check
 fixtures=$PWD/tests/fixtures
 python3 "$fixtures/points.py" all | sort >"$WORK/lines"
-for tar in "$fixtures"/*.tar.gz; do
-	what=$(basename "$tar" .tar.gz)
+unpack() { # a fixture as $DATA
+	what=$(basename "$1" .tar.gz)
 	rm -rf "$DATA"
 	mkdir "$DATA"
-	tar -C "$DATA" -xzf "$tar"
+	tar -C "$DATA" -xzf "$1"
 	check "$what: is clean" "$CHECK" "$DATA"
+}
+for tar in "$fixtures"/format*.tar.gz; do
+	unpack "$tar"
 	mount_start -o cold_seconds=0
 	check_equal "$what: every point is there" "" "$(cat "$MNT"/db/autogen/*/* | sort | diff - "$WORK/lines" | head -5)"
 	check_equal "$what: sizes are exact" "$(cat "$MNT"/db/autogen/*/* | wc -c)" \
@@ -31,5 +34,36 @@ for tar in "$fixtures"/*.tar.gz; do
 		"$(cat "$MNT"/db/autogen/*/* | sort | md5sum)"
 	mount_stop
 	check "$what: is clean after it" "$CHECK" "$DATA"
+done
+
+# Cold chunks of long series: what is decoded, and what is told by cells, which decode nothing.
+python3 "$fixtures/points.py" long | sort >"$WORK/lines"
+hours() { # a model of the query below, which judges what it reads
+	python3 - "$WORK/lines" "$1" <<'END'
+import csv, sys
+hours = {}
+lines = [line.rsplit(" ", 2) for line in open(sys.argv[1])]
+for key, fields, time in sorted(lines, key=lambda line: int(line[2])):
+    fields = {name: float(value.rstrip("iu")) for name, value in (field.split("=") for field in fields.split(","))}
+    hours.setdefault((key.split("host=")[1], int(time) // 3600000000000 * 3600), []).append(fields)
+for row in csv.DictReader(open(sys.argv[2])):
+    rows = hours.pop((row["host"], int(row["time"])))
+    noise, dec = [r["noise"] for r in rows], [r["dec"] for r in rows]
+    some = [r["some"] for r in rows if "some" in r]
+    told = [float(row[name]) for name in ("count", "min", "max", "first", "last", "sum", "min_1", "max_1", "sum_1", "sum_2", "spread", "count_1")]
+    assert told == [len(rows), min(noise), max(noise), noise[0], noise[-1], sum(noise), min(dec), max(dec), sum(dec),
+                    sum(r["int"] for r in rows), max(r["step"] for r in rows) - min(r["step"] for r in rows), len(some)], row
+assert not hours
+END
+}
+for tar in "$fixtures"/long*.tar.gz; do
+	unpack "$tar"
+	mount_start -o cold_seconds=0
+	check_equal "$what: every point is there" "" "$(cat "$MNT"/db/autogen/*/* | sort | diff - "$WORK/lines" | head -5)"
+	for exact in "" "&exact=1"; do
+		cat "$MNT/db/query/select count(noise), min(noise), max(noise), first(noise), last(noise), sum(noise), min(dec), max(dec), sum(dec), sum(int), spread(step), count(some) from long where time > 0 and time < 1700100000s group by time(1h), host fill(none);.csv?epoch=s$exact" >"$WORK/answer"
+		check "$what: hours are what the rows come to ${exact#&}" hours "$WORK/answer"
+	done
+	mount_stop
 done
 check "there are fixtures" test "$(ls "$fixtures"/*.tar.gz | wc -l)" -ge 2

@@ -101,6 +101,29 @@ check_equal "length of a request in pieces" "$long" \
 	grep -o "$long" "$WORK/dd")"
 check_equal "a request of the length allowed" "" "$(ask "select v from m where h = '1' $(printf "or h = '1' %.0s" $(seq 300)) limit 1")"
 
+# A line over line_bytes, whole in one write and in two.
+mount_stop
+mount_start -o line_bytes=2000,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
+check_equal "length of a line" "2001 11 $long 11 1000 $long 11" "$(python3 - "$MNT/db/write" <<'END'
+import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY)
+def write(text):
+    try:
+        return os.write(fd, text.encode())
+    except OSError as error:
+        return error.strerror
+def line(length):
+    return 'length s="' + "x" * (length - 13) + '" 1\n'
+good = "length v=1\n"
+results = [write(line(2000)), write(good + line(2001) + good), write(line(2001)), write(good)]
+results += [write(line(2001)[:1000]), write(line(2001)[1000:]), write(good)]
+print(*results)
+END
+)"
+check "is told" grep -qF "a line of more than 2000 bytes" "$MNT/db/errors"
+check "?skip=true passes over it" bash -c "printf 'length s=\"%2001d\" 1\nlength v=5 2\n' 7 >'$MNT/db/write?skip=true'"
+check_equal "and takes the rest" "length v=5 2" "$(grep -h v=5 "$MNT"/db/autogen/*/length)"
+
 # An answer over query_memory_mb: exec refuses it, a path streams it, streams_max at once.
 large="select v, s as a, s as b, s as c, s as d, s as e, s as f, s as g from m where h != '5' and h != '6'"
 check_equal "an answer too large for exec" "$quota" "$(ask "$large")"

@@ -63,6 +63,26 @@ for how in rsync tar cp snapshot; do
 	check_equal "$how: nothing is told" "" "$(cat "$db/errors")"
 done
 
+# cp and borg go by the order of a directory, which is any: autogen is the default, though it does not say so.
+settings='duration 30d
+shard_duration 1d
+shards 1
+replication 1
+default false'
+for order in "autogen keep" "keep autogen"; do
+	for late in no yes; do
+		mkdir "$MNT/order"
+		for policy in $order; do
+			mkdir "$MNT/order/$policy"
+			[ $late$policy != nokeep ] || echo "$settings" >"$MNT/order/keep/.policy"
+		done
+		echo "$settings" >"$MNT/order/keep/.policy"
+		check_equal "$order, .policy late: $late: the default is what it was" "autogen,0s,168h0m0s,1,true keep,720h0m0s,24h0m0s,1,false" \
+			"$(cat "$MNT/order/query/show retention policies;.csv?fresh=1" | sed -n 's/^,\(autogen\|keep\)/\1/p' | sort | paste -sd' ')"
+		rm -r "$MNT/order"
+	done
+done
+
 # Four days later the short policy keeps none of it; the rest comes back, and lengthened, all of it.
 mount_stop
 rm -rf "$DATA"

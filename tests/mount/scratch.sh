@@ -90,12 +90,15 @@ PY
 check_equal "tempfile and replace" fine "$(python3 "$WORK/replace.py" "$group" 2>&1 | tail -n 1)"
 check_equal "the queries see the points" 5 \
 	"$(cat "$MNT/db/query/select count(v) from cpu;.csv" | tail -n 1 | cut -d, -f3)"
+mkdir "$MNT/db/views"
 check "a scratch file" bash -c "echo 'cpu,host=z v=1' >'$group/.left'"
 check_equal "no query sees it" 5 "$(cat "$MNT/db/query/select count(v) from cpu;.csv" | tail -n 1 | cut -d, -f3)"
 check_fails "its group is not empty" "Directory not empty" rmdir "$group"
-sleep 6.5
+echo x >"$MNT/db/views/.left"
+sleep 2.5
 check "errors tells that it was left" grep -q '.left: a scratch file was closed' "$MNT/db/errors"
-check "it can be removed" rm "$group/.left"
+check "with its whole name" grep -q " db/views/.left: a scratch file" "$MNT/db/errors"
+check "it can be removed" rm "$group/.left" "$MNT/db/views/.left"
 
 mkdir "$MNT/db/continuous"
 check ".policy by rename" bash -c "cd '$MNT/db/autogen' && echo 'shards 3' >..policy.tmp && mv ..policy.tmp .policy"

@@ -23,6 +23,7 @@ for w in 1 2 3; do python3 "$WORK/pairs.py" "$MNT/db/write" $w "$WORK/enough" & 
 writers=$(jobs -p)
 ( while [ ! -e "$WORK/enough" ]; do echo flush >"$MNT/.seriesfs/ctl"; sleep 0.1; done ) &
 flusher=$!
+until ls "$MNT"/db/autogen/2024-02-26*/b,w=1 "$MNT"/db/autogen/2024-02-26*/b,w=[23] >"$WORK/first" 2>&1; do sleep 0.05; done
 sleep 0.3
 for i in $(seq 12); do
 	mkdir "$MNT/db/.snapshot/s$i" || failed "mkdir under load"

@@ -7,6 +7,10 @@ check_fails "no arguments" "usage:" "$SERIESFS"
 check_fails "an option that is none" "unknown option" "$SERIESFS" -o nonsense=1 "$DATA" "$MNT"
 check_fails "a number out of range" "expected a number" "$SERIESFS" -o memtable_mb=0 "$DATA" "$MNT"
 check_fails "a mount point that is not there" "No such file" "$SERIESFS" "$DATA" "$WORK/nowhere"
+touch "$WORK/file"
+check_fails "a mount point that is a file" "file: not a directory" "$SERIESFS" "$DATA" "$WORK/file"
+check "and stays one" test -f "$WORK/file"
+check_fails "what the kernel refuses" "cannot mount at $MNT" "$SERIESFS" -o context=none "$DATA" "$MNT"
 mkdir -p "$DATA/inside"
 check_fails "mounting inside the data directory" "refusing" "$SERIESFS" "$DATA" "$DATA/inside"
 check_fails "or over it" "refusing" "$SERIESFS" "$DATA" "$DATA"
@@ -35,6 +39,11 @@ mount_start -o ro
 check_equal "a read-only mount reads" "m v=1 1700000000000000000" "$(cat "$MNT/db/autogen/m")"
 check_fails "and does not write" "Read-only file system" mkdir "$MNT/db2"
 mount_stop
+check_fails "what is not there cannot be read" "No such file or directory" "$SERIESFS" -o ro "$WORK/nothing" "$MNT"
+check "and is not made" test ! -e "$WORK/nothing"
+mkdir "$WORK/empty"
+check_fails "nor an empty directory" "is not a data directory" "$SERIESFS" -o ro "$WORK/empty" "$MNT"
+check_equal "which stays empty" "" "$(ls -A "$WORK/empty")"
 # A script's background job has SIGINT ignored, which a daemon keeps: one with it, one without.
 env --default-signal=INT "$SERIESFS" -f "$DATA" "$MNT" -o rw,nofail,_netdev,x-systemd.automount &
 for _ in $(seq 50); do mountpoint -q "$MNT" && break; sleep 0.1; done

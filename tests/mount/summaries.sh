@@ -44,13 +44,15 @@ def near(a, b):
     return a == b
 bad = 0
 for n in range(int(sys.argv[3])):
-    calls = ", ".join("%s(%s)" % (r.choice(["count", "sum", "mean", "min", "max", "first", "last", "spread", "median", "stddev"]),
+    # Of the first three alone the engine gives sums where it gives rows to the others.
+    functions = ["count", "sum", "mean", "min", "max", "first", "last", "spread", "median", "stddev"][:r.choice([3, 10])]
+    calls = ", ".join("%s(%s)" % (r.choice(functions),
                                   r.choice("fdizk")) for _ in range(r.randrange(1, 4)))
     where = [] if r.random() < 0.4 else ["time >= %ds and time < %ds" % (1700002800 + r.choice([0, 3600, r.randrange(9000)]),
                                                                        1700002800 + r.choice([7200, 18000, 9000 + r.randrange(9000)]))]
     if r.random() < 0.3:
         where.append("host = '%s'" % r.choice("abc"))
-    group = [g for g in (r.choice(["time(1h)", "time(2h)", "time(1d)", "time(1h,30m)", "time(7m)", ""]), r.choice(["host", ""])) if g]
+    group = [g for g in (r.choice(["time(1h)", "time(2h)", "time(1d)", "time(1h,30m)", "time(7m)", "time(1m)", "time(10s)", ""]), r.choice(["host", ""])) if g]
     def query(more):
         w = where + more
         q = "select " + calls + " from m" + (" where " + " and ".join(w) if w else "") + (" group by " + ", ".join(group) if group else "")
@@ -167,6 +169,14 @@ summarized=$(metric chunks_summarized_total)
 cat "$MNT/db/query/select mean(f), count(k), max(d) from m group by time(1h), host;.csv" >"$WORK/answer"
 check_equal "hours of a whole chunk decode nothing" "$decoded" "$(metric chunks_decoded_total)"
 check_equal "but use every chunk's summary" $((summarized + 15)) "$(metric chunks_summarized_total)"
+# Not even cells: they begin with the minute.
+for query in "mean(f), count(k)" "mean(f), count(s)"; do
+	decoded=$(metric chunks_decoded_total)
+	cat "$MNT/db/query/select $query from m group by time(7m,13s), host;.csv" >"$WORK/answer"
+	check_equal "windows that no summary covers decode: $query" $((decoded + 15)) "$(metric chunks_decoded_total)"
+done
+check "EXPLAIN ANALYZE tells of what is summed, too" grep -q "15 chunks decoded" \
+	"$MNT/db/query/explain analyze select mean(f), count(k) from m group by time(7m,13s);.csv"
 check "EXPLAIN ANALYZE tells of them" grep -q "those of 15 chunks and cells by their summaries" \
 	"$MNT/db/query/explain analyze select count(k) from m;.csv"
 
@@ -182,5 +192,5 @@ for round in $(seq 1 "${ROUNDS:-10}"); do
 	judge "round $round: what is left answers as its rows do" $((10 + round)) 20
 done
 summarized=$(($(metric chunks_summarized_total) - summarized))
-check "often by summaries: $summarized" test "$summarized" -gt 50
+check "often by summaries: $summarized" test "$summarized" -gt 10
 mount_stop

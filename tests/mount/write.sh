@@ -81,6 +81,19 @@ check_equal "100000 of big" 100000 "$(points big)"
 check "the rest of mix is not there" test "$(points mix)" -lt 100000
 check "errors names the line" grep -q 'db/write line 3: missing fields' "$db/errors"
 check "and shows it with a caret" grep -q '^	 *^$' "$db/errors"
+for line in 'k v=1,s="v=2i, v=3" 5' 'k s="v=2i, v=3",v=1i 6' 'k v=1 9223372036854775807' 'k w=1,v=true 7'; do
+	echo "$line" >>"$db/write" 2>/dev/null
+done
+echo '0.5' >"$db/autogen/1969-12-29--1970-01-05/k" 2>/dev/null
+check_equal "the caret stands under the field, the time, or where a time would be" \
+	'	k s="v=2i, v=3",v=1i 6
+	                ^
+	k v=1 9223372036854775807
+	      ^
+	k w=1,v=true 7
+	      ^
+	0.5
+	   ^' "$(tail -n 12 "$db/errors" | grep '^	')"
 check "truncating errors clears it" bash -c ": >'$db/errors'"
 check_equal "it is empty" 0 "$(stat -c %s "$db/errors")"
 

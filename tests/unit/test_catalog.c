@@ -278,9 +278,40 @@ TEST(catalog__there_is_one_default_policy)
 	CHECK_STR(default_policy(c, db), "third");
 	settings.is_default = false;
 	CHECK_INT(catalog_set_policy(c, third.id, &settings), OK);
-	CHECK_STR(default_policy(c, db), "");
+	CHECK_STR(default_policy(c, db), "first");
 	CHECK_INT(catalog_remove(c, first), OK);
+	CHECK_STR(default_policy(c, db), "");
 	CHECK_STR(default_policy(c, other), "foreign");
+	added(c, db, OBJECT_POLICY, "next");
+	CHECK_STR(default_policy(c, db), "next");
+	catalog_close(c);
+}
+
+TEST(catalog__a_default_is_handed_on_to_autogen_or_one_without_settings)
+{
+	struct catalog *c = opened(new_path(), false);
+	uint32_t db = added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "db");
+	uint32_t first = added(c, db, OBJECT_POLICY, "first");
+	uint32_t second = added(c, db, OBJECT_POLICY, "second"), autogen;
+	struct policy_settings settings = policy_defaults();
+
+	added(c, second, OBJECT_POLICY_FILE, ".policy");
+	CHECK_INT(catalog_set_policy(c, first, &settings), OK);
+	CHECK_STR(default_policy(c, db), "");
+	settings.is_default = true;
+	CHECK_INT(catalog_set_policy(c, first, &settings), OK);
+	added(c, db, OBJECT_POLICY, "third");
+	autogen = added(c, db, OBJECT_POLICY, "autogen");
+	CHECK_STR(default_policy(c, db), "first");
+	settings.is_default = false;
+	CHECK_INT(catalog_set_policy(c, second, &settings), OK);
+	CHECK_STR(default_policy(c, db), "first");
+	CHECK_INT(catalog_set_policy(c, first, &settings), OK);
+	CHECK_STR(default_policy(c, db), "autogen");
+	added(c, autogen, OBJECT_POLICY_FILE, ".policy");
+	added(c, first, OBJECT_POLICY_FILE, ".policy");
+	CHECK_INT(catalog_set_policy(c, autogen, &settings), OK);
+	CHECK_STR(default_policy(c, db), "third");
 	catalog_close(c);
 }
 

@@ -6,6 +6,7 @@
 #include "engine/base/bytes.h"
 #include "engine/codec/bins.h"
 #include "engine/codec/codec.h"
+#include "engine/codec/few.h"
 #include "engine/limits.h"
 #include "tests/lib/test.h"
 
@@ -22,20 +23,89 @@ static bool are_same(enum value_type type, const union value *a, const union val
 	return same;
 }
 
+static bool is_sum(enum value_type type, union value a, union value b)
+{
+	return a.bits == b.bits || (type == VALUE_FLOAT && isnan(a.f) && isnan(b.f));
+}
+
+/* Spans of some rows that leave some rows out at both ends, in one pass over the rows. */
+static size_t spans_make(size_t count, uint64_t *state, struct sum_plan *plan, uint32_t *ends)
+{
+	size_t row = test_random(state) % 3 ? 0 : test_random(state) % count, span = 0, piece = 0;
+	size_t end = test_random(state) % 3 ? count : row + test_random(state) % (count - row);
+	size_t longest = test_random(state) % 2 ? 100 : 3000;
+
+	for (size_t vector = 0; vector <= CHUNK_ROWS_MAX / VECTOR_ROWS; vector++)
+		plan->starts[vector] = 0;
+	for (; row < end; span++) {
+		size_t to = row + 1 + test_random(state) % longest;
+
+		ends[span] = (uint32_t)(to = to < end ? to : end);
+		while (row < to) {
+			size_t from = row / VECTOR_ROWS * VECTOR_ROWS;
+			size_t stop = to < from + VECTOR_ROWS ? to : from + VECTOR_ROWS;
+
+			plan->pieces[piece++] =
+				(struct sum_piece){ (uint16_t)(row - from), (uint16_t)(stop - from),
+						    (uint32_t)span };
+			plan->starts[from / VECTOR_ROWS + 1]++;
+			row = stop;
+		}
+	}
+	for (size_t vector = 1; vector <= CHUNK_ROWS_MAX / VECTOR_ROWS; vector++)
+		plan->starts[vector] += plan->starts[vector - 1];
+	return span;
+}
+
+/* Are sums those of the rows, one after the other? */
+static bool sums_agree(enum value_type type, const union value *column, size_t count, uint8_t form,
+		       struct slice bytes)
+{
+	static struct sum_piece pieces[2 * CHUNK_ROWS_MAX];
+	static uint32_t ends[CHUNK_ROWS_MAX];
+	static union value sums[CHUNK_ROWS_MAX];
+	static uint64_t state;
+	struct sum_plan plan = { .pieces = pieces };
+	size_t spans = spans_make(count, &state, &plan, ends);
+	size_t row = spans ? plan.pieces[0].first : 0;
+	struct reader reader = reader_of(bytes);
+	bool agree;
+
+	for (size_t vector = 0; spans && plan.starts[vector + 1] == 0; vector++)
+		row += VECTOR_ROWS;
+	for (size_t i = 0; i < spans; i++)
+		sums[i].bits = type == VALUE_FLOAT ? 0 : i * 3;
+	agree = vectors_sum(&reader, type, form, count, &plan, sums) == OK &&
+		reader_left(&reader) == 0;
+	for (size_t i = 0; agree && i < spans; i++) {
+		union value sum = { .bits = type == VALUE_FLOAT ? 0 : i * 3 };
+
+		for (; row < ends[i]; row++)
+			if (type == VALUE_FLOAT)
+				sum.f += column[row].f;
+			else
+				sum.u += column[row].u;
+		agree = is_sum(type, sum, sums[i]);
+	}
+	return agree;
+}
+
 /* Encoded bytes of a column, or 0 when a value did not come back. */
 static size_t column_round_trip(enum value_type type, const union value *column, size_t count,
 				bool cold)
 {
 	union value *decoded = malloc(count * sizeof(*decoded));
 	struct buf buf = { 0 };
-	bool has_bins = vectors_encode(type, column, count, cold, &buf);
+	uint8_t form = vectors_encode(type, column, count, cold, &buf);
 	struct reader reader = reader_of(buf_slice(&buf));
 	size_t bytes = buf.length;
 
 	arena_reset(&arena);
-	if (vectors_decode(&reader, type, has_bins, count, VECTORS_ALL, decoded, &arena) != OK ||
+	if (vectors_decode(&reader, type, form, count, VECTORS_ALL, decoded, &arena) != OK ||
 	    reader_left(&reader) || !are_same(type, column, decoded, count))
 		bytes = 0;
+	if (type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED)
+		bytes = sums_agree(type, column, count, form, buf_slice(&buf)) ? bytes : 0;
 	buf_release(&buf);
 	free(decoded);
 	return bytes;
@@ -290,6 +360,52 @@ TEST(codec__cold_columns_come_near_their_entropy)
 	CHECK(column_bits(step_seldom, true) > 1.3 && column_bits(step_seldom, true) < 1.55);
 }
 
+/* Ten vectors whose words take 53 bits: 14 bytes at each of them would be the head. */
+TEST(codec__vectors_of_a_column_share_their_head)
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < CHUNK_ROWS_MAX; i++)
+		column[i].f = (double)(test_random(&state) >> 11) * 0x1p-53;
+	size_t bytes = column_round_trip(VALUE_FLOAT, column, CHUNK_ROWS_MAX, true);
+	CHECK(bytes > 0 && bytes <= CHUNK_ROWS_MAX * 53 / 8 + 5 * CHUNK_ROWS_MAX / VECTOR_ROWS);
+	for (size_t i = 0; i < VECTOR_ROWS; i++) /* one that is another kind, the last one, too */
+		column[2 * VECTOR_ROWS + i].f = column[9 * VECTOR_ROWS + i].f = (double)i;
+	CHECK(column_round_trip(VALUE_FLOAT, column, CHUNK_ROWS_MAX, true) > 0);
+}
+
+/* Steps of up to so many bits, many of them 0 or not, and seldom one that is longer. */
+TEST(codec__sums_of_walks_are_those_of_their_rows)
+{
+	uint64_t state = test_seed();
+
+	for (unsigned round = 0; round < 400; round++) {
+		size_t count = 1 + test_random(&state) % (round % 3 ? CHUNK_ROWS_MAX : 300);
+		unsigned bits = round % 17, rests = test_random(&state) % 4;
+		uint64_t rare = test_random(&state) % 2 ? 0 : 20 + test_random(&state) % 3000;
+		uint64_t lift = test_random(&state) >> (44 + test_random(&state) % 20);
+		uint64_t walk = test_random(&state) >> test_random(&state) % 64;
+		bool is_walk = test_random(&state) % 4;
+
+		for (size_t i = 0; i < count; i++) {
+			uint64_t step = test_random(&state) & ((UINT64_C(1) << bits) - 1);
+
+			if (round % 2)
+				step -= (UINT64_C(1) << bits) / 2;
+			if (round % 3 == 0)
+				step += lift;
+			if (rests && test_random(&state) % (rests + 1) == 0)
+				step = 0;
+			if (rare && test_random(&state) % rare == 0)
+				step = test_random(&state);
+			walk += step;
+			column[i].u = is_walk ? walk : step + lift;
+		}
+		REQUIRE(column_round_trip(VALUE_INTEGER + round % 2, column, count, false) > 0);
+		REQUIRE(column_round_trip(VALUE_INTEGER + round % 2, column, count, true) > 0);
+	}
+}
+
 /* Of each shape some rows, of some lengths; what is odd lies anywhere. */
 static uint64_t word_of_shape(unsigned shape, size_t i, uint64_t *state)
 {
@@ -462,6 +578,87 @@ TEST(codec__bytes_of_earlier_versions_are_read)
 	}
 }
 
+/* --- few words ----------------------------------------------------------------- */
+
+/* Encoded bytes, or 0 when a word did not come back. */
+static size_t few_round_trip(const uint64_t *words, size_t count)
+{
+	uint64_t decoded[FEW_MAX];
+	struct buf buf = { 0 };
+
+	few_encode(&buf, words, count);
+	char *exact = malloc(buf.length); /* and no room behind */
+	memcpy(exact, buf.data, buf.length);
+	struct reader reader = reader_of(slice_of(exact, buf.length));
+	bool same = few_decode(&reader, decoded, count) == OK && reader_left(&reader) == 0 &&
+		    memcmp(decoded, words, count * sizeof(*words)) == 0;
+	size_t bytes = same ? buf.length : 0;
+	free(exact);
+	buf_release(&buf);
+	return bytes;
+}
+
+TEST(codec__few_words_come_back)
+{
+	uint64_t state = test_seed(), words[FEW_MAX];
+
+	for (unsigned round = 0; round < 64 * 40; round++) {
+		size_t count = 1 + test_random(&state) % (round % 8 ? 30 : FEW_MAX);
+		uint64_t walk = test_random(&state);
+
+		for (size_t i = 0; i < count; i++) {
+			uint64_t word = test_random(&state) >> round % 64;
+
+			walk += word;
+			words[i] = round / 64 % 4 == 0	 ? word
+				   : round / 64 % 4 == 1 ? (uint64_t)unzigzag(word)
+				   : round / 64 % 4 == 2 ? walk
+				   : i % 9		 ? word & 15
+							 : word;
+		}
+		REQUIRE(few_round_trip(words, count) > 0);
+	}
+}
+
+TEST(codec__few_words_are_short)
+{
+	uint64_t even[24], below[24], walk[24], one_long[24];
+
+	for (size_t i = 0; i < 24; i++) {
+		even[i] = i * 7 % 16;
+		below[i] = (uint64_t)(i % 2 ? -1 : 0);
+		walk[i] = 1000000 + 3 * i;
+		one_long[i] = i == 7 ? 40 : i % 2;
+	}
+	CHECK_INT(few_round_trip(even, 24), 1 + 24 * 4 / 8);
+	CHECK_INT(few_round_trip(below, 24), 1 + 24 / 8);
+	CHECK_INT(few_round_trip(walk, 24), 1 + 3 + (23 * 3 + 7) / 8);
+	CHECK_INT(few_round_trip(one_long, 24), 1 + (23 * 2 + 22 + 7) / 8);
+	CHECK_INT(few_round_trip(even, 1), 1);
+}
+
+TEST(codec__bad_few_words_are_judged)
+{
+	uint64_t state = test_seed(), words[FEW_MAX];
+
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t length = 1 + test_random(&state) % 40;
+		char *bytes = malloc(length);
+
+		for (size_t i = 0; i < length; i++)
+			bytes[i] = (char)(test_random(&state) >> 30 & (round % 3 ? 255 : 1));
+		bytes[0] = (char)test_random(&state);
+		struct reader reader = reader_of(slice_of(bytes, length));
+		int err = few_decode(&reader, words, 1 + test_random(&state) % 60);
+		REQUIRE(err == OK || err == ERR_CORRUPT);
+		free(bytes);
+	}
+	struct reader reader = reader_of(SLICE("\xff\0\0\0\0\0\0\0"));
+	CHECK_INT(few_decode(&reader, words, 4), ERR_CORRUPT);
+	reader = reader_of(SLICE("\xc4\0\0\0\0\0\0\0\x80\xff")); /* 63 zeros */
+	CHECK_INT(few_decode(&reader, words, 1), ERR_CORRUPT);
+}
+
 /* Truncated, flipped and random bytes: an answer or an error, never a step outside (ASan judges).
  */
 TEST(codec__bad_bytes_are_judged)
@@ -503,12 +700,12 @@ TEST(codec__bad_columns_are_judged)
 
 	for (unsigned round = 0; round < 600; round++) {
 		size_t count = 1 + test_random(&state) % 3000;
-		bool has_bins;
+		uint8_t form;
 
 		buf_reset(&buf);
 		for (size_t i = 0; i < count; i++)
 			column[i].bits = word_of_shape(round % 2 ? 6 : round, i, &state);
-		has_bins = vectors_encode(VALUE_INTEGER, column, count, true, &buf);
+		form = vectors_encode(VALUE_INTEGER, column, count, true, &buf);
 		for (int k = 0; k < 4; k++) {
 			char *copy = malloc(buf.length);
 			size_t length = k % 2 ? buf.length : test_random(&state) % buf.length;
@@ -518,8 +715,9 @@ TEST(codec__bad_columns_are_judged)
 			memcpy(copy, buf.data, buf.length);
 			copy[test_random(&state) % (k < 2 ? buf.length : 40 % buf.length + 1)] ^=
 				(char)(1u << test_random(&state) % 8);
-			err = vectors_decode(&reader, VALUE_INTEGER, has_bins ^ (k == 3), count,
-					     VECTORS_ALL, decoded, NULL);
+			err = vectors_decode(&reader, VALUE_INTEGER,
+					     form ^ (k == 3 ? VECTORS_BINS : 0), count, VECTORS_ALL,
+					     decoded, NULL);
 			REQUIRE(err == OK || err == ERR_CORRUPT);
 			free(copy);
 		}

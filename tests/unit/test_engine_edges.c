@@ -678,7 +678,7 @@ static void check_parts(struct place *place, const struct buf *all)
 	buf_release(&out);
 }
 
-static void check_backwards(struct place *place, int64_t rows)
+static void check_range_backwards(struct place *place, int64_t first, int64_t rows)
 {
 	struct snapshot *snapshot;
 	struct cursor *cursor;
@@ -686,16 +686,33 @@ static void check_backwards(struct place *place, int64_t rows)
 
 	CHECK_INT(snapshot_open(place->engine, place->database_id, &snapshot), OK);
 	struct cursor_spec spec = { .series_id = series_of(place, "big,host=a"),
-				    .time_first_ns = TIME_MIN_NS,
-				    .time_last_ns = TIME_MAX_NS,
+				    .time_first_ns = START_NS + first * NS_PER_SECOND,
+				    .time_last_ns = START_NS + rows * NS_PER_SECOND - 1,
 				    .descending = true };
 	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
 	while (cursor_next(cursor, &batch) == OK)
 		for (size_t i = 0; i < batch.row_count; i++)
 			CHECK_INT((batch.times_ns[i] - START_NS) / NS_PER_SECOND, --rows);
-	CHECK_INT(rows, 0);
+	CHECK_INT(rows, first);
 	cursor_close(cursor);
 	snapshot_close(snapshot);
+}
+
+/* Of a chunk the last rows come first, wherever a range ends. */
+static void check_backwards(struct place *place, int64_t rows)
+{
+	uint64_t random = test_seed();
+
+	check_range_backwards(place, 0, rows);
+	for (int i = 0; i < 50; i++) {
+		int64_t end = 1 + (int64_t)(test_random(&random) % (uint64_t)rows);
+		int64_t most = test_random(&random) % 2 ? 2000 : end;
+
+		check_range_backwards(
+			place,
+			end - (int64_t)(test_random(&random) % (uint64_t)(most < end ? most : end)),
+			end);
+	}
 }
 
 TEST(engine__a_long_series_reads_from_any_offset_wherever_its_rows_are)

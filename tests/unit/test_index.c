@@ -143,11 +143,40 @@ TEST(postings__give_back_what_was_added)
 			if (next > 4000000000u)
 				break;
 		}
-		CHECK_INT(postings.count, count);
+		CHECK_INT(postings_count(&postings), count);
 		postings_get(&postings, out);
 		CHECK(memcmp(ids, out, count * sizeof(*ids)) == 0);
 		postings_release(&postings);
 	}
+}
+
+/* Seven bytes beside the count, in a list from then on; large ids take five. */
+TEST(postings__a_few_take_nothing_but_the_struct)
+{
+	struct postings few = { 0 }, large = { 0 };
+	uint32_t out[8];
+
+	for (uint32_t i = 0; i < 7; i++) {
+		postings_add(&few, 100 + i);
+		CHECK_INT(postings_bytes(&few), 0);
+	}
+	postings_add(&few, 107);
+	CHECK(postings_bytes(&few) > 0);
+	CHECK_INT(postings_count(&few), 8);
+	postings_get(&few, out);
+	for (uint32_t i = 0; i < 8; i++)
+		CHECK_INT(out[i], 100 + i);
+	postings_add(&large, 4000000000u);
+	postings_add(&large, 4000000001u);
+	postings_add(&large, 4000000128u);
+	CHECK_INT(postings_bytes(&large), 0);
+	postings_add(&large, 4294967294u);
+	CHECK_INT(postings_count(&large), 4);
+	postings_get(&large, out);
+	CHECK(out[0] == 4000000000u && out[1] == 4000000001u && out[2] == 4000000128u &&
+	      out[3] == 4294967294u);
+	postings_release(&few);
+	postings_release(&large);
 }
 
 TEST(postings__out_of_order_ids_find_their_place)
@@ -159,7 +188,7 @@ TEST(postings__out_of_order_ids_find_their_place)
 
 	for (int i = 0; i < 8; i++)
 		postings_add(&postings, added[i]);
-	CHECK_INT(postings.count, 6);
+	CHECK_INT(postings_count(&postings), 6);
 	postings_get(&postings, out);
 	CHECK(memcmp(out, sorted, sizeof(sorted)) == 0);
 	postings_release(&postings);

@@ -416,7 +416,7 @@ TEST(params__a_wrong_value_fails_where_it_is_used)
 		{ "{\"x\":{\"integer\":5.5}}",
 		  "missing parameter: integer literal must be an integer value" },
 		{ "{\"x\":{\"what\":5}}", "missing parameter: unknown bind object type: what" },
-		{ "{\"x\":1e5}",
+		{ "{\"x\":{\"float\":1e5}}",
 		  "missing parameter: strconv.ParseInt: parsing \"1e5\": invalid syntax" },
 	};
 

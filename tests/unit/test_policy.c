@@ -67,6 +67,9 @@ TEST(policy__short_duration_brings_its_shard_duration)
 	CHECK_INT(settings.shard_duration_ns, NS_PER_HOUR);
 	CHECK_INT(policy_parse(SLICE("duration 30d\nshard_duration 0s\n"), &settings, &diag), OK);
 	CHECK_INT(settings.shard_duration_ns, NS_PER_DAY);
+	settings.shard_duration_ns = 0;
+	CHECK_INT(policy_parse(SLICE("duration 52w\n"), &settings, &diag), OK);
+	CHECK_INT(settings.shard_duration_ns, NS_PER_WEEK);
 }
 
 static const struct {

@@ -251,6 +251,62 @@ TEST(shard__masks_types_and_times_are_kept)
 	shard_env_close(env);
 }
 
+/* Beside a model: the last that came counts, by hand or with a chunk, however runs were merged. */
+TEST(shard__times_and_sequences_are_those_of_the_last_that_came)
+{
+	enum { SERIES = 12, GENERATIONS = 60 };
+	struct shard_env *env = shard_env_open(2);
+	struct shard *shard = shard_open(env, path_of("times"));
+	uint64_t state = test_seed(), sequences[SERIES][GENERATIONS];
+	size_t chunks[SERIES] = { 0 };
+	int64_t mtimes[SERIES] = { 0 }, ctimes[SERIES] = { 0 };
+
+	for (uint64_t g = 1; g <= GENERATIONS; g++) {
+		struct shard_batch *batch;
+
+		REQUIRE(shard_batch_begin(shard, g * 10, &batch) == OK);
+		for (uint32_t s = 0; s < SERIES; s++) {
+			uint64_t roll = test_random(&state) % 8, sequence = g * 10 - roll / 2;
+
+			if (roll < 4) {
+				add(batch, g * 10, s, sequence, 1 + roll);
+				sequences[s][chunks[s]++] = sequence;
+				mtimes[s] = ctimes[s] = (int64_t)g * 10000 + 7;
+			}
+			if (roll == 3 || roll == 4) { /* wins over the chunk of its batch */
+				mtimes[s] = (int64_t)test_random(&state);
+				ctimes[s] = (int64_t)g;
+				shard_batch_set_mtime(batch, s, mtimes[s], ctimes[s]);
+			}
+		}
+		REQUIRE(shard_batch_commit(batch, g * 10) == OK);
+		if (g % 20 == 0) {
+			shard_close(shard);
+			shard = shard_open(env, path_of("times"));
+		}
+		struct shard_version *version;
+		REQUIRE(shard_version_acquire(shard, &version) == OK);
+		for (uint32_t s = 0; s < SERIES; s++) {
+			struct chunk_refs refs = { 0 };
+			int64_t mtime = 0, ctime = 0;
+
+			CHECK_INT(shard_version_mtime(version, s, &mtime, &ctime), mtimes[s] != 0);
+			CHECK(mtime == mtimes[s] && ctime == ctimes[s]);
+			shard_version_chunks(version, s, &refs);
+			CHECK_INT(refs.count, chunks[s]);
+			for (size_t i = 0; i < refs.count && i < chunks[s]; i++) {
+				CHECK_INT(refs.items[i].sequence_max, sequences[s][i]);
+				CHECK_INT(refs.items[i].generation,
+					  (sequences[s][i] + 9) / 10 * 10);
+			}
+			chunk_refs_release(&refs);
+		}
+		shard_version_release(version);
+	}
+	shard_close(shard);
+	shard_env_close(env);
+}
+
 TEST(shard__a_version_does_not_change_and_outlives_its_shard)
 {
 	struct shard_env *env = shard_env_open(2);

@@ -96,6 +96,21 @@ TEST(store__a_scan_may_jump)
 	store_pool_close(pool);
 }
 
+TEST(store__what_leveldb_notes_of_itself_is_not_kept)
+{
+	struct store_pool *pool = store_pool_open(1);
+	struct store *store = store_open(pool, path_of("notes"));
+
+	for (int opening = 0; opening < 2; opening++) {
+		CHECK_INT(put(store, "a", "x"), OK);
+		CHECK(env_exists(path_of("notes/CURRENT")));
+		CHECK(!env_exists(path_of("notes/LOG")) && !env_exists(path_of("notes/LOG.old")));
+		store_abandon(store);
+	}
+	store_close(store);
+	store_pool_close(pool);
+}
+
 TEST(store__few_handles_serve_many_stores)
 {
 	struct store_pool *pool = store_pool_open(3);
