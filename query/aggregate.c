@@ -856,7 +856,6 @@ static int aggregate_open(const struct aggregate_spec *spec, struct aggregate **
 	aggregate->sum_columns = calloc(spec->leaf_count + 1, sizeof(*aggregate->sum_columns));
 	if (!aggregate->parts || !aggregate->next_parts || !aggregate->sum_columns)
 		return ERR_MEMORY;
-	choose_direction(aggregate);
 	return OK;
 }
 
@@ -874,6 +873,9 @@ static void read_share(struct round *round, struct share *share, const struct gr
 	share->err = aggregate_open(&spec, &share->aggregate);
 	if (share->err < 0)
 		return;
+	/* Chosen once: it looks at all series. */
+	share->aggregate->wants_first_only = round->whole->wants_first_only;
+	share->aggregate->reads_backwards = round->whole->reads_backwards;
 	begin_recording(share->aggregate, &share->recording);
 	share->err = take_series(share->aggregate, series);
 }
@@ -1049,6 +1051,7 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 	int err;
 
 	TRY(aggregate_open(spec, out));
+	choose_direction(*out);
 	err = take_all(*out);
 	if (err == ERR_LIMIT && (*out)->has_shared) {
 		/* What several threads hold until it is joined may have been too much. */
@@ -1057,6 +1060,7 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 		if (before.diag)
 			diag_reset(before.diag);
 		TRY(aggregate_open(spec, out));
+		choose_direction(*out);
 		(*out)->is_alone = true;
 		err = take_all(*out);
 	}
