@@ -241,8 +241,6 @@ static void restore_progress(struct continuous *continuous, struct entry *entry)
 		    continuous->kept[i].text_hash == progress->text_hash) {
 			*progress = continuous->kept[i];
 			entry->seen_ns = 0;
-			/* Changed, and changed back, it is a new one. */
-			continuous->kept[i].id = 0;
 		}
 	entry->tried_ns = progress->last_run_ns;
 }
@@ -362,6 +360,9 @@ static void refresh(struct continuous *continuous)
 	replace_list(continuous, &list);
 	pthread_mutex_unlock(&continuous->lock);
 	continuous->catalog_version = version;
+	/* Of the queries that the start found. A later one is new, though a text of before comes
+	 * back. */
+	continuous->kept_count = 0;
 	free(databases);
 }
 

@@ -139,6 +139,15 @@ mount_kill9
 mount_start -o clock=2026-11-23T03:11:02Z 2>/dev/null
 ctl continuous
 check_equal "once ended it does not bring back what is deleted, after kill -9 either" 8 "$(ask 'select count(v) from twice' | tail -n 1 | cut -d, -f3)"
+# Nor does it come back as one that has run, from before a kill that its change did not live to see.
+echo 'select min(v) as v from raw.back group by time(6h) into else' >"$db/continuous/twice"
+mount_kill9
+mount_start -o clock=2026-11-23T03:11:03Z 2>/dev/null
+ctl continuous
+sql 'delete from twice' >/dev/null
+echo "$text" >"$db/continuous/twice"
+ctl continuous
+check_equal "a text of before a kill is backfilled, too" 12 "$(ask 'select count(v) from twice' | tail -n 1 | cut -d, -f3)"
 rm "$db/continuous/twice"
 
 # Errors.
