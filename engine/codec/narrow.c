@@ -119,7 +119,8 @@ static int get_narrow_head(struct reader *reader, size_t count, struct packed_he
 	ahead = *reader;
 	if (head->width > NARROW_WIDTH_MAX || reader_varint(&ahead) > NARROW_FIXES_MAX)
 		return 0;
-	TRY(packed_exceptions_read(reader, count, head->width, head->exceptions, &head->exception_count));
+	TRY(packed_exceptions_read(reader, count, head->width, head->exceptions,
+				   &head->exception_count));
 	for (size_t i = 1; i < head->exception_count; i++)
 		if (head->exceptions[i].row == head->exceptions[i - 1].row)
 			return 0;

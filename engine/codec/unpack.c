@@ -13,7 +13,7 @@ static uint64_t get_word(const char *p, unsigned shift, unsigned width)
 
 /* Words that cannot be loaded whole any more, from a copy with zeros behind it. */
 void packed_last_bits(const char *bytes, size_t length, size_t i, size_t count, unsigned width,
-			  uint64_t base, uint64_t *words)
+		      uint64_t base, uint64_t *words)
 {
 	size_t from = i * width / 8;
 	char copy[96] = { 0 };
@@ -125,7 +125,7 @@ static void get_bits(struct slice bytes, size_t count, unsigned width, uint64_t 
 }
 
 int packed_exceptions_read(struct reader *reader, size_t count, unsigned width,
-			  struct exception *exceptions, size_t *found)
+			   struct exception *exceptions, size_t *found)
 {
 	uint64_t n = reader_varint(reader), row = 0;
 
