@@ -2,36 +2,8 @@
 # On a disk without any room left a shard is dropped all the same, by each way there is, also when it is corrupt; its
 # space comes back, and points are taken again without a restart. Nothing of it comes back by kill -9.
 . "$(dirname "$0")/../lib/mount.sh"
-if [ "$(id -u)" != 0 ]; then
-	echo "SKIPPED: a small disk needs root"
-	exit 0
-fi
-truncate -s 64M "$WORK/disk"
-mkfs.ext4 -q "$WORK/disk"
-# Where there are no loop devices, in memory.
-mount -o loop "$WORK/disk" "$DATA" 2>"$WORK/loop.err" || mount -t tmpfs -o size=64m tmpfs "$DATA"
-trap 'mount_stop; umount "$DATA"; mount_end' EXIT
-cat >"$WORK/fill.py" <<'PY'
-"""fill.py MNT: points of two weeks in turn, a kilobyte each, until the disk is full."""
-import base64, errno, os, sys
-fd = os.open(sys.argv[1] + "/db/write", os.O_WRONLY)
-taken = [0, 0]
-refused = 0
-while refused < 2:
-    week = (taken[0] + taken[1]) // 100 % 2
-    lines = [b'm,week=%d v="%s" %d\n' % (week, base64.b64encode(os.urandom(900)), (1700000000 + week * 604800 + taken[week] + k) * 10**9)
-             for k in range(100)]
-    try:
-        done = os.write(fd, b"".join(lines))
-    except OSError as error:
-        assert error.errno == errno.ENOSPC, error
-        refused += 1
-        continue
-    while done > 0:  # a short write took whole lines
-        done -= len(lines.pop(0))
-        taken[week] += 1
-print(*taken)
-PY
+. "$(dirname "$0")/../lib/disk.sh"
+disk_start 64M
 first=2023-11-13--2023-11-20 second=2023-11-20--2023-11-27
 count() { (exec 3<>"$MNT/db/exec"; echo "select count(v) from m where week = '$1'" >&3; tail -n 1 <&3) | cut -d, -f3; }
 shard_id() { (exec 3<>"$MNT/db/exec"; echo 'show shards' >&3; grep 2023-11-13T <&3) | cut -d, -f2; }
@@ -54,7 +26,7 @@ by_rm_corrupt() { by_rm; }
 for way in by_ctl by_statement by_rm by_ctl_corrupt by_rm_corrupt; do
 	mount_start -o memtable_mb=8
 	mkdir "$MNT/db"
-	read -r week0 week1 < <(python3 "$WORK/fill.py" "$MNT")
+	read -r week0 week1 < <(disk_fill)
 	check "$way: the disk is full after $week0 and $week1 points" [ "${week1:-0}" -gt 10000 ]
 	case $way in
 	*corrupt)
