@@ -145,15 +145,22 @@ static struct live_group *offer(struct engine *engine, struct live_group *made)
 	return group;
 }
 
+/* NULL: it is not in memory. */
+static struct live_group *find_referenced(struct engine *engine, uint32_t group_id)
+{
+	pthread_mutex_lock(&engine->lock);
+	struct live_group *group = find_locked(engine, group_id);
+	if (group)
+		reference(group);
+	pthread_mutex_unlock(&engine->lock);
+	return group;
+}
+
 int live_group_of(struct engine *engine, const struct object *object, struct live_group **out)
 {
 	struct object policy, fresh = *object;
 
-	pthread_mutex_lock(&engine->lock);
-	*out = find_locked(engine, object->id);
-	if (*out)
-		reference(*out);
-	pthread_mutex_unlock(&engine->lock);
+	*out = find_referenced(engine, object->id);
 	if (*out)
 		return OK;
 	TRY(catalog_get(engine->catalog, object->parent_id, &policy));
@@ -166,11 +173,7 @@ int live_group_get(struct engine *engine, uint32_t group_id, struct live_group *
 {
 	struct object object;
 
-	pthread_mutex_lock(&engine->lock);
-	*out = find_locked(engine, group_id);
-	if (*out)
-		reference(*out);
-	pthread_mutex_unlock(&engine->lock);
+	*out = find_referenced(engine, group_id);
 	if (*out)
 		return OK;
 	TRY(catalog_get(engine->catalog, group_id, &object));
