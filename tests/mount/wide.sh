@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A measurement of 5,000 fields: a query of one reads that one, and one field of an old point is written
+# A measurement of 5,000 fields: a query of one answers, and one field of an old point is written
 # anew alone, hot and cold.
 . "$(dirname "$0")/../lib/mount.sh"
 
