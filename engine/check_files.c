@@ -6,6 +6,7 @@
 
 #include "engine/base/when.h"
 #include "engine/check.h"
+#include "engine/format.h"
 #include "engine/journal.h"
 
 /* --- telling and moving aside --------------------------------------------------------- */
@@ -150,30 +151,25 @@ static void check_format(struct check *check)
 {
 	char path[CHECK_PATH_BYTES_MAX];
 	struct buf text = { 0 };
-	unsigned long long version;
-	char rest;
 
 	check_path(check, "format", path);
 	int err = env_read_file(path, &text);
-	bool is_ours = err == OK && slice_equal(buf_slice(&text), SLICE(ENGINE_FORMAT_TEXT));
-	bool is_newer = err == OK && !is_ours &&
-			sscanf(buf_text(&text), "seriesfs %llu%c", &version, &rest) == 2 &&
-			rest == '\n' && version > ENGINE_FORMAT;
+	uint64_t version = err == OK ? format_parse(buf_slice(&text)) : 0;
 	buf_release(&text);
-	if (is_ours)
-		return;
-	if (is_newer) {
+	if (version > FORMAT_NEWEST) {
 		fprintf(stderr, "seriesfs-check: %s is of a newer format: %llu\n", check->path,
-			version);
+			(unsigned long long)version);
 		check->err = ERR_INVALID;
 		return;
 	}
+	if (version)
+		return;
 	check_tell(check, "format", err == ERR_NOT_FOUND ? "missing" : "damaged");
 	if (!check->repair)
 		return;
 	if (err == OK)
 		check_move_aside(check, "format");
-	if (env_write_file(path, SLICE(ENGINE_FORMAT_TEXT)) < 0)
+	if (env_write_file(path, SLICE(FORMAT_NEWEST_TEXT)) < 0)
 		check->left++;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/format.h"
 #include "engine/limits.h"
 #include "engine/lost_names.h"
 #include "engine/series_text.h"
@@ -379,17 +380,16 @@ static int check_format(struct engine *engine, struct diag *diag)
 
 	path_of(engine, "format", path);
 	int err = env_read_file(path, &text);
-	unsigned long long version = 0;
-	bool same = err == OK && slice_equal(buf_slice(&text), SLICE(ENGINE_FORMAT_TEXT));
-	if (err == OK)
-		sscanf(buf_text(&text), "seriesfs %llu", &version);
+	uint64_t version = err == OK ? format_parse(buf_slice(&text)) : 0;
 	buf_release(&text);
-	if (same)
-		return OK;
-	if (err == OK && version > ENGINE_FORMAT)
+	if (version > FORMAT_NEWEST)
 		return diag_set(diag, ERR_INVALID,
-				"%s is of format %llu, and this version knows formats up to %d",
-				engine->path, version, ENGINE_FORMAT);
+				"%s is of format %llu, and this version knows formats up to %u",
+				engine->path, (unsigned long long)version, FORMAT_NEWEST);
+	if (version == FORMAT_NEWEST || (version && engine->options.read_only))
+		return OK;
+	if (version) /* before anything is written that an older program would misread */
+		return env_write_file(path, SLICE(FORMAT_NEWEST_TEXT));
 	if (err == OK)
 		return diag_set(diag, ERR_INVALID, "%s is damaged: %s", path,
 				"it names no format; seriesfs-check --repair mends it");
@@ -400,7 +400,7 @@ static int check_format(struct engine *engine, struct diag *diag)
 	if (engine->options.read_only || env_exists(catalog))
 		return diag_set(diag, ERR_INVALID, "%s is not a data directory: %s is missing",
 				engine->path, path);
-	return env_write_file(path, SLICE(ENGINE_FORMAT_TEXT));
+	return env_write_file(path, SLICE(FORMAT_NEWEST_TEXT));
 }
 
 static int make_directories(struct engine *engine)

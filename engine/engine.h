@@ -5,7 +5,7 @@
  *
  *	DATADIR/
  *	  lock               held while open; names the owner's pid
- *	  format             "seriesfs 1\n": ENGINE_FORMAT
+ *	  format             "seriesfs 2\n" (format.h)
  *	  catalog            journal (catalog.h)
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
  *	  db/ID/index        series index journal of a database (index.h)
@@ -26,9 +26,6 @@
 #include "engine/catalog.h"
 #include "engine/index.h"
 #include "engine/row.h"
-
-#define ENGINE_FORMAT	   1
-#define ENGINE_FORMAT_TEXT "seriesfs 1\n"
 
 struct engine;
 

@@ -14,7 +14,13 @@ unpack() { # a fixture as $DATA
 }
 for tar in "$fixtures"/format*.tar.gz; do
 	unpack "$tar"
-	mount_start -o cold_seconds=0
+	mount_start -o ro
+	mount_stop
+	check_equal "$what: who only reads leaves the format" "seriesfs 1" "$(cat "$DATA/format")"
+	mount_start -o cold_seconds=0 2>"$WORK/said"
+	check_equal "$what: it opens without a word" "" "$(grep -v "recovered .* from the log" "$WORK/said")"
+	check_equal "$what: nothing of it is an error" "" "$(cat "$MNT/db/errors" "$MNT/.seriesfs/errors")"
+	check_equal "$what: who writes raises the format" "seriesfs 2" "$(cat "$DATA/format")"
 	check_equal "$what: every point is there" "" "$(cat "$MNT"/db/autogen/*/* | sort | diff - "$WORK/lines" | head -5)"
 	check_equal "$what: sizes are exact" "$(cat "$MNT"/db/autogen/*/* | wc -c)" \
 		"$(find "$MNT/db/autogen" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')"
@@ -28,6 +34,10 @@ for tar in "$fixtures"/format*.tar.gz; do
 	check_equal "$what: modes" 750 "$(stat -c %a "$MNT/db")"
 	check_equal "$what: times" "2024-02-01 2024-02-01 2024-01-01" \
 		"$(stat -c %y "$MNT/db" "$MNT/empty" "$MNT/db/autogen/2023-11-13--2023-11-20/cpu,host=h1" | cut -d' ' -f1 | tr '\n' ' ' | sed 's/ $//')"
+	if [ -d "$MNT/db/.snapshot/kept" ]; then
+		check_equal "$what: a snapshot" "$(grep -c '^cpu,' "$WORK/lines")" \
+			"$(($(tail -n 1 "$MNT/db/.snapshot/kept/query/select count(usage) from cpu;.csv" | cut -d, -f3) + $(python3 "$fixtures/points.py" hot | grep -c '^cpu,')))"
+	fi
 	echo 'cpu,host=h1 usage=1 1700000001000000000' >"$MNT/db/write"
 	echo compact >"$MNT/.seriesfs/ctl"
 	check_equal "$what: it goes on, and is rewritten" "$(sort - "$WORK/lines" <<<'cpu,host=h1 usage=1 1700000001000000000' | md5sum)" \
@@ -67,3 +77,14 @@ for tar in "$fixtures"/long*.tar.gz; do
 	mount_stop
 done
 check "there are fixtures" test "$(ls "$fixtures"/*.tar.gz | wc -l)" -ge 2
+
+# What is newer than this program is refused by name, and nothing of it is touched.
+unpack "$fixtures/format1-last.tar.gz"
+echo 'seriesfs 3' >"$DATA/format"
+before=$(cd "$DATA" && find . -type f ! -name lock -exec md5sum {} + | sort | md5sum)
+for options in "-o rw" "-o ro"; do
+	check_fails "a newer format is refused ($options)" "is of format 3, and this version knows formats up to 2" "$SERIESFS" $options "$DATA" "$MNT"
+done
+check_fails "seriesfs-check refuses it" "is of a newer format: 3" "$CHECK" "$DATA"
+check_fails "and does not repair it" "is of a newer format: 3" "$CHECK" --repair "$DATA"
+check_equal "nothing of it is touched" "$before" "$(cd "$DATA" && find . -type f ! -name lock -exec md5sum {} + | sort | md5sum)"
