@@ -3,6 +3,8 @@
 #   make                build into build/ (warnings are errors)
 #   make run            install what is missing, build, mount ./mnt over ./data
 #   make test           install what is missing, build, run every test
+#   make test-all       that, and what takes longer: sanitizers, more random work (half an hour)
+#   make torture        searches for what breaks a promise: MINUTES=20 SEED=n
 #   make bench          print the figures of the design beside the peers'
 #   make format         clang-format over the tree
 #   make fuzz           fuzz targets (clang), one minute each
@@ -53,7 +55,7 @@ REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
 
-.PHONY: all run test bench format fuzz install clean deps programs unit-tests tools
+.PHONY: all run test test-all torture bench format fuzz install clean deps programs unit-tests tools
 all: programs tools compile_commands.json
 programs: $(PROGRAMS)
 unit-tests: $(UNIT_TESTS) $(REPLAYS)
@@ -104,6 +106,8 @@ deps:
 	@tests/deps.sh build
 run: ; @tests/run-demo.sh
 test: ; @tests/deps.sh test && tests/run.sh
+test-all: ; @tests/deps.sh test && tests/all.sh
+torture: ; @tests/deps.sh test && MINUTES=$(or $(MINUTES),20) SEED=$(or $(SEED),1) tests/torture.sh
 bench: ; @tests/deps.sh bench && $(MAKE) -s programs tools && tests/bench/bench.py
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')

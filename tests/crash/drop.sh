@@ -27,8 +27,7 @@ dd if=/dev/zero of="$(shard_newest)/padding" bs=1M count="${LARGE_MB:-300}" stat
 large=$(drop large)
 check "small: $small ms, of ${LARGE_MB:-300} MB: $large ms" test "$small" -le 100 -a "$large" -le 100
 check_equal "the group is gone" "" "$(ls "$MNT/large/autogen")"
-i=0
-while [ "$(leftover)" != 0 ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(leftover)" = 0 ]'
 check_equal "and its bytes, soon" 0 "$(leftover)"
 
 fill corrupt
@@ -63,7 +62,6 @@ for cycle in 1 2 3 4 5; do
 	mount_kill9
 	mount_start
 	check_equal "nothing comes back by kill -9" "" "$(ls "$MNT/killed$cycle/autogen")"
-	i=0
-	while [ "$(leftover)" != 0 ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+	wait_until 20 '[ "$(leftover)" = 0 ]'
 	check_equal "nor stays its space" 0 "$(leftover)"
 done

@@ -2,6 +2,7 @@
 #
 #	. "$(dirname "$0")/../lib/mount.sh"
 #	mount_start                     # $MNT over $DATA, both in $WORK; options: mount_start -o commit=0
+#	wait_until 10 '[ -e "$MNT/db/autogen" ]'
 #	check "cat answers" grep -q 5 "$MNT/db/query/select mean(v) from m"
 #	check_equal "size" 12 "$(stat -c %s "$MNT/db/autogen/m")"
 #	check_fails "rmdir of a full directory" "Directory not empty" rmdir "$MNT/db"
@@ -13,6 +14,8 @@ set -u
 BUILD=${BUILD:-build}
 SERIESFS=${SERIESFS:-$PWD/$BUILD/seriesfs}
 TOOLS=${TOOLS:-$PWD/$BUILD/tools}
+# A test that asks the kernel what reached a disk sets ON_DISK=1 before: TMPDIR may be memory.
+[ -z "${ON_DISK:-}" ] || TMPDIR=${DISK_TMPDIR:-/var/tmp}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/seriesfs-test.XXXXXX")
 MNT=$WORK/mnt
 DATA=$WORK/data
@@ -35,15 +38,20 @@ mount_start() {
 	fi
 }
 
+# wait_until SECONDS 'SHELL WORDS': until they succeed, which they need not; what comes next judges
+wait_until() {
+	local end=$((SECONDS + $1 + 1)) words=$2
+	until eval "$words"; do
+		[ $SECONDS -lt $end ] || return 0
+		sleep 0.02
+	done >/dev/null 2>&1
+}
+
 # Unmount and wait until the daemon has written everything and is gone.
 mount_stop() {
 	pid=$(mount_pid)
 	fusermount3 -u "$MNT" 2>/dev/null || umount "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
-	i=0
-	while ! is_gone "$pid" && [ $i -lt 3000 ]; do
-		sleep 0.01
-		i=$((i + 1))
-	done
+	wait_until 60 'is_gone "$pid"'
 }
 
 mount_kill9() {

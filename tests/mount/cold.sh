@@ -36,7 +36,7 @@ full=$(bytes)
 rm "$MNT"/db/autogen/*/*hostname=host_1* "$MNT"/db/autogen/*/*hostname=host_2* "$MNT"/db/autogen/*/*hostname=host_3*
 left=$(dump)
 echo 'compact db' >"$MNT/.seriesfs/ctl"
-sleep 1.5 # the old directory is deleted beside
+wait_until 20 '[ "$(bytes)" -lt $((full * 6 / 10)) ]' # the old directory is deleted beside
 check_equal "what was left is left" "$left" "$(dump)"
 check "deleted series give their room back: $full, now $(bytes)" test "$(bytes)" -lt $((full * 6 / 10))
 
@@ -60,8 +60,7 @@ mount_start -o cold_seconds=1,cold_period_seconds=1
 mkdir "$MNT/db"
 cat "$WORK/piece" >"$MNT/db/write"
 echo "now v=1" >"$MNT/db/write"
-i=0
-while [ "$(metric rewrites_total)" = 0 ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(metric rewrites_total)" != 0 ]'
 sleep 2.2
 check_equal "a group that is past and quiet is rewritten once, the present one is not" 1 "$(metric rewrites_total)"
 check_equal "and has its points" 1500 "$(ask "select count(usage_user) from cpu" | tail -n 1 | cut -d, -f3)"

@@ -58,9 +58,8 @@ check_equal "the hours between" 2 "$(ask 'select s from hour' | grep -c ^hour)"
 # What the clock alone does.
 echo 'cpu v=7' >"$db/write"
 ctl 'clock 2026-11-23T00:01:00Z'
-i=0
-while ! ask 'select mean from "1m.cpu"' | grep -q '2026-11-23T00:00:00Z,7' && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
-check "the runner needs nobody" test $i -lt 50
+wait_until 20 'ask "select mean from \"1m.cpu\"" | grep -q 2026-11-23T00:00:00Z,7'
+check "the runner needs nobody" grep -q '2026-11-23T00:00:00Z,7' <<<"$(ask 'select mean from "1m.cpu"')"
 
 # A restart makes up for what was missed, once.
 echo 'cpu v=8 2026-11-23T00:01:30Z' >"$db/write"
@@ -87,8 +86,7 @@ mkdir "$db/raw"
 for d in 01 02 03; do for h in 00 06 12 18; do echo "back,host=a v=$((10#$h)) 2026-10-${d}T$h:30:00Z"; done; done >"$db/raw/.write"
 echo 'down,host=a v=99 2026-10-02T00:00:00Z' >"$db/write"
 echo 'select mean(v) as v from raw.back group by time(6h), host into down' >"$db/continuous/down"
-i=0
-while [ "$(ask 'select count(v) from down' | tail -n 1 | cut -d, -f3)" != 12 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(ask "select count(v) from down" | tail -n 1 | cut -d, -f3)" = 12 ]'
 check_equal "an 0.8 statement backfills" 12 "$(ask 'select count(v) from down' | tail -n 1 | cut -d, -f3)"
 check_equal "but not where the target has a point" 99 "$(ask "select v from down where time = '2026-10-02T00:00:00Z'" | tail -n 1 | cut -d, -f3)"
 check_equal "and as the same SELECT by hand elsewhere" \

@@ -67,8 +67,7 @@ install clash 'select v from c into t'
 echo 't v="text" 1700000000000000000' >"$db/write"
 check "a write goes through though its copy cannot" bash -c "echo 'c v=1 1700000000000000000' >'$db/write'"
 check "errors tells why" grep -q 'db/continuous/clash.*type' "$db/errors"
-i=0
-while ! grep -q "^continuous db clash " "$MNT/.seriesfs/status" && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 'grep -q "^continuous db clash " "$MNT/.seriesfs/status"'
 check "status, too" grep -q "^continuous db clash .* error field type conflict" "$MNT/.seriesfs/status"
 echo 'c v=1 1600000000000000000' >"$db/write"
 check_equal "the query goes on" 1 "$(cat "$db/autogen/t" | grep -c 'v=1 16')"
@@ -79,8 +78,7 @@ check_equal "removed, it is fed no more" 1 "$(grep -c . "$db/autogen/t" | head -
 
 # 0.8 backfills copies as well.
 install late 'select * from events into by.[type]'
-i=0
-while [ "$(ls "$db"/autogen/20* | grep -c '^by\.')" -lt 3 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(ls "$db"/autogen/20* | grep -c "^by\.")" -ge 3 ]'
 check "points that were there" test -n "$(series by.click,dc=fra)"
 install none 'select * from events into no.[type] backfill(false)'
 echo continuous >"$MNT/.seriesfs/ctl"

@@ -43,8 +43,7 @@ mount_stop
 mount_start -o clock=2026-11-22T13:00:10Z,retention_seconds=1
 check_equal "nothing more goes at a start" "$(hour 10 11)$(hour 11 12)$(hour 12 13)" "$(groups)"
 ctl 'clock 2026-11-22T14:01:00Z' # a start does not know how long it was away: ten seconds here
-i=0
-while [ "$(groups)" != "$(hour 11 12)$(hour 12 13)" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(groups)" = "$(hour 11 12)$(hour 12 13)" ]'
 check_equal "on time, asked by nobody" "$(hour 11 12)$(hour 12 13)" "$(groups)"
 # A shorter duration drops, a longer one brings nothing back.
 printf 'duration 1h\n' >"$MNT/db/keep/.policy"
@@ -59,8 +58,7 @@ check_equal "other settings are those of groups to come" "$(hour 08 10)$(hour 14
 printf 'duration 2h\n' >"$MNT/db/keep/.policy"
 mount_stop
 mount_start -o clock=2026-11-22T14:02:00Z
-i=0
-while [ "$(groups)" != "$(hour 14 16)" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(groups)" = "$(hour 14 16)" ]'
 check_equal "a start enforces it" "$(hour 14 16)" "$(groups)"
 # After a long rest the first point of today lets the old go.
 mount_stop
@@ -81,8 +79,7 @@ mount_stop
 awk -v rest=$((3 * 86400)) 'NR == 1 { printf "%s %s %s %s %d000000000\n", $1, $2, $3, $4, $5 / 1e9 - rest }' "$DATA/clock" >"$WORK/clock"
 cp "$WORK/clock" "$DATA/clock"
 mount_start -o clock=2026-11-25T10:00:00Z
-i=0
-while [ -n "$(groups)" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ -z "$(groups)" ]'
 check_equal "a start drops what grew too old meanwhile" "" "$(groups)"
 check_equal "and has what was to be made of it" "m v=6 1795356000000000000" "$(cat "$MNT"/db/year/*/m)"
 mount_stop

@@ -95,7 +95,7 @@ check "a scratch file" bash -c "echo 'cpu,host=z v=1' >'$group/.left'"
 check_equal "no query sees it" 5 "$(cat "$MNT/db/query/select count(v) from cpu;.csv" | tail -n 1 | cut -d, -f3)"
 check_fails "its group is not empty" "Directory not empty" rmdir "$group"
 echo x >"$MNT/db/views/.left"
-sleep 2.5
+wait_until 20 'grep -q ".left: a scratch file was closed" "$MNT/db/errors" && grep -q views/.left "$MNT/db/errors"'
 check "errors tells that it was left" grep -q '.left: a scratch file was closed' "$MNT/db/errors"
 check "with its whole name" grep -q " db/views/.left: a scratch file" "$MNT/db/errors"
 check "it can be removed" rm "$group/.left" "$MNT/db/views/.left"
@@ -119,8 +119,7 @@ rm -rf "$DATA"
 mkdir -p "$DATA" "$WORK/many/db/autogen/2023-11-13--2023-11-20"
 for i in $(seq 50); do echo "m,h=$i v=1 1700000000000000000" >"$WORK/many/db/autogen/2023-11-13--2023-11-20/m,h=$i"; done
 "$SERIESFS" -d "$DATA" "$MNT" >"$WORK/requests" 2>&1 &
-i=0
-while ! mountpoint -q "$MNT" && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
+wait_until 20 'mountpoint -q "$MNT"'
 check "rsync of fifty files" rsync -a "$WORK/many/" "$MNT/"
 mount_stop
 requests=$(grep -c 'opcode: ' "$WORK/requests")

@@ -108,7 +108,7 @@ print("fine" if not bad else bad[0])
 PY
 check_equal "readers of a growing series" fine "$(python3 "$WORK/torn.py" "$group/g" "$MNT/db/write" 2>&1 | tail -n 1)"
 timeout 3 tail -f -n 1 -s 0.2 "$MNT/db/autogen/g" >"$WORK/tail.out" 2>/dev/null &
-sleep 0.7
+wait_until 20 '[ -s "$WORK/tail.out" ]'
 for i in 1 2 3; do echo "v=${i}i 170000010${i}000000000" >>"$MNT/db/autogen/g"; sleep 0.1; done
 wait
 check_equal "tail -f follows" 4 "$(wc -l <"$WORK/tail.out")"

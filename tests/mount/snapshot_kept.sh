@@ -101,8 +101,7 @@ bytes() { du -s --block-size=1 "$1" | cut -f1; }
 full=$(bytes "$DATA/snapshot")
 for i in $(seq 12); do rmdir "$MNT/renamed/.snapshot/s$i" || failed "rmdir s$i"; done
 check_equal "none is left" "" "$(ls "$MNT/renamed/.snapshot"; ls -A "$DATA"/snapshot/*)"
-i=0
-while [ -n "$(ls "$DATA/trash")" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ -z "$(ls "$DATA/trash")" ]'
 check "and their space is free" test "$(bytes "$DATA/trash")" -lt $((full / 10))
 mkdir "$MNT/renamed/.snapshot/last"
 rm -r "$MNT/renamed"

@@ -62,8 +62,7 @@ check "a snapshot has all as it was" diff -r "$WORK/before" "$MNT/db/.snapshot/s
 mount_kill9
 mount_start
 check "also after kill -9" diff -r "$WORK/before" "$MNT/db/.snapshot/s"
-i=0
-while [ "$(stores)" != 2 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_until 20 '[ "$(stores)" = 2 ]'
 check_equal "of the group that was removed no store is left" 2 "$(stores)"
 mount_stop
 DATA=$WORK/raw

@@ -32,7 +32,7 @@ mount_start
 check_equal "which the next start clears" 1 "$(cat "$MNT/db/autogen/m" | wc -l)"
 pid=$(mount_pid)
 kill "$pid"
-for _ in $(seq 50); do is_gone "$pid" && break; sleep 0.1; done
+wait_until 20 'is_gone "$pid"'
 check_equal "SIGTERM ends it" gone "$(is_gone "$pid" && echo gone)"
 check "and unmounts" bash -c "! mountpoint -q '$MNT'"
 mount_start -o ro
@@ -46,7 +46,7 @@ check_fails "nor an empty directory" "is not a data directory" "$SERIESFS" -o ro
 check_equal "which stays empty" "" "$(ls -A "$WORK/empty")"
 # A script's background job has SIGINT ignored, which a daemon keeps: one with it, one without.
 env --default-signal=INT "$SERIESFS" -f "$DATA" "$MNT" -o rw,nofail,_netdev,x-systemd.automount &
-for _ in $(seq 50); do mountpoint -q "$MNT" && break; sleep 0.1; done
+wait_until 20 'mountpoint -q "$MNT"'
 check "-f serves in the foreground, and takes what fstab adds" test -d "$MNT/db"
 exec 5<"$MNT/db/autogen/m"
 kill -INT $!
@@ -54,7 +54,7 @@ wait $!
 check_equal "SIGINT ends it with 0, files open or not" 0 $?
 exec 5<&-
 env --ignore-signal=INT "$SERIESFS" -f "$DATA" "$MNT" &
-for _ in $(seq 50); do mountpoint -q "$MNT" && break; sleep 0.1; done
+wait_until 20 'mountpoint -q "$MNT"'
 kill -INT $!
 sleep 0.3
 check "started with SIGINT ignored it stays" test -d "$MNT/db"

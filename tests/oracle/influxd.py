@@ -53,13 +53,20 @@ class Influxd:
         """`settings` are environment variables of influxd's, as INFLUXDB_DATA_…"""
         self.dir = directory
         self.settings = settings
-        self.port = free_port()
         os.makedirs(directory, exist_ok=True)
         self.config = os.path.join(directory, "influxdb.conf")
-        with open(self.config, "w") as file:
-            file.write(CONFIG.format(dir=directory, rpc=free_port(), http=self.port))
 
     def __enter__(self):
+        # A port that was free may be taken by another test's before influxd asks for it.
+        for _ in range(5):
+            if self._start():
+                return self
+        raise RuntimeError("influxd did not start")
+
+    def _start(self):
+        self.port = free_port()
+        with open(self.config, "w") as file:
+            file.write(CONFIG.format(dir=self.dir, rpc=free_port(), http=self.port))
         self.process = subprocess.Popen(
             ["influxd", "-config", self.config],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -67,13 +74,16 @@ class Influxd:
         for _ in range(300):
             try:
                 self._open("/ping")
-                return self
+                time.sleep(0.1)  # another one may have answered
+                if self.process.poll() is None:
+                    return True
+                break
             except (urllib.error.URLError, ConnectionError):
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.1)
         self.__exit__()
-        raise RuntimeError("influxd did not start")
+        return False
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
