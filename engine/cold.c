@@ -32,10 +32,16 @@ static int recover_name(void *arg, const char *name)
 		return OK;
 	snprintf(path, sizeof(path), "%s/shard/%s", engine->path, name);
 	snprintf(to, sizeof(to), "%s/shard/%.*s", engine->path, (int)strlen(name) - 4, name);
-	if (ends_with(name, ".new") && !env_exists(to)) {
-		TRY(env_rename(path, to));
-		crash_at(CRASH_RECOVERY_NAMED);
-		return OK;
+	if (ends_with(name, ".new")) {
+		int err = env_find(to);
+
+		if (err < 0 && err != ERR_NOT_FOUND)
+			return err;
+		if (err == ERR_NOT_FOUND) {
+			TRY(env_rename(path, to));
+			crash_at(CRASH_RECOVERY_NAMED);
+			return OK;
+		}
 	}
 	snprintf(to, sizeof(to), "%s/trash/%s.%llx", engine->path, name,
 		 (unsigned long long)env_random());

@@ -59,7 +59,7 @@ struct store_pool {
 	struct store_pool_counts counts;
 	uint32_t open_max;
 	leveldb_cache_t *cache;
-	leveldb_options_t *options;
+	leveldb_options_t *options, *options_make; /* of what is there, and of what is not */
 	leveldb_readoptions_t *read_plain, *read_verify;
 	leveldb_writeoptions_t *write_sync;
 };
@@ -95,11 +95,11 @@ static int error_of(struct store *store, char *text)
 
 /* --- the pool ------------------------------------------------------------- */
 
-static leveldb_options_t *options_new(leveldb_cache_t *cache)
+static leveldb_options_t *options_new(leveldb_cache_t *cache, bool make)
 {
 	leveldb_options_t *options = leveldb_options_create();
 
-	leveldb_options_set_create_if_missing(options, 1);
+	leveldb_options_set_create_if_missing(options, make);
 	leveldb_options_set_paranoid_checks(options, 1);
 	leveldb_options_set_write_buffer_size(options, WRITE_BUFFER_BYTES);
 	leveldb_options_set_max_file_size(options, FILE_BYTES_MAX);
@@ -121,7 +121,8 @@ struct store_pool *store_pool_open(uint32_t open_max)
 	pthread_cond_init(&pool->changed, NULL);
 	pool->open_max = open_max;
 	pool->cache = leveldb_cache_create_lru(CACHE_BYTES);
-	pool->options = options_new(pool->cache);
+	pool->options = options_new(pool->cache, false);
+	pool->options_make = options_new(pool->cache, true);
 	pool->read_plain = leveldb_readoptions_create();
 	leveldb_readoptions_set_fill_cache(pool->read_plain, 0);
 	pool->read_verify = leveldb_readoptions_create();
@@ -138,6 +139,7 @@ void store_pool_close(struct store_pool *pool)
 	leveldb_writeoptions_destroy(pool->write_sync);
 	leveldb_readoptions_destroy(pool->read_verify);
 	leveldb_readoptions_destroy(pool->read_plain);
+	leveldb_options_destroy(pool->options_make);
 	leveldb_options_destroy(pool->options);
 	leveldb_cache_destroy(pool->cache);
 	pthread_cond_destroy(&pool->changed);
@@ -302,7 +304,8 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 		TRY(env_mkdir(store->path));
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
-	*db = leveldb_open(store->pool->options, store->path, &error);
+	*db = leveldb_open(exists ? store->pool->options : store->pool->options_make, store->path,
+			   &error);
 	err = error_of(store, error);
 	if (err == OK) /* else they may say why */
 		remove_own_logs(store);

@@ -12,7 +12,8 @@
  *   - Opening replays the log into a table. So what lies in the log is moved into a
  *     table when it is much, and before a handle is closed.
  *   - Without CURRENT a directory of tables would be taken for a new one and
- *     emptied. That is ERR_CORRUPT here.
+ *     emptied. That is ERR_CORRUPT here; and where CURRENT was seen LevelDB may not make one,
+ *     since it takes a look that fails for one that found nothing.
  *   - A full disk keeps LevelDB from opening, so a handle that reads is not given
  *     up for one that could write while there is no room.
  */

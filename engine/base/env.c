@@ -303,11 +303,16 @@ int env_remove_tree(const char *path)
 	return remove_at(AT_FDCWD, path);
 }
 
-bool env_exists(const char *path)
+int env_find(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0;
+	return lstat(path, &st) < 0 ? failed("stat", path) : OK;
+}
+
+bool env_exists(const char *path)
+{
+	return env_find(path) != ERR_NOT_FOUND;
 }
 
 int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg)

@@ -35,6 +35,11 @@ int env_link(const char *from, const char *to);
 int env_copy(const char *from, const char *to, uint64_t bytes_max);
 int env_sync_dir(const char *path);
 int env_remove_tree(const char *path); /* everything below and itself; OK when absent */
+int env_find(const char *path);	       /* OK: there is something */
+/*
+ * False only where the kernel says that there is nothing: a disk that does not answer must not make
+ * what is there look like what never was. Who acts on what is missing asks env_find().
+ */
 bool env_exists(const char *path);
 /* Calls `each` with every name but . and .. until it fails. */
 int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg);
