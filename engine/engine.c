@@ -18,23 +18,28 @@ static void path_of(const struct engine *engine, const char *name, char *path)
 
 /* --- databases ---------------------------------------------------------------------- */
 
-struct live_database *engine_database(struct engine *engine, uint32_t database_id)
+static struct live_database *find_locked(struct engine *engine, uint32_t database_id)
 {
-	struct live_database *found = NULL;
-
-	pthread_mutex_lock(&engine->lock);
 	for (size_t i = 0; i < engine->database_count; i++)
 		if (engine->databases[i]->id == database_id)
-			found = engine->databases[i];
+			return engine->databases[i];
+	return NULL;
+}
+
+static struct index *find_index(struct engine *engine, uint32_t database_id, bool hold)
+{
+	pthread_mutex_lock(&engine->lock);
+	struct live_database *database = find_locked(engine, database_id);
+	struct index *index = database ? database->index : NULL;
+	if (index && hold)
+		index_hold(index);
 	pthread_mutex_unlock(&engine->lock);
-	return found;
+	return index;
 }
 
 struct index *engine_index(struct engine *engine, uint32_t database_id)
 {
-	struct live_database *database = engine_database(engine, database_id);
-
-	return database ? database->index : NULL;
+	return find_index(engine, database_id, false);
 }
 
 void engine_touch(struct engine *engine, uint32_t database_id)
@@ -48,8 +53,10 @@ void engine_touch(struct engine *engine, uint32_t database_id)
 
 uint64_t engine_database_version(struct engine *engine, uint32_t database_id)
 {
-	struct live_database *database = engine_database(engine, database_id);
+	pthread_mutex_lock(&engine->lock);
+	struct live_database *database = find_locked(engine, database_id);
 	uint64_t points = database ? atomic_load(&database->version) : 0;
+	pthread_mutex_unlock(&engine->lock);
 
 	return points + (catalog_version(engine->catalog) << 32);
 }
@@ -87,6 +94,38 @@ static int database_open(struct engine *engine, uint32_t id, struct diag *diag)
 	return OK;
 }
 
+/* A database was made and its index was not, on a full disk say, which is over perhaps. */
+static int open_late(struct engine *engine, uint32_t database_id, struct index **out)
+{
+	struct object object;
+	int err = OK;
+
+	pthread_mutex_lock(&engine->create_lock);
+	*out = find_index(engine, database_id, true);
+	if (!*out)
+		err = catalog_get(engine->catalog, database_id, &object);
+	if (!*out && err == OK)
+		err = object.kind == OBJECT_DATABASE ? database_open(engine, database_id, NULL)
+						     : ERR_NOT_FOUND;
+	if (!*out && err == OK)
+		*out = find_index(engine, database_id, true);
+	pthread_mutex_unlock(&engine->create_lock);
+	return err;
+}
+
+int engine_find_index(struct engine *engine, uint32_t database_id, struct index **out)
+{
+	*out = find_index(engine, database_id, true);
+	return *out ? OK : open_late(engine, database_id, out);
+}
+
+struct index *engine_hold_index(struct engine *engine, uint32_t database_id)
+{
+	struct index *index;
+
+	return engine_find_index(engine, database_id, &index) == OK ? index : NULL;
+}
+
 static int databases_open(struct engine *engine, struct diag *diag)
 {
 	struct object *objects;
@@ -98,6 +137,37 @@ static int databases_open(struct engine *engine, struct diag *diag)
 		err = database_open(engine, objects[i].id, diag);
 	free(objects);
 	return err;
+}
+
+/*
+ * The last of the list takes its place. Its index lives until the last group, writer and snapshot
+ * that have it are gone; its directory goes now.
+ */
+void engine_forget_database(struct engine *engine, uint32_t database_id)
+{
+	char from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX], name[64];
+	struct live_database *gone = NULL;
+
+	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; i < engine->database_count && !gone; i++)
+		if (engine->databases[i]->id == database_id) {
+			gone = engine->databases[i];
+			engine->databases[i] = engine->databases[--engine->database_count];
+		}
+	pthread_mutex_unlock(&engine->lock);
+	if (gone)
+		index_let_go(gone->index);
+	free(gone);
+	snprintf(name, sizeof(name), "db/%u", database_id);
+	path_of(engine, name, from);
+	snprintf(name, sizeof(name), "trash/db.%u.%016llx", database_id,
+		 (unsigned long long)env_random());
+	path_of(engine, name, to);
+	int err = env_rename(from, to);
+	if (err == OK)
+		engine_trash(engine, to);
+	else if (err != ERR_NOT_FOUND)
+		log_warning("%s stays until the next start: %s", from, err_text(err));
 }
 
 int engine_create_database(struct engine *engine, struct slice name, const struct attrs *attrs,
@@ -233,7 +303,8 @@ int engine_keep(struct engine *engine, const char *name, struct slice text)
 	return err;
 }
 
-/* Was the log ever trimmed? Then it does not hold all numbers that were given. */
+/* Was the log ever trimmed (or may it have been)? Then it does not hold all numbers that were
+ * given. */
 static bool is_trimmed(struct engine *engine)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
@@ -243,7 +314,7 @@ static bool is_trimmed(struct engine *engine)
 	path_of(engine, "wal/00000001", path);
 	catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
 	free(databases);
-	return count > 0 && !env_exists(path);
+	return count > 0 && env_find(path) < 0;
 }
 
 /*
@@ -312,12 +383,10 @@ static uint32_t recover_names(struct index *index, uint32_t series_id, const str
 static void recover_types(struct engine *engine, struct live_group *group,
 			  const struct wal_record *record)
 {
-	struct live_database *database = engine_database(engine, group->database_id);
-
 	for (size_t i = 0; i < record->row_count; i++) {
 		const struct layout *layout = record->layouts[record->rows[i].layout];
 		uint32_t measurement_id =
-			recover_names(database->index, record->rows[i].series_id, layout);
+			recover_names(group->index, record->rows[i].series_id, layout);
 
 		for (uint32_t k = 0; k < layout->field_count; k++)
 			live_group_set_type(
@@ -619,20 +688,43 @@ int engine_close(struct engine *engine)
 	return err;
 }
 
+/* Those of all databases, held; free() the array after letting each go. */
+static struct index **hold_indexes(struct engine *engine, size_t *count)
+{
+	pthread_mutex_lock(&engine->lock);
+	struct index **indexes = malloc((engine->database_count + 1) * sizeof(struct index *));
+	if (!indexes)
+		log_out_of_memory(engine->database_count * sizeof(struct index *));
+	*count = engine->database_count;
+	for (size_t i = 0; i < *count; i++) {
+		indexes[i] = engine->databases[i]->index;
+		index_hold(indexes[i]);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return indexes;
+}
+
+/* engine.lock is not held meanwhile: writers and lookups would wait for the disk. */
+static int sync_indexes(struct engine *engine)
+{
+	size_t count;
+	struct index **indexes = hold_indexes(engine, &count);
+	int err = OK;
+
+	for (size_t i = 0; i < count; i++) {
+		if (err == OK)
+			err = index_sync(indexes[i]);
+		index_let_go(indexes[i]);
+	}
+	free(indexes);
+	return err;
+}
+
 int engine_sync(struct engine *engine)
 {
-	int err = catalog_sync(engine->catalog);
-
-	pthread_mutex_lock(&engine->lock);
-	size_t count = engine->database_count;
-	pthread_mutex_unlock(&engine->lock);
-	for (size_t i = 0; err == OK && i < count; i++) {
-		pthread_mutex_lock(&engine->lock);
-		struct index *index = engine->databases[i]->index;
-		pthread_mutex_unlock(&engine->lock);
-		err = index_sync(index);
-	}
-	return err < 0 ? err : wal_sync(engine->wal);
+	TRY(catalog_sync(engine->catalog));
+	TRY(sync_indexes(engine));
+	return wal_sync(engine->wal);
 }
 
 int engine_flush(struct engine *engine)

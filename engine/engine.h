@@ -67,7 +67,14 @@ int engine_flush(struct engine *engine);
 int engine_compact(struct engine *engine, uint32_t object_id);
 
 struct catalog *engine_catalog(struct engine *engine);
-/* The index of a database, alive as long as the engine. NULL: no such database. */
+/*
+ * The index of a database, which lives on though the database is dropped: index_let_go() it.
+ * ERR_NOT_FOUND: no such database. ERR_SPACE, ERR_IO: it could not be made with the database, nor
+ * can it now.
+ */
+int engine_find_index(struct engine *engine, uint32_t database_id, struct index **out);
+struct index *engine_hold_index(struct engine *engine, uint32_t database_id); /* or NULL */
+/* The same for who holds the database in some other way, or is alone. */
 struct index *engine_index(struct engine *engine, uint32_t database_id);
 int engine_disk(struct engine *engine, struct env_disk *out);
 /*

@@ -166,8 +166,7 @@ static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct colu
 static void set_types(struct live_group *group, struct shard_batch *batch, uint32_t series_id,
 		      const struct columns *columns)
 {
-	struct live_database *database = engine_database(group->engine, group->database_id);
-	uint32_t measurement_id = index_series_measurement(database->index, series_id);
+	uint32_t measurement_id = index_series_measurement(group->index, series_id);
 
 	for (size_t c = 0; c < columns->column_count; c++) {
 		uint64_t key = shard_field_key(measurement_id, columns->columns[c].field_id);

@@ -131,12 +131,14 @@ static int copy_file(struct freezing *freezing, const char *name)
 static int copy_index(struct freezing *freezing)
 {
 	char name[64], from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX];
-	struct index *index = engine_index(freezing->engine, freezing->database_id);
+	struct index *index = engine_hold_index(freezing->engine, freezing->database_id);
 
 	snprintf(name, sizeof(name), "db/%u/index", freezing->database_id);
 	path_in(freezing->engine->path, name, from);
 	path_in(freezing->dir, name, to);
-	return index ? index_copy(index, from, to) : ERR_NOT_FOUND;
+	int err = index ? index_copy(index, from, to) : ERR_NOT_FOUND;
+	index_let_go(index);
+	return err;
 }
 
 static int link_shards(struct freezing *freezing, struct live_group *group)

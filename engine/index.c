@@ -46,6 +46,7 @@ struct spelling {
 };
 
 struct index {
+	_Atomic unsigned references;
 	pthread_rwlock_t lock; /* protects everything below but journal_sync() */
 	struct tables tables;
 	struct map spelling_ids;
@@ -720,6 +721,7 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
 	if (!index)
 		return ERR_MEMORY;
 	lock_init_fair(&index->lock);
+	index->references = 1;
 	index->series_max = SERIES_PER_DATABASE_MAX;
 	tables_init(&index->tables);
 	map_init(&index->spelling_ids, spelling_key, index);
@@ -751,8 +753,19 @@ int index_close(struct index *index)
 	if (!index)
 		return OK;
 	err = index_sync(index);
-	index_free(index);
+	index_let_go(index);
 	return err;
+}
+
+void index_hold(struct index *index)
+{
+	atomic_fetch_add(&index->references, 1);
+}
+
+void index_let_go(struct index *index)
+{
+	if (index && atomic_fetch_sub(&index->references, 1) == 1)
+		index_free(index);
 }
 
 /* --- looking ------------------------------------------------------------------------------ */

@@ -24,7 +24,11 @@
 struct index;
 
 int index_open(const char *path, bool read_only, struct index **out, struct diag *diag);
+/* Syncs it and lets it go. */
 int index_close(struct index *index);
+/* Counted: who opened it holds it once, and it goes with the last that lets it go. */
+void index_hold(struct index *index);
+void index_let_go(struct index *index); /* NULL: nothing */
 /*
  * What was added is in the file. ERR_SPACE, ERR_IO: what was not written waits
  * for the next call, and whatever names it must not be logged.

@@ -36,8 +36,9 @@ static void stored_path(const struct engine *engine, uint32_t group_id, uint32_t
 		snprintf(path, ENGINE_PATH_BYTES_MAX, "%s", new);
 }
 
+/* Takes the hold on `index`. */
 static struct live_group *group_new(struct engine *engine, const struct object *object,
-				    uint32_t database_id)
+				    uint32_t database_id, struct index *index)
 {
 	struct live_group *group = calloc(1, sizeof(*group));
 	char path[ENGINE_PATH_BYTES_MAX];
@@ -49,7 +50,7 @@ static struct live_group *group_new(struct engine *engine, const struct object *
 	group->id = object->id;
 	group->policy_id = object->parent_id;
 	group->database_id = database_id;
-	group->index = engine_index(engine, database_id);
+	group->index = index;
 	group->window = object->window;
 	group->shard_count = object->window.shards ? object->window.shards : 1;
 	group->shards = calloc(group->shard_count, sizeof(*group->shards));
@@ -81,6 +82,7 @@ static void group_free(struct live_group *group)
 	free(group->present);
 	free(group->shards);
 	free(group->cuts);
+	index_let_go(group->index);
 	pthread_mutex_destroy(&group->lock);
 	pthread_mutex_destroy(&group->text_lock);
 	pthread_mutex_destroy(&group->shards_lock);
@@ -164,8 +166,13 @@ int live_group_of(struct engine *engine, const struct object *object, struct liv
 	if (*out)
 		return OK;
 	TRY(catalog_get(engine->catalog, object->parent_id, &policy));
-	while (!(*out = offer(engine, group_new(engine, &fresh, policy.parent_id))))
+	do {
+		struct index *index;
+
 		TRY(catalog_get(engine->catalog, object->id, &fresh));
+		TRY(engine_find_index(engine, policy.parent_id, &index));
+		*out = offer(engine, group_new(engine, &fresh, policy.parent_id, index));
+	} while (!*out);
 	return OK;
 }
 
@@ -205,12 +212,28 @@ static int append_policy_groups(struct engine *engine, uint32_t policy_id, int64
 	*list = realloc(*list, (*count + object_count + 1) * sizeof(**list));
 	if (!*list)
 		log_out_of_memory((*count + object_count) * sizeof(**list));
-	for (size_t i = 0; i < object_count; i++)
-		if (window_overlaps(&objects[i].window, first_ns, last_ns) &&
-		    live_group_of(engine, &objects[i], &(*list)[*count]) == OK)
-			++*count;
+	int err = OK;
+	for (size_t i = 0; err == OK && i < object_count; i++) {
+		if (!window_overlaps(&objects[i].window, first_ns, last_ns))
+			continue;
+		err = live_group_of(engine, &objects[i], &(*list)[*count]);
+		*count += err == OK;
+		if (err == ERR_NOT_FOUND) /* dropped meanwhile */
+			err = OK;
+	}
 	free(objects);
-	return OK;
+	return err;
+}
+
+/* A group that could not be had is no group that is not there: nothing is given then. */
+static int groups_or_error(int err, struct live_group ***out, size_t *count)
+{
+	if (err < 0) {
+		live_groups_release(*out, *count);
+		*out = NULL;
+		*count = 0;
+	}
+	return err;
 }
 
 int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,
@@ -223,14 +246,19 @@ int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,
 	*out = NULL;
 	*count = 0;
 	if (policy_id)
-		return append_policy_groups(engine, policy_id, time_first_ns, time_last_ns, out,
-					    count);
+		return groups_or_error(append_policy_groups(engine, policy_id, time_first_ns,
+							    time_last_ns, out, count),
+				       out, count);
 	TRY(catalog_list(engine->catalog, database_id, OBJECT_POLICY, &policies, &policy_count));
-	for (size_t i = 0; i < policy_count; i++)
-		append_policy_groups(engine, policies[i].id, time_first_ns, time_last_ns, out,
-				     count);
+	int err = OK;
+	for (size_t i = 0; err == OK && i < policy_count; i++) {
+		err = append_policy_groups(engine, policies[i].id, time_first_ns, time_last_ns, out,
+					   count);
+		if (err == ERR_NOT_FOUND)
+			err = OK;
+	}
 	free(policies);
-	return OK;
+	return groups_or_error(err, out, count);
 }
 
 void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count)

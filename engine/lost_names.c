@@ -74,7 +74,7 @@ static int walk_group(struct search *search, struct live_group *group,
 
 void lost_names_search(struct engine *engine, uint32_t database_id)
 {
-	struct search search = { .index = engine_index(engine, database_id) };
+	struct search search = { .index = engine_index(engine, database_id) }; /* no others yet */
 	struct live_group **groups;
 	size_t count;
 	int err = OK;

@@ -289,8 +289,10 @@ int engine_drop(struct engine *engine, uint32_t object_id)
 		drop_groups(engine, groups, count);
 	freeze_leave(engine);
 	free(groups);
-	if (err == OK && object.kind == OBJECT_DATABASE)
+	if (err == OK && object.kind == OBJECT_DATABASE) {
 		freeze_drop_database(engine, object_id);
+		engine_forget_database(engine, object_id);
+	}
 	engine_touch(engine, 0);
 	return err;
 }

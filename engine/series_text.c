@@ -680,14 +680,11 @@ static bool parts_are_same(const struct series_text *text, const struct part *pa
 
 static void text_adopt(struct series_text *text, struct part *parts, size_t count)
 {
-	struct live_database *database =
-		count ? engine_database(text->engine, parts[0].view.group->database_id) : NULL;
-
 	for (size_t i = 0; i < READINGS_MAX; i++)
 		reading_close(&text->readings[i]);
 	parts_release(text->parts, text->part_count);
-	if (database)
-		row_text_set(&text->rows, database->index, text->series_id);
+	if (count)
+		row_text_set(&text->rows, parts[0].view.group->index, text->series_id);
 	text->parts = parts;
 	text->part_count = count;
 	text->bytes = text->version = 0;

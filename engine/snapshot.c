@@ -21,9 +21,9 @@ static int open_views(struct snapshot *snapshot)
 
 	/* Before the views: what comes between makes the snapshot newer than it says, never older.
 	 */
-	snapshot->version = engine_database_version(engine, snapshot->database->id);
+	snapshot->version = engine_database_version(engine, snapshot->database_id);
 	snapshot->sequence = wal_sequence(engine->wal);
-	TRY(live_groups(engine, snapshot->database->id, 0, INT64_MIN, INT64_MAX, &groups, &count));
+	TRY(live_groups(engine, snapshot->database_id, 0, INT64_MIN, INT64_MAX, &groups, &count));
 	snapshot->views = calloc(count + 1, sizeof(*snapshot->views));
 	if (!snapshot->views)
 		log_out_of_memory(count * sizeof(*snapshot->views));
@@ -45,24 +45,24 @@ static bool is_one_instant(const struct snapshot *snapshot)
 
 int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot **out)
 {
-	struct live_database *database = engine_database(engine, database_id);
 	struct object object;
 	struct snapshot *snapshot;
 
-	if (!database)
-		return ERR_NOT_FOUND;
 	TRY(catalog_get(engine->catalog, database_id, &object));
 	snapshot = calloc(1, sizeof(*snapshot));
 	if (!snapshot)
 		return ERR_MEMORY;
 	snapshot->engine = engine;
-	snapshot->database = database;
-	int err = open_views(snapshot);
+	snapshot->database_id = database_id;
+	int err = engine_find_index(engine, database_id, &snapshot->index);
+	if (err == OK)
+		err = open_views(snapshot);
 	while (err == OK && !is_one_instant(snapshot)) {
 		close_views(snapshot);
 		err = open_views(snapshot);
 	}
 	if (err < 0) {
+		index_let_go(snapshot->index);
 		free(snapshot);
 		return err;
 	}
@@ -75,12 +75,13 @@ void snapshot_close(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	close_views(snapshot);
+	index_let_go(snapshot->index);
 	free(snapshot);
 }
 
 struct index *snapshot_index(struct snapshot *snapshot)
 {
-	return snapshot->database->index;
+	return snapshot->index;
 }
 
 uint64_t snapshot_version(struct snapshot *snapshot)
@@ -203,7 +204,7 @@ static void append_measurement(struct snapshot *snapshot, uint32_t measurement_i
 		log_out_of_memory((*count + more_count) * sizeof(**ids));
 	for (size_t i = 0; i < more_count; i++)
 		if (measurement_id == ID_NONE ||
-		    index_series_measurement(snapshot->database->index, more[i]) == measurement_id)
+		    index_series_measurement(snapshot->index, more[i]) == measurement_id)
 			(*ids)[(*count)++] = more[i];
 }
 

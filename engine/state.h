@@ -38,7 +38,7 @@ struct live_group {
 	struct engine *engine;
 	_Atomic unsigned references;
 	uint32_t id, policy_id, database_id;
-	struct index *index; /* the database's */
+	struct index *index; /* the database's, held */
 	struct group_window window;
 	uint32_t shard_count;
 	/* protected by shards_lock; also flush_lock, or lock, keeps them from changing */
@@ -90,7 +90,7 @@ struct engine {
 	struct idmap group_ids; /* protected by lock; object id -> index in groups */
 	struct live_group **groups;
 	size_t group_count, group_capacity;
-	struct live_database **databases; /* protected by lock; entries live until close */
+	struct live_database **databases; /* protected by lock, and so is what they point to */
 	size_t database_count;
 
 	engine_feed *feed; /* NULL = none */
@@ -127,7 +127,8 @@ struct engine {
 
 /* --- engine.c -------------------------------------------------------------- */
 
-struct live_database *engine_database(struct engine *engine, uint32_t database_id); /* or NULL */
+/* It was dropped: its index is let go, and its directory deleted. */
+void engine_forget_database(struct engine *engine, uint32_t database_id);
 void engine_touch(struct engine *engine, uint32_t database_id);
 /* Before the log is trimmed: the last arrival and sequence survive without it. */
 int engine_write_clock(struct engine *engine);
@@ -310,7 +311,8 @@ void scan_close(struct scan *scan);
 
 struct snapshot {
 	struct engine *engine;
-	struct live_database *database;
+	uint32_t database_id;
+	struct index *index; /* held */
 	uint64_t sequence, version;
 	struct view *views; /* by policy, then start */
 	size_t view_count;

@@ -61,12 +61,9 @@ struct writer {
 
 int writer_open(struct engine *engine, const struct writer_options *options, struct writer **out)
 {
-	struct live_database *database = engine_database(engine, options->database_id);
 	struct object object;
 	struct writer *writer;
 
-	if (!database)
-		return ERR_NOT_FOUND;
 	TRY(catalog_get(engine->catalog, options->database_id, &object));
 	if (engine->options.read_only)
 		return ERR_READ_ONLY;
@@ -75,9 +72,13 @@ int writer_open(struct engine *engine, const struct writer_options *options, str
 		return ERR_MEMORY;
 	writer->engine = engine;
 	writer->options = *options;
-	writer->index = database->index;
+	int err = engine_find_index(engine, options->database_id, &writer->index);
+	if (err < 0) {
+		free(writer);
+		return err;
+	}
 	writer->batch = 1;
-	layouts_init(&writer->layouts, database->index);
+	layouts_init(&writer->layouts, writer->index);
 	writer->own = (struct index_found){ ID_NONE, ID_NONE };
 	if (options->series_key.length) {
 		writer->series_key = malloc(options->series_key.length);
@@ -104,6 +105,7 @@ void writer_close(struct writer *writer)
 	line_context_release(&writer->lines);
 	row_batch_release(&writer->now);
 	feeding_close(writer->feeding);
+	index_let_go(writer->index);
 	free(writer->series_key);
 	free(writer);
 }

@@ -177,7 +177,7 @@ static size_t add_series(fuse_req_t req, const struct listing *listing, size_t i
 			       .group_id = listing->dir.group_id,
 			       .series_id = listing->series_ids[index] };
 	struct stat stat = { .st_mode = S_IFREG, .st_ino = tree_ino(&place, slice_of("", 0)) };
-	struct index *series = engine_index(listing->mount->engine, place.database_id);
+	struct index *series = engine_hold_index(listing->mount->engine, place.database_id);
 	struct buf name = { 0 };
 	size_t used;
 
@@ -186,6 +186,7 @@ static size_t add_series(fuse_req_t req, const struct listing *listing, size_t i
 	index_series_name(series, place.series_id, &name);
 	used = fuse_add_direntry(req, out, room, buf_text(&name), &stat, next);
 	buf_release(&name);
+	index_let_go(series);
 	return used;
 }
 

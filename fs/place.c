@@ -131,10 +131,9 @@ static int find_cut(struct index *index, struct slice name, uint32_t *series_id,
 	return OK;
 }
 
-int place_of_series(struct mount *mount, const struct place *dir, struct slice name,
-		    struct place *out, struct buf *key, struct diag *diag)
+static int find_by_name(struct index *index, const struct place *dir, struct slice name,
+			struct place *out, struct buf *key, struct diag *diag)
 {
-	struct index *index = engine_index(mount->engine, dir->database_id);
 	struct arena arena = { .bytes_max = 1u << 20 };
 	struct tag tags[TAGS_PER_SERIES_MAX];
 	struct slice measurement;
@@ -142,8 +141,6 @@ int place_of_series(struct mount *mount, const struct place *dir, struct slice n
 	size_t tag_count;
 	int err;
 
-	if (!index)
-		return ERR_STALE;
 	if (find_cut(index, name, &series_id, key) == OK) {
 		*out = series_place(dir, series_id);
 		return OK;
@@ -157,6 +154,19 @@ int place_of_series(struct mount *mount, const struct place *dir, struct slice n
 		*out = series_place(dir, series_id);
 	}
 	arena_release(&arena);
+	return err;
+}
+
+int place_of_series(struct mount *mount, const struct place *dir, struct slice name,
+		    struct place *out, struct buf *key, struct diag *diag)
+{
+	struct index *index;
+	int err = engine_find_index(mount->engine, dir->database_id, &index);
+
+	if (err < 0)
+		return err == ERR_NOT_FOUND ? ERR_STALE : err;
+	err = find_by_name(index, dir, name, out, key, diag);
+	index_let_go(index);
 	return err;
 }
 
@@ -243,14 +253,17 @@ static void print_part(struct buf *out, struct slice part)
 static void print_series(struct mount *mount, const struct place *place, struct slice text,
 			 struct buf *out)
 {
-	struct index *index = engine_index(mount->engine, place->database_id);
+	struct index *index = NULL;
 
-	if (place->series_id == ID_NONE || !index) {
+	if (place->series_id != ID_NONE)
+		index = engine_hold_index(mount->engine, place->database_id);
+	if (!index) {
 		print_part(out, text);
 		return;
 	}
 	buf_append_byte(out, '/');
 	index_series_name(index, place->series_id, out);
+	index_let_go(index);
 }
 
 /* The fixed name of a kind, but for those whose text is their name. */

@@ -457,11 +457,15 @@ void scratch_remind(struct mount *mount)
 
 static void learn_series_number(struct mount *mount, struct scratch *scratch)
 {
-	struct index *index = engine_index(mount->engine, scratch->dir.database_id);
+	struct index *index;
 
-	if (scratch->series.series_id == ID_NONE && index)
+	if (scratch->series.series_id != ID_NONE)
+		return;
+	index = engine_hold_index(mount->engine, scratch->dir.database_id);
+	if (index)
 		index_series(index, buf_slice(&scratch->series_key), false,
 			     &scratch->series.series_id, NULL);
+	index_let_go(index);
 }
 
 bool scratch_became(struct mount *mount, const struct node *node, struct place *series)

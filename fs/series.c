@@ -68,11 +68,23 @@ uint32_t series_number(struct mount *mount, const struct node *node)
 
 	if (id != ID_NONE)
 		return id;
-	index = engine_index(mount->engine, node->place.database_id);
-	if (!index || index_series(index, node_text(node), false, &id, NULL) < 0)
+	index = engine_hold_index(mount->engine, node->place.database_id);
+	int err = index ? index_series(index, node_text(node), false, &id, NULL) : ERR_NOT_FOUND;
+	index_let_go(index);
+	if (err < 0)
 		return ID_NONE;
 	atomic_store(&view->series_id, id);
 	return id;
+}
+
+/* Nothing, where the database was dropped meanwhile. */
+static void print_key(struct mount *mount, const struct place *place, struct buf *out)
+{
+	struct index *index = engine_hold_index(mount->engine, place->database_id);
+
+	if (index)
+		index_series_key(index, place->series_id, out);
+	index_let_go(index);
 }
 
 static int engine_stat(struct mount *mount, const struct place *place, uint32_t series_id,
@@ -151,8 +163,7 @@ static int lookup_unborn(struct mount *mount, const struct place *place, struct 
 	struct node *node;
 
 	if (place->series_id != ID_NONE) {
-		index_series_key(engine_index(mount->engine, place->database_id), place->series_id,
-				 &printed);
+		print_key(mount, place, &printed);
 		key = buf_slice(&printed);
 	}
 	unborn.series_id = ID_NONE;
@@ -430,8 +441,7 @@ static int open_stream(struct mount *mount, struct node *node, struct write_stre
 	if (node->text_length)
 		buf_append_slice(&key, node_text(node));
 	else
-		index_series_key(engine_index(mount->engine, place.database_id), place.series_id,
-				 &key);
+		print_key(mount, &place, &key);
 	err = write_stream_open(mount, &place, buf_slice(&key), out);
 	buf_release(&key);
 	return err;

@@ -80,9 +80,12 @@ int paths_check(const struct query_env *env, struct request *request, struct dia
 				    .database_id = env->database_id,
 				    .diag = diag };
 
+	int err = OK;
+
 	if (env->database_id)
-		check.index = engine_index(env->engine, env->database_id);
-	for (size_t i = 0; i < request->count; i++)
-		TRY(check_statement(&check, &request->statements[i]));
-	return OK;
+		check.index = engine_hold_index(env->engine, env->database_id);
+	for (size_t i = 0; err >= 0 && i < request->count; i++)
+		err = check_statement(&check, &request->statements[i]);
+	index_let_go(check.index);
+	return err < 0 ? err : OK;
 }
