@@ -24,6 +24,7 @@
 struct catalog {
 	char *path;
 	bool read_only;
+	bool was_damaged; /* set once */
 	pthread_rwlock_t lock;
 	struct tree tree;  /* protected by lock */
 	struct buf record; /* protected by lock: the change that is being made */
@@ -87,6 +88,8 @@ static int rewrite_print(const struct tree *tree, uint32_t top_id, struct rewrit
 			nodes[count++] = tree->slots[i];
 	qsort(nodes, count, sizeof(*nodes), by_id);
 	change_counters(&rewrite->bytes, tree);
+	if (top_id == OBJECT_ROOT_ID)
+		change_removed(&rewrite->bytes, tree);
 	rewrite_end_record(rewrite);
 	for (size_t i = 0; i < count; i++) {
 		change_put(&rewrite->bytes, tree, &nodes[i]->object);
@@ -134,6 +137,17 @@ static int sync_dir_of(const char *path)
 	return err;
 }
 
+/* Under sync_lock. Without a copy it works as well. */
+static void keep_copy(struct catalog *catalog)
+{
+	struct buf path = { 0 };
+
+	buf_printf(&path, "%s.copy", catalog->path);
+	if (journal_keep_copy(catalog->journal, catalog->path, buf_text(&path)) < 0)
+		log_warning("%s cannot be written", buf_text(&path));
+	buf_release(&path);
+}
+
 /* Write a journal that says what the tree says beside the old one, and put it in its place. */
 static int catalog_rewrite(struct catalog *catalog)
 {
@@ -165,6 +179,8 @@ static int catalog_rewrite(struct catalog *catalog)
 	catalog->rename_unsafe = sync_dir_of(catalog->path) < 0;
 	if (catalog->rename_unsafe)
 		err = ERR_IO;
+	else
+		keep_copy(catalog);
 	pthread_mutex_unlock(&catalog->sync_lock);
 	journal = NULL;
 out:
@@ -235,12 +251,14 @@ static void save_damaged(const struct catalog *catalog, const struct journal_dam
 	struct buf file = { 0 }, path = { 0 };
 
 	buf_printf(&path, "%s.damaged", catalog->path);
-	log_error("%s: damaged; %llu gaps of %llu bytes, %llu records not understood, %llu changes "
-		  "without their object, %llu objects named recovered; a copy is in %s",
-		  catalog->path, (unsigned long long)damage->records_lost_min,
-		  (unsigned long long)damage->bytes_skipped, (unsigned long long)replay->corrupt,
-		  (unsigned long long)catalog->tree.refused,
-		  (unsigned long long)catalog->tree.recovered, buf_text(&path));
+	log_error(
+		"%s: damaged%s; %llu gaps of %llu bytes, %llu records not understood, %llu changes "
+		"without their object, %llu objects named recovered; a copy is in %s",
+		catalog->path, damage->is_short ? ", and shorter than it was" : "",
+		(unsigned long long)damage->records_lost_min,
+		(unsigned long long)damage->bytes_skipped, (unsigned long long)replay->corrupt,
+		(unsigned long long)catalog->tree.refused,
+		(unsigned long long)catalog->tree.recovered, buf_text(&path));
 	if (!catalog->read_only && env_read_file(catalog->path, &file) == OK &&
 	    env_write_file(buf_text(&path), buf_slice(&file)) < 0)
 		log_error("%s cannot be written", buf_text(&path));
@@ -252,19 +270,20 @@ static int catalog_load(struct catalog *catalog)
 {
 	struct replay replay = { .catalog = catalog };
 	struct journal_damage damage;
-	bool damaged;
 	int err = journal_replay(catalog->path, replay_record, &replay, &damage);
 
 	if (err < 0 && err != ERR_NOT_FOUND)
 		return err;
-	damaged = damage.bytes_skipped || replay.corrupt || catalog->tree.refused ||
-		  catalog->tree.recovered;
-	if (damaged)
+	catalog->was_damaged = (err == OK && !damage.is_mended && journal_is_damaged(&damage)) ||
+			       replay.corrupt || catalog->tree.refused || catalog->tree.recovered;
+	if (damage.is_mended)
+		log_error("%s: damaged; its copy has all that it lost", catalog->path);
+	if (catalog->was_damaged)
 		save_damaged(catalog, &damage, &replay);
 	if (catalog->read_only)
 		return OK;
-	TRY(journal_open(catalog->path, &catalog->journal));
-	return damaged || replay.records == 0 ? catalog_rewrite(catalog) : OK;
+	TRY(journal_open_copied(catalog->path, &catalog->journal));
+	return catalog->was_damaged || replay.records == 0 ? catalog_rewrite(catalog) : OK;
 }
 
 static struct attrs first_root_attrs(void)
@@ -342,6 +361,27 @@ int catalog_close(struct catalog *catalog)
 	}
 	catalog_free(catalog);
 	return err;
+}
+
+bool catalog_was_damaged(struct catalog *catalog)
+{
+	return catalog->was_damaged;
+}
+
+bool catalog_was_removed(struct catalog *catalog, uint32_t id)
+{
+	pthread_rwlock_rdlock(&catalog->lock);
+	bool removed = idmap_find(&catalog->tree.removed, id) == 1;
+	pthread_rwlock_unlock(&catalog->lock);
+	return removed;
+}
+
+void catalog_forget_removed(struct catalog *catalog)
+{
+	pthread_rwlock_wrlock(&catalog->lock);
+	idmap_release(&catalog->tree.removed);
+	catalog->tree.removed = (struct idmap){ 0 };
+	pthread_rwlock_unlock(&catalog->lock);
 }
 
 uint64_t catalog_version(struct catalog *catalog)
@@ -811,4 +851,22 @@ int catalog_set_shards(struct catalog *catalog, uint32_t group_id, uint32_t shar
 	change(catalog);
 	return change_end(catalog,
 			  print_shards(catalog, tree_get(&catalog->tree, group_id), shards));
+}
+
+int catalog_reserve(struct catalog *catalog, uint32_t id)
+{
+	struct buf *record = change(catalog);
+
+	if (id < catalog->tree.id_next || id >= UINT32_MAX - 1) {
+		unlock(catalog);
+		return OK;
+	}
+	uint32_t before = catalog->tree.id_next;
+	catalog->tree.id_next = id + 1;
+	change_counters(record, &catalog->tree);
+	int err = catalog->read_only ? OK : commit(catalog);
+	if (err < 0)
+		catalog->tree.id_next = before;
+	unlock(catalog);
+	return err;
 }

@@ -4,7 +4,7 @@
  *
  * One tree of objects, all of one shape, in memory; every change is a record
  * in the journal `catalog` before it is seen. The journal is rewritten (new
- * file, rename) when it has grown to four times what it says.
+ * file, rename) when it has grown to four times what it says. It has a copy (journal.h).
  *
  *	root
  *	  database              payload: none
@@ -120,6 +120,14 @@ int catalog_set_shards(struct catalog *catalog, uint32_t group_id, uint32_t shar
  * database.
  */
 int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path);
+/* Was it a database or a group, and does a record say that it was removed? */
+bool catalog_was_removed(struct catalog *catalog, uint32_t id);
+/* Nothing of what was removed so far is on the disk any more. */
+void catalog_forget_removed(struct catalog *catalog);
+/* Numbers up to this are not given to anything new: something on the disk has it. */
+int catalog_reserve(struct catalog *catalog, uint32_t id);
+/* Was something lost of it when it was opened, for good? */
+bool catalog_was_damaged(struct catalog *catalog);
 /* Counts up whenever anything in it changes. */
 uint64_t catalog_version(struct catalog *catalog);
 /*

@@ -248,6 +248,8 @@ static void node_free(struct node *node)
 static void remove_leaf(struct tree *tree, struct node *node)
 {
 	assert(node->child_count == 0 && node != tree->root);
+	if (node->object.kind == OBJECT_DATABASE || node->object.kind == OBJECT_GROUP)
+		idmap_set(&tree->removed, node->object.id, 1);
 	leave_parent(node);
 	map_remove(&tree->by_name, node->key, hash_bytes(node->key));
 	idmap_set(&tree->by_id, node->object.id, MAP_NONE);
@@ -341,6 +343,15 @@ void change_remove(struct buf *record, uint32_t id)
 {
 	buf_append_byte(record, CHANGE_REMOVE);
 	buf_append_varint(record, id);
+}
+
+void change_removed(struct buf *record, const struct tree *tree)
+{
+	uint64_t id;
+	uint32_t yes;
+
+	for (size_t i = 0; idmap_next(&tree->removed, &i, &id, &yes);)
+		change_remove(record, (uint32_t)id);
 }
 
 void change_counters(struct buf *record, const struct tree *tree)
@@ -579,16 +590,18 @@ static int apply_attrs(struct tree *tree, struct reader *r)
 	return OK;
 }
 
+/* Of what is not there a rewrite tells, so that a drop is known until its files are gone. */
 static int apply_remove(struct tree *tree, struct reader *r)
 {
-	struct node *node = tree_get(tree, read_u32(r));
+	uint32_t id = read_u32(r);
+	struct node *node = tree_get(tree, id);
 
-	if (r->failed)
+	if (r->failed || id == OBJECT_ROOT_ID)
 		return ERR_CORRUPT;
-	if (node && node != tree->root)
+	if (node)
 		remove_below(tree, node);
 	else
-		tree->refused++;
+		idmap_set(&tree->removed, id, 1);
 	return OK;
 }
 
@@ -649,6 +662,7 @@ void tree_release(struct tree *tree)
 	free(tree->slots);
 	free(tree->free_slots);
 	idmap_release(&tree->by_id);
+	idmap_release(&tree->removed);
 	map_release(&tree->by_name);
 	arena_release(&tree->arena);
 }

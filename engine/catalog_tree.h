@@ -50,6 +50,8 @@ struct tree {
 	uint32_t id_next, number_next;
 	uint64_t bytes;		     /* about what a journal would say in one record an object */
 	uint64_t recovered, refused; /* stand-ins made, changes that made no sense */
+	/* Databases and groups that a record removed: what is theirs on the disk may be deleted. */
+	struct idmap removed; /* id -> 1 */
 };
 
 void tree_init(struct tree *tree, const struct attrs *root_attrs);
@@ -68,6 +70,8 @@ enum object_kind tree_parent_kind(enum object_kind kind);
 void change_put(struct buf *record, const struct tree *tree, const struct object *object);
 void change_attrs(struct buf *record, uint32_t id, const struct attrs *attrs);
 void change_remove(struct buf *record, uint32_t id);
+/* All that tree->removed has. */
+void change_removed(struct buf *record, const struct tree *tree);
 void change_counters(struct buf *record, const struct tree *tree);
 /*
  * Apply the changes of a record. ERR_CORRUPT: the bytes are none, from there

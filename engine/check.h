@@ -1,7 +1,7 @@
 /*
  * What seriesfs-check looks at, offline: the files of a data directory (check_files.c), then the
  * points in them (check_points.c). With `repair` what is damaged is moved aside, into
- * DATADIR/lost+found/TIME/, and what can be read of it is put in its place. Nothing is deleted.
+ * DATADIR/set-aside/TIME/, and what can be read of it is put in its place. Nothing is deleted.
  */
 #ifndef ENGINE_CHECK_H
 #define ENGINE_CHECK_H

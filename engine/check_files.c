@@ -49,7 +49,7 @@ static int make_aside(struct check *check)
 
 	if (check->aside[0])
 		return OK;
-	check_path(check, "lost+found", parent);
+	check_path(check, "set-aside", parent);
 	TRY(env_mkdir(parent));
 	snprintf(check->aside, sizeof(check->aside), "%.4000s/%04d%02d%02dT%02d%02d%02dZ", parent,
 		 (int)now.year, now.month, now.day, now.hour, now.minute, now.second);
@@ -108,7 +108,7 @@ static void mend_journal(struct check *check, const char *name)
 	char path[CHECK_PATH_BYTES_MAX];
 
 	check_path(check, name, path);
-	int err = copy_aside(check, name);
+	int err = env_exists(path) ? copy_aside(check, name) : OK;
 	if (err == OK)
 		err = journal_mend(path);
 	if (err < 0) {
@@ -122,27 +122,23 @@ static bool check_journal(struct check *check, const char *name)
 {
 	char path[CHECK_PATH_BYTES_MAX];
 	struct journal_damage damage;
-	struct buf file = { 0 };
 
 	check_path(check, name, path);
-	int err = env_read_file(path, &file);
-	bool is_short = file.length < JOURNAL_HEADER_BYTES;
-	buf_release(&file);
-	if (err == OK)
-		err = journal_replay(path, pass, NULL, &damage);
+	int err = journal_replay(path, pass, NULL, &damage);
 	if (err < 0) {
 		check_tell(check, name, "%s", err == ERR_NOT_FOUND ? "missing" : err_text(err));
 		return false;
 	}
-	if (!is_short && !damage.bytes_skipped && !damage.tail_bytes)
+	if (!journal_is_damaged(&damage) && !damage.tail_bytes)
 		return true;
 	check_tell(check, name,
-		   "damaged: %llu bytes between records, %llu after the last whole one%s",
+		   "damaged: %llu bytes between records, %llu after the last whole one%s%s",
 		   (unsigned long long)damage.bytes_skipped, (unsigned long long)damage.tail_bytes,
-		   is_short ? ", no header" : "");
+		   damage.is_short ? ", and shorter than it was" : "",
+		   damage.is_mended ? "; its copy has all that it lost" : "");
 	if (check->repair)
 		mend_journal(check, name);
-	return false;
+	return damage.is_mended;
 }
 
 /* --- single files ------------------------------------------------------------------------- */
@@ -194,9 +190,9 @@ static void check_kept(struct check *check, const char *name)
 /* --- names --------------------------------------------------------------------------------- */
 
 /* A name at the top: what it is, and whether a data directory has it. */
-static const char *const top_names[] = { "lock",       "format", "catalog",    "wal",
-					 "db",	       "shard",	 "snapshot",   "trash",
-					 "continuous", "clock",	 "lost+found", "catalog.damaged" };
+static const char *const top_names[] = { "lock",       "format", "catalog",   "wal",
+					 "db",	       "shard",	 "snapshot",  "trash",
+					 "continuous", "clock",	 "set-aside", "catalog.copy" };
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -209,7 +205,7 @@ static bool ends_with(const char *name, const char *end)
 static bool is_leftover(const char *name)
 {
 	return ends_with(name, ".new") || ends_with(name, ".tmp") || ends_with(name, ".torn") ||
-	       ends_with(name, ".rewrite");
+	       ends_with(name, ".rewrite") || ends_with(name, ".damaged");
 }
 
 static bool is_number(const char *name)
@@ -272,7 +268,7 @@ static bool knows_segment(struct check *check, const char *name)
 
 static bool knows_index(struct check *check, const char *name)
 {
-	return strcmp(name, "index") == 0;
+	return strcmp(name, "index") == 0 || strcmp(name, "index.copy") == 0;
 }
 
 static bool knows_database(struct check *check, const char *name)

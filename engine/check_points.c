@@ -367,23 +367,48 @@ static void check_database(struct place *place, const struct object *database)
 	free(policies);
 }
 
-/* A shard whose group the catalog does not know. */
+/* --- what the catalog does not know --------------------------------------------------------- */
+
+struct orphans {
+	struct check *check;
+	struct catalog *catalog;
+	const char *dir; /* within the data directory */
+	const char *owner;
+};
+
 static int check_orphan(void *arg, const char *name)
 {
-	struct place *place = arg;
+	struct orphans *orphans = arg;
 	struct object object;
 	char path[512];
+	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
 
-	if (strspn(name, "0123456789.") != strlen(name) ||
-	    catalog_get(place->engine->catalog, (uint32_t)strtoul(name, NULL, 10), &object) == OK)
+	if (name[0] < '0' || name[0] > '9' || strspn(name, "0123456789.") != strlen(name) ||
+	    catalog_get(orphans->catalog, id, &object) == OK)
 		return OK;
-	snprintf(path, sizeof(path), "shard/%.400s", name);
-	check_tell(place->check, path, "belongs to no shard group that is known");
-	if (!place->check->repair)
+	snprintf(path, sizeof(path), "%s/%.400s", orphans->dir, name);
+	/* A crash came between the record of a drop and the move to the trash. */
+	if (catalog_was_removed(orphans->catalog, id)) {
+		check_note(orphans->check, path, "was dropped, the next start deletes it");
 		return OK;
-	check_move_aside(place->check, path);
-	place->check->left += place->check->names_damaged;
+	}
+	check_tell(orphans->check, path, "belongs to no %s that is known", orphans->owner);
+	if (!orphans->check->repair)
+		return OK;
+	check_move_aside(orphans->check, path);
+	orphans->check->left += orphans->check->names_damaged;
 	return OK;
+}
+
+static void check_orphans(struct check *check, struct catalog *catalog, const char *dir,
+			  const char *owner)
+{
+	struct orphans orphans = { check, catalog, dir, owner };
+	char path[CHECK_PATH_BYTES_MAX];
+
+	check_path(check, dir, path);
+	if (env_exists(path))
+		env_list(path, check_orphan, &orphans);
 }
 
 void check_points(struct check *check)
@@ -392,7 +417,6 @@ void check_points(struct check *check)
 	struct place place = { .check = check };
 	struct object *databases = NULL;
 	struct diag diag = { 0 };
-	char path[CHECK_PATH_BYTES_MAX];
 	size_t count = 0;
 
 	check->err = engine_open(&options, &place.engine, &diag);
@@ -410,9 +434,8 @@ void check_points(struct check *check)
 	for (size_t i = 0; i < count; i++)
 		check_database(&place, &databases[i]);
 	free(databases);
-	check_path(check, "shard", path);
-	if (env_exists(path))
-		env_list(path, check_orphan, &place);
+	check_orphans(check, place.engine->catalog, "shard", "shard group");
+	check_orphans(check, place.engine->catalog, "snapshot", "database");
 	chunk_data_release(&place.data);
 	arena_release(&place.arena);
 	row_text_release(&place.text);

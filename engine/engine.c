@@ -508,35 +508,93 @@ static int trash_name(void *arg, const char *name)
 	return OK;
 }
 
-/* A shard of a group that the catalog does not know was dropped, and the crash came before the
- * rename. */
-static int orphan_name(void *arg, const char *name)
+/* A shard of a group that a record removed, and whose rename a crash prevented. */
+static int dropped_name(void *arg, const char *name)
 {
 	struct engine *engine = arg;
 	char from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX];
-	struct object object;
 
-	if (catalog_get(engine->catalog, (uint32_t)strtoul(name, NULL, 10), &object) !=
-	    ERR_NOT_FOUND)
+	if (!catalog_was_removed(engine->catalog, (uint32_t)strtoul(name, NULL, 10)))
 		return OK;
 	snprintf(from, sizeof(from), "%s/shard/%s", engine->path, name);
 	snprintf(to, sizeof(to), "%s/trash/%s", engine->path, name);
 	return env_rename(from, to);
 }
 
-/* What a damaged catalog forgot is kept: its groups may be wanted by whoever repairs it. */
+/* Deleted is what a record removed, and nothing else: a catalog that lost its end drops nothing. */
 static void sweep(struct engine *engine)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
 
-	path_of(engine, "catalog.damaged", path);
-	if (!env_exists(path)) {
-		path_of(engine, "shard", path);
-		env_list(path, orphan_name, engine);
-		freeze_sweep(engine);
-	}
+	path_of(engine, "shard", path);
+	if (env_list(path, dropped_name, engine) == OK && freeze_sweep(engine) == OK)
+		catalog_forget_removed(engine->catalog);
 	path_of(engine, "trash", path);
 	env_list(path, trash_name, engine);
+}
+
+/* --- what the catalog does not know ---------------------------------------------------------- */
+
+struct strangers {
+	struct engine *engine;
+	uint32_t id_last;
+	size_t count;
+	char first[64];
+};
+
+static int look_at_number(struct strangers *strangers, const char *name, bool is_proof)
+{
+	struct catalog *catalog = strangers->engine->catalog;
+	struct object object;
+	char *end;
+	unsigned long id = strtoul(name, &end, 10);
+
+	if (end == name || (*end && *end != '.') || id >= UINT32_MAX)
+		return OK; /* not a name of ours */
+	if (id > strangers->id_last)
+		strangers->id_last = (uint32_t)id;
+	if (!is_proof || catalog_get(catalog, (uint32_t)id, &object) == OK ||
+	    catalog_was_removed(catalog, (uint32_t)id))
+		return OK;
+	if (strangers->count++ == 0)
+		snprintf(strangers->first, sizeof(strangers->first), "%.60s", name);
+	return OK;
+}
+
+static int look_at_owned(void *arg, const char *name)
+{
+	return look_at_number(arg, name, true);
+}
+
+/* Directories of indexes were once left behind by databases that were dropped. */
+static int look_at_index(void *arg, const char *name)
+{
+	return look_at_number(arg, name, false);
+}
+
+/*
+ * A name comes to the disk before what it names: a number that no record made or removed is proof
+ * that the catalog lost records. What has it stays where it is, and its number is not given anew.
+ */
+static int look_for_strangers(struct engine *engine)
+{
+	struct strangers strangers = { .engine = engine };
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, "shard", path);
+	env_list(path, look_at_owned, &strangers);
+	path_of(engine, "snapshot", path);
+	if (env_exists(path))
+		env_list(path, look_at_owned, &strangers);
+	path_of(engine, "db", path);
+	env_list(path, look_at_index, &strangers);
+	if (strangers.count)
+		log_error(
+			"%s/catalog is damaged: it has lost what owns %zu shards or snapshots, "
+			"%s among them; they are left alone, and seriesfs-check --repair sets them "
+			"aside",
+			engine->path, strangers.count, strangers.first);
+	return catalog_reserve(engine->catalog, strangers.id_last);
 }
 
 /* --- life
@@ -573,28 +631,6 @@ static void init_locks(struct engine *engine)
 	pthread_condattr_destroy(&monotonic);
 }
 
-static int count_name(void *arg, const char *name)
-{
-	++*(size_t *)arg;
-	return OK;
-}
-
-/* Shards without a catalog are not swept: it was lost, and they may be wanted. */
-static void keep_shards(struct engine *engine)
-{
-	char path[ENGINE_PATH_BYTES_MAX];
-	size_t count = 0;
-
-	path_of(engine, "shard", path);
-	env_list(path, count_name, &count);
-	if (count == 0)
-		return;
-	log_error("%s/catalog is missing: the points in %s have no names any more", engine->path,
-		  path);
-	path_of(engine, "catalog.damaged", path);
-	env_write_file(path, SLICE(""));
-}
-
 static int open_parts(struct engine *engine, struct diag *diag)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
@@ -610,9 +646,8 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	if (!engine->options.read_only)
 		TRY(make_directories(engine));
 	path_of(engine, "catalog", path);
-	if (!env_exists(path) && !engine->options.read_only)
-		keep_shards(engine);
 	TRY(catalog_open(path, engine->options.read_only, &engine->catalog, diag));
+	TRY(look_for_strangers(engine));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
 	TRY(cold_recover(engine));
 	TRY(databases_open(engine, diag));

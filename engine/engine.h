@@ -6,13 +6,13 @@
  *	DATADIR/
  *	  lock               held while open; names the owner's pid
  *	  format             "seriesfs 2\n" (format.h)
- *	  catalog            journal (catalog.h)
+ *	  catalog            journal (catalog.h); and catalog.copy
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
- *	  db/ID/index        series index journal of a database (index.h)
+ *	  db/ID/index        series index journal of a database (index.h); and index.copy
  *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h); also .tmp, .new (rewrite.c)
  *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (freeze.c)
  *	  trash/             dropped, being deleted
- *	  lost+found/TIME/   what seriesfs-check --repair has moved aside
+ *	  set-aside/TIME/   what seriesfs-check --repair has moved aside
  *	  continuous         what continuous queries have done (fs/continuous.c)
  *
  * Threads: any number may call anything, except where a handle (writer,

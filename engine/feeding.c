@@ -60,6 +60,7 @@ struct feeding *feeding_open(struct engine *engine)
 	pthread_mutex_init(&feeding->lock, NULL);
 	pthread_cond_init(&feeding->changed, NULL);
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&feeding->thread, NULL, work, feeding);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

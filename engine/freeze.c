@@ -298,21 +298,17 @@ int freeze_drop_database(struct engine *engine, uint32_t database_id)
 static int sweep_name(void *arg, const char *name)
 {
 	struct engine *engine = arg;
-	struct object object;
 	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
 
-	return catalog_get(engine->catalog, id, &object) == ERR_NOT_FOUND
-		       ? freeze_drop_database(engine, id)
-		       : OK;
+	return catalog_was_removed(engine->catalog, id) ? freeze_drop_database(engine, id) : OK;
 }
 
-void freeze_sweep(struct engine *engine)
+int freeze_sweep(struct engine *engine)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
 
 	path_in(engine->path, "snapshot", path);
-	if (env_exists(path))
-		env_list(path, sweep_name, engine);
+	return env_exists(path) ? env_list(path, sweep_name, engine) : OK;
 }
 
 struct listing {

@@ -670,8 +670,10 @@ static void tell_damage(const struct index *index, const char *path, const struc
 {
 	const struct tables *tables = &index->tables;
 
-	if (damage->bytes_skipped || replay->corrupt || tables->refused || tables->holes ||
-	    tables->recovered)
+	if (damage->is_mended)
+		log_error("%s: damaged; its copy has all that it lost", path);
+	else if (journal_is_damaged(damage) || replay->corrupt || tables->refused ||
+		 tables->holes || tables->recovered)
 		log_error("%s: damaged; %llu gaps of %llu bytes, %llu records not understood, %llu "
 			  "additions without place, %llu series and %llu names are called "
 			  "recovered",
@@ -689,11 +691,13 @@ static int index_load(struct index *index, const char *path, bool read_only)
 
 	if (err < 0 && err != ERR_NOT_FOUND)
 		return err;
-	tell_damage(index, path, &replay, &damage);
-	index->was_damaged = damage.bytes_skipped || damage.tail_bytes || replay.corrupt ||
-			     (err == ERR_NOT_FOUND && !read_only);
+	if (err == OK) /* a new one is not there yet */
+		tell_damage(index, path, &replay, &damage);
+	index->was_damaged =
+		!damage.is_mended && (journal_is_damaged(&damage) || damage.tail_bytes ||
+				      replay.corrupt || err == ERR_NOT_FOUND);
 	if (!read_only)
-		TRY(journal_open(path, &index->journal));
+		TRY(journal_open_copied(path, &index->journal));
 	TRY(fill_holes(index));
 	atomic_store(&index->any_made_up, has_made_up_names(index));
 	return OK;

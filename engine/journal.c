@@ -26,12 +26,13 @@
 static const char magic[8] = "sfsjrnl1";
 
 struct journal {
-	int fd;
+	int fd, copy_fd; /* of the copy; -1: none */
 	uint64_t salt;
 	uint64_t sequence; /* of the last record */
 	struct buf buffer; /* records on their way to write(2) */
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t bytes_synced;
+	_Atomic uint64_t bytes_copied;
 	atomic_bool poisoned;
 };
 
@@ -145,31 +146,171 @@ static bool scan_start(struct scan *scan, struct slice file, bool *whole)
 	return scan_count(file, scan->salt) > 0;
 }
 
+/* --- a journal and its copy ----------------------------------------------- */
+
+/* All that two files have, and what became of the first. */
+struct pair {
+	struct buf main, copy;
+	struct scan scan; /* of the journal: where its whole records end */
+	bool exists, has_copy, readable, header_whole;
+	uint64_t last;	/* sequence in it; 0: none */
+	bool is_broken; /* numbers are missing in it */
+	uint64_t copy_last;
+	struct buf records; /* of struct found, by sequence: of both; empty where the journal will
+			       do */
+	struct journal_damage damage;
+};
+
+static bool is_copy_begin(const struct pair *pair)
+{
+	return pair->copy.length <= pair->main.length &&
+	       memcmp(pair->copy.data, pair->main.data, pair->copy.length) == 0;
+}
+
+static void collect(struct slice file, struct buf *records)
+{
+	struct scan scan;
+	struct found found;
+	bool whole;
+
+	if (!scan_start(&scan, file, &whole))
+		return;
+	while (scan_next(&scan, &found) == OK)
+		buf_append(records, &found, sizeof(found));
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+	uint64_t x = ((const struct found *)a)->sequence, y = ((const struct found *)b)->sequence;
+
+	return (x > y) - (x < y);
+}
+
+/* Both have the same records but for what each lacks: one of each number stays. */
+static bool merge(struct pair *pair)
+{
+	struct found *found;
+	size_t count, kept = 0;
+	bool whole = true;
+
+	collect(buf_slice(&pair->main), &pair->records);
+	collect(buf_slice(&pair->copy), &pair->records);
+	found = (struct found *)(void *)pair->records.data;
+	count = pair->records.length / sizeof(*found);
+	if (count)
+		qsort(found, count, sizeof(*found), by_sequence);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && found[kept - 1].sequence == found[i].sequence)
+			continue;
+		whole &= kept == 0 || found[i].sequence == found[kept - 1].sequence + 1;
+		found[kept++] = found[i];
+	}
+	pair->records.length = kept * sizeof(*found);
+	return whole && kept > 0;
+}
+
+static uint64_t last_of(struct slice file)
+{
+	struct scan scan;
+	struct found found = { 0 };
+	bool whole;
+
+	if (scan_start(&scan, file, &whole))
+		while (scan_next(&scan, &found) == OK)
+			;
+	return found.sequence;
+}
+
+static void scan_main(struct pair *pair)
+{
+	struct found found;
+
+	pair->readable = scan_start(&pair->scan, buf_slice(&pair->main), &pair->header_whole);
+	while (pair->readable && scan_next(&pair->scan, &found) == OK) {
+		pair->is_broken |= pair->last && found.sequence != pair->last + 1;
+		pair->last = found.sequence;
+	}
+	pair->damage = pair->scan.damage;
+	if (!pair->readable)
+		pair->damage.tail_bytes = pair->main.length;
+	else if (!pair->header_whole)
+		pair->damage.bytes_skipped += JOURNAL_HEADER_BYTES;
+	pair->damage.is_short = pair->main.length < JOURNAL_HEADER_BYTES;
+}
+
+static void judge(struct pair *pair)
+{
+	if (!pair->has_copy || (pair->exists && is_copy_begin(pair)))
+		return;
+	pair->copy_last = last_of(buf_slice(&pair->copy));
+	pair->damage.is_short |= pair->copy_last > pair->last;
+	if (pair->copy_last && (journal_is_damaged(&pair->damage) || pair->is_broken))
+		pair->damage.is_mended = merge(pair);
+}
+
+static void pair_release(struct pair *pair)
+{
+	buf_release(&pair->main);
+	buf_release(&pair->copy);
+	buf_release(&pair->records);
+}
+
+/* ERR_NOT_FOUND: neither is there; it can be used all the same. */
+static int pair_read(struct pair *pair, const char *path)
+{
+	struct buf copy_path = { 0 };
+	int err;
+
+	*pair = (struct pair){ 0 };
+	buf_printf(&copy_path, "%s.copy", path);
+	err = env_read_file(path, &pair->main);
+	pair->exists = err == OK;
+	if (err == OK || err == ERR_NOT_FOUND) {
+		/* A copy that cannot be read is as good as none. */
+		pair->has_copy = env_read_file(buf_text(&copy_path), &pair->copy) == OK;
+		scan_main(pair);
+		judge(pair);
+		if (!pair->exists && pair->copy_last)
+			err = OK;
+	}
+	buf_release(&copy_path);
+	return err;
+}
+
+bool journal_is_damaged(const struct journal_damage *damage)
+{
+	return damage->bytes_skipped || damage->records_lost_min || damage->is_short;
+}
+
+static int replay_pair(struct pair *pair,
+		       int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg)
+{
+	const struct found *merged = (const struct found *)(const void *)pair->records.data;
+	size_t count = pair->records.length / sizeof(*merged);
+	struct found found;
+	bool whole;
+	int err = OK;
+
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = each(arg, merged[i].sequence, merged[i].payload);
+	if (count || !scan_start(&pair->scan, buf_slice(&pair->main), &whole))
+		return err;
+	while (err == OK && scan_next(&pair->scan, &found) == OK)
+		err = each(arg, found.sequence, found.payload);
+	return err;
+}
+
 int journal_replay(const char *path,
 		   int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
 		   struct journal_damage *damage)
 {
-	struct buf file = { 0 };
-	struct scan scan;
-	struct found found;
-	bool whole;
-	int err;
+	struct pair pair;
+	int err = pair_read(&pair, path);
 
-	*damage = (struct journal_damage){ 0 };
-	err = env_read_file(path, &file);
-	if (err < 0)
-		goto out;
-	if (!scan_start(&scan, buf_slice(&file), &whole)) {
-		damage->tail_bytes = file.length;
-		goto out;
-	}
-	while (err == OK && scan_next(&scan, &found) == OK)
-		err = each(arg, found.sequence, found.payload);
-	*damage = scan.damage;
-	if (!whole)
-		damage->bytes_skipped += JOURNAL_HEADER_BYTES;
-out:
-	buf_release(&file);
+	*damage = pair.damage;
+	if (err == OK)
+		err = replay_pair(&pair, each, arg);
+	pair_release(&pair);
 	return err < 0 ? err : OK;
 }
 
@@ -179,6 +320,18 @@ static void header_print(char *header, uint64_t salt)
 {
 	memcpy(header, magic, sizeof(magic));
 	store64(header + 8, salt);
+}
+
+static void print_record(struct buf *out, uint64_t sequence, struct slice payload, uint64_t salt)
+{
+	char *place = buf_reserve(out, RECORD_HEADER_BYTES + payload.length);
+
+	store32(place + 4, (uint32_t)payload.length);
+	store64(place + 8, sequence);
+	if (payload.length)
+		memcpy(place + RECORD_HEADER_BYTES, payload.data, payload.length);
+	store32(place, record_checksum(place, (uint32_t)payload.length, salt));
+	out->length += RECORD_HEADER_BYTES + payload.length;
 }
 
 /* Keep what is about to be cut off, for whoever wants to look. Not worth failing for. */
@@ -240,6 +393,7 @@ int journal_open(const char *path, struct journal **out)
 		err = ERR_MEMORY;
 		goto out;
 	}
+	journal->copy_fd = -1;
 	err = env_open_append(path, &journal->fd, &size);
 	if (err < 0)
 		goto out;
@@ -269,50 +423,131 @@ void journal_close(struct journal *journal)
 	if (!journal)
 		return;
 	env_close(journal->fd);
+	env_close(journal->copy_fd);
 	buf_release(&journal->buffer);
 	free(journal);
 }
 
+/* The whole records of both as one file, which has their header if one is whole. */
+static void print_pair(struct pair *pair, struct buf *out)
+{
+	const struct found *found = (const struct found *)(const void *)pair->records.data;
+	size_t count = pair->records.length / sizeof(*found);
+	uint64_t salt = pair->readable ? pair->scan.salt : salt_twice((uint32_t)env_random());
+	struct buf whole = { 0 };
+
+	if (count == 0) {
+		collect(buf_slice(&pair->main), &whole);
+		found = (const struct found *)(const void *)whole.data;
+		count = whole.length / sizeof(*found);
+	}
+	header_print(buf_reserve(out, JOURNAL_HEADER_BYTES), salt);
+	out->length = JOURNAL_HEADER_BYTES;
+	for (size_t i = 0; i < count; i++)
+		print_record(out, found[i].sequence, found[i].payload, salt);
+	buf_release(&whole);
+}
+
 int journal_mend(const char *path)
 {
-	struct buf file = { 0 }, mended = { 0 };
-	struct scan scan;
-	struct found found;
-	bool whole;
-	int err = env_read_file(path, &file);
+	struct buf mended = { 0 };
+	struct pair pair;
+	int err = pair_read(&pair, path);
 
 	if (err == OK) {
-		bool readable = scan_start(&scan, buf_slice(&file), &whole);
-
-		header_print(buf_reserve(&mended, JOURNAL_HEADER_BYTES),
-			     readable ? scan.salt : salt_twice((uint32_t)env_random()));
-		mended.length = JOURNAL_HEADER_BYTES;
-		while (readable && scan_next(&scan, &found) == OK)
-			buf_append(&mended, found.payload.data - RECORD_HEADER_BYTES,
-				   RECORD_HEADER_BYTES + found.payload.length);
+		print_pair(&pair, &mended);
 		err = env_write_file(path, buf_slice(&mended));
 	}
-	buf_release(&file);
+	pair_release(&pair);
 	buf_release(&mended);
 	return err;
+}
+
+/* --- the copy -------------------------------------------------------------- */
+
+/* Only a convenience is lost with it: the journal goes on without. */
+static void copy_end(struct journal *journal, const char *why)
+{
+	log_warning("the copy of a journal is given up: %s", why);
+	env_close(journal->copy_fd);
+	journal->copy_fd = -1;
+}
+
+static int copy_attach(struct journal *journal, struct slice bytes, const char *copy_path)
+{
+	struct buf copy = { 0 };
+
+	env_close(journal->copy_fd);
+	journal->copy_fd = -1;
+	if (env_read_file(copy_path, &copy) < 0 || copy.length < JOURNAL_HEADER_BYTES ||
+	    copy.length > bytes.length || memcmp(copy.data, bytes.data, copy.length) != 0) {
+		buf_reset(&copy);
+		/* What a killed process left may not be on the disk yet. */
+		int err = env_sync(journal->fd);
+		if (err == OK)
+			err = env_write_file_unsynced(copy_path, bytes);
+		if (err < 0)
+			return err;
+		copy.length = bytes.length;
+	}
+	atomic_store(&journal->bytes_copied, copy.length);
+	buf_release(&copy);
+	return env_open_write(copy_path, &journal->copy_fd);
+}
+
+int journal_keep_copy(struct journal *journal, const char *path, const char *copy_path)
+{
+	struct buf bytes = { 0 };
+	int err = env_read_file(path, &bytes);
+
+	if (err == OK)
+		err = copy_attach(journal, buf_slice(&bytes), copy_path);
+	buf_release(&bytes);
+	return err;
+}
+
+/* Put back what the copy has, if the journal lost it. */
+static int restore(const char *path)
+{
+	struct buf damaged = { 0 }, mended = { 0 };
+	struct pair pair;
+	int err = pair_read(&pair, path);
+
+	if (err == OK && pair.records.length) {
+		buf_printf(&damaged, "%s.damaged", path);
+		err = pair.exists ? env_write_file(buf_text(&damaged), buf_slice(&pair.main)) : OK;
+		if (err == OK) {
+			print_pair(&pair, &mended);
+			err = env_write_file(path, buf_slice(&mended));
+		}
+	}
+	pair_release(&pair);
+	buf_release(&damaged);
+	buf_release(&mended);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+int journal_open_copied(const char *path, struct journal **out)
+{
+	struct buf copy_path = { 0 };
+
+	*out = NULL;
+	TRY(restore(path));
+	TRY(journal_open(path, out));
+	buf_printf(&copy_path, "%s.copy", path);
+	if (journal_keep_copy(*out, path, buf_text(&copy_path)) < 0)
+		copy_end(*out, "it cannot be written");
+	buf_release(&copy_path);
+	return OK;
 }
 
 /* --- writing ------------------------------------------------------------- */
 
 static int buffer_record(struct journal *journal, const struct journal_record *record)
 {
-	size_t length = record->payload.length;
-	char *place;
-
-	if (length > JOURNAL_PAYLOAD_BYTES_MAX)
+	if (record->payload.length > JOURNAL_PAYLOAD_BYTES_MAX)
 		return ERR_TOO_LONG;
-	place = buf_reserve(&journal->buffer, RECORD_HEADER_BYTES + length);
-	store32(place + 4, (uint32_t)length);
-	store64(place + 8, record->sequence);
-	if (length)
-		memcpy(place + RECORD_HEADER_BYTES, record->payload.data, length);
-	store32(place, record_checksum(place, (uint32_t)length, journal->salt));
-	journal->buffer.length += RECORD_HEADER_BYTES + length;
+	print_record(&journal->buffer, record->sequence, record->payload, journal->salt);
 	return OK;
 }
 
@@ -348,19 +583,35 @@ int journal_append(struct journal *journal, const struct journal_record *records
 	return err;
 }
 
+/* What is durable goes into the copy; not before, since the copy must not be ahead. */
+static void copy_synced(struct journal *journal)
+{
+	uint64_t from = journal->bytes_copied, to = journal->bytes_synced;
+
+	if (journal->copy_fd < 0 || from >= to)
+		return;
+	if (env_copy_range(journal->fd, journal->copy_fd, from, to - from) < 0)
+		copy_end(journal, "it cannot be written");
+	else
+		atomic_store(&journal->bytes_copied, to);
+}
+
 int journal_sync(struct journal *journal)
 {
 	uint64_t bytes = journal->bytes;
 
 	if (journal->poisoned)
 		return ERR_IO;
-	if (journal->bytes_synced >= bytes)
+	if (journal->bytes_synced >= bytes) {
+		copy_synced(journal);
 		return OK;
+	}
 	if (env_sync(journal->fd) < 0) {
 		journal->poisoned = true;
 		return ERR_IO;
 	}
 	journal->bytes_synced = bytes;
+	copy_synced(journal);
 	return OK;
 }
 

@@ -16,9 +16,16 @@
  * the torn tail of a crash when nothing valid follows it; when something does,
  * it is damage: the reader resynchronises on the next record whose checksum
  * fits and whose sequence is larger, and tells.
+ *
+ * What must not be lost has a copy beside it, `PATH.copy`: the same bytes, as far as they were
+ * synced. It is behind, never ahead: a journal that ends before its copy does was cut. Nothing
+ * waits for the copy, no sync covers it, and a crash may leave it in any state: it is judged record
+ * by record, and counts only where the journal itself is damaged.
  */
 #ifndef ENGINE_JOURNAL_H
 #define ENGINE_JOURNAL_H
+
+#include <stdbool.h>
 
 #include "engine/base/buf.h"
 #include "engine/base/err.h"
@@ -31,6 +38,13 @@ struct journal;
 /* Creates it when absent (header synced, directory synced). Appends go behind the last whole
  * record. */
 int journal_open(const char *path, struct journal **out);
+/*
+ * The same, with a copy. What a damaged journal lost and the copy has is put back; the damaged file
+ * is kept as PATH.damaged.
+ */
+int journal_open_copied(const char *path, struct journal **out);
+/* `copy_path` is the copy from now on; it is made anew if it is not the begin of the journal. */
+int journal_keep_copy(struct journal *journal, const char *path, const char *copy_path);
 void journal_close(struct journal *journal);
 /*
  * Append `count` payloads with one write(2); sequences are given by the caller.
@@ -58,16 +72,22 @@ struct journal_damage {
 	uint64_t records_lost_min; /* gaps that were jumped over */
 	uint64_t bytes_skipped;	   /* in the middle */
 	uint64_t tail_bytes;	   /* after the last whole record */
+	bool is_short;		   /* no whole header, or it ends before its copy does */
+	bool is_mended;		   /* all that is missing came from the copy */
 };
+/* Is something wrong with it that no crash leaves? */
+bool journal_is_damaged(const struct journal_damage *damage);
+
 /*
  * Give every whole record to `each` in order, until it fails. Damage is
- * counted, never an error; a missing file is ERR_NOT_FOUND. A torn tail is
- * copied to `path`.torn before journal_open() cuts it off.
+ * counted, never an error; a missing file is ERR_NOT_FOUND, if it has no copy either. A torn tail
+ * is copied to `path`.torn before journal_open() cuts it off.
  */
 int journal_replay(const char *path,
 		   int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
 		   struct journal_damage *damage);
-/* Offline: write it anew with its whole records alone. ERR_NOT_FOUND, ERR_SPACE, ERR_IO. */
+/* Write it anew with its whole records alone, and those that its copy has. ERR_NOT_FOUND,
+ * ERR_SPACE, ERR_IO. */
 int journal_mend(const char *path);
 
 #endif

@@ -65,8 +65,10 @@ void row_text_set(struct row_text *text, struct index *index, uint32_t series_id
 	buf_reset(&text->key);
 	index_series_key(index, series_id, &text->key);
 	buf_append_byte(&text->key, ' ');
-	if (text->fields && text->measurement_id == measurement_id && text->field_count == count)
+	if (text->fields && text->index == index && text->measurement_id == measurement_id &&
+	    text->field_count == count)
 		return;
+	text->index = index;
 	text->measurement_id = measurement_id;
 	set_fields(text, index, count);
 }

@@ -24,6 +24,7 @@ struct row_text {
 	} * fields;		     /* in name order */
 	uint32_t *by_id;	     /* field id -> index in `fields` */
 	uint32_t field_count, measurement_id;
+	struct index *index;	      /* numbers of measurements are of one index */
 	uint32_t *field_ids;	      /* in name order, for a scan */
 	struct batch_column *columns; /* one a field: of an accepted row */
 };

@@ -224,9 +224,9 @@ void freeze_leave(struct engine *engine);
 /* This thread works for one that is inside whenever it works. */
 void freeze_follow(void);
 bool freeze_is_inside(void);
-/* The snapshots of a database that was dropped, or of all that are unknown. */
+/* The snapshots of a database that was dropped, or of all that a record removed. */
 int freeze_drop_database(struct engine *engine, uint32_t database_id);
-void freeze_sweep(struct engine *engine);
+int freeze_sweep(struct engine *engine);
 
 /* --- cold.c, rewrite.c --------------------------------------------------------- */
 

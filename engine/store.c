@@ -19,6 +19,7 @@
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/base/lost_page.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
 
@@ -117,6 +118,7 @@ struct store_pool *store_pool_open(uint32_t open_max)
 	assert(open_max > 0);
 	if (!pool)
 		log_out_of_memory(sizeof(*pool));
+	lost_pages_survive(); /* LevelDB maps tables */
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
 	pool->open_max = open_max;

@@ -124,6 +124,7 @@ struct clock *clock_start(struct mount *mount)
 	pthread_cond_init(&clock->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&clock->thread, NULL, work, clock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

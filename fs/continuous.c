@@ -655,6 +655,7 @@ static int start_thread(struct continuous *continuous)
 	pthread_cond_init(&continuous->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&continuous->thread, NULL, work, continuous);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

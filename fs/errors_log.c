@@ -43,6 +43,7 @@ struct errors_log *errors_log_new(void)
 
 void errors_log_free(struct errors_log *log)
 {
+	log_hear(NULL, NULL);
 	for (struct log_text *text = log->first, *next; text; text = next) {
 		next = text->next;
 		buf_release(&text->text);
@@ -196,6 +197,23 @@ void errors_log_tell(struct errors_log *log, uint32_t database_id, const struct 
 		recent->time_ns = now_ns;
 	}
 	pthread_mutex_unlock(&log->lock);
+}
+
+static void hear(void *arg, const char *text)
+{
+	struct diag diag = { 0 };
+
+	diag_set(&diag, ERR_IO, "%s", text);
+	errors_log_tell(arg, 0,
+			&(struct error_entry){ .file = SLICE("DATADIR"),
+					       .err = ERR_IO,
+					       .diag = &diag,
+					       .text = SLICE("") });
+}
+
+void errors_log_hear(struct errors_log *log)
+{
+	log_hear(hear, log);
 }
 
 uint64_t errors_log_bytes(struct errors_log *log, uint32_t database_id)

@@ -31,6 +31,11 @@ struct error_entry {
 	const struct diag *diag;
 	struct slice text; /* the line or query; may be empty */
 };
+/*
+ * What the engine tells the operator as an error, damage above all, is told in the mount's own log,
+ * too: also what it told before. errors_log_free() ends it.
+ */
+void errors_log_hear(struct errors_log *log);
 /* database_id 0 = the mount's own. */
 void errors_log_tell(struct errors_log *log, uint32_t database_id, const struct error_entry *entry);
 uint64_t errors_log_bytes(struct errors_log *log, uint32_t database_id);

@@ -174,6 +174,7 @@ static int start_parts(struct mount *mount)
 
 	mount->nodes = node_table_new(&place_root);
 	mount->errors = errors_log_new();
+	errors_log_hear(mount->errors);
 	mount->scratches = scratch_table_new(mount->options.scratch_mb << 20);
 	mount->answers = answer_table_new(mount->options.answers_mb << 20);
 	mount->snapshots = frozen_table_new(mount);

@@ -58,6 +58,7 @@ struct pool *pool_start(const char *name, size_t threads)
 	pthread_cond_init(&pool->work, NULL);
 	pool->last = &pool->first;
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (pool->thread_count < threads && pool->thread_count < POOL_THREADS_MAX) {
 		pthread_t *thread = &pool->threads[pool->thread_count];

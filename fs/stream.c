@@ -239,6 +239,7 @@ static int start_thread(struct stream *stream)
 
 	atomic_fetch_add(&streams.running, 1);
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&thread, NULL, work, stream);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

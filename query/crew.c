@@ -68,6 +68,7 @@ static void start_threads(void)
 	if (!crew.is_sized)
 		crew_set_size(0);
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* lost_page.h: blocked, it ends the process */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (crew.started < crew.wanted &&
 	       pthread_create(&crew.threads[crew.started], NULL, member, NULL) == 0)

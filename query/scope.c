@@ -1,7 +1,6 @@
 /* Why: SHOW, DELETE and DROP SERIES choose series in one way. */
 #include "query/scope.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "query/pattern.h"
@@ -201,7 +200,8 @@ static int deal(struct task *task, struct scope *scope, const uint32_t *ids, siz
 	for (size_t i = 0; i < count; i++) {
 		uint32_t id = index_series_measurement(scope->index, ids[i]);
 
-		assert(id < measurement_count);
+		if (id >= measurement_count) /* chunks name a series that the index lost */
+			return ERR_CORRUPT;
 		scope->measurement_count += counts[id]++ == 0;
 	}
 	scope->measurements = arena_alloc(task->arena, (scope->measurement_count + 1) *

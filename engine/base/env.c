@@ -154,34 +154,46 @@ static bool parent_of(const char *path, char parent[PATH_MAX])
 	return true;
 }
 
-static int write_new(const char *path, struct slice content)
+static int write_new(const char *path, struct slice content, bool sync)
 {
 	int fd, err;
 
 	TRY(open_retrying(path, O_WRONLY | O_CREAT | O_TRUNC, &fd));
 	err = env_append(fd, content.data, content.length);
-	if (err == OK)
+	if (err == OK && sync)
 		err = env_sync(fd);
 	env_close(fd);
 	return err;
 }
 
-int env_write_file(const char *path, struct slice content)
+static int replace_file(const char *path, struct slice content, bool sync)
 {
-	char parent[PATH_MAX], path_new[PATH_MAX];
+	char path_new[PATH_MAX];
 	int err;
 
-	if (!parent_of(path, parent) ||
-	    snprintf(path_new, sizeof(path_new), "%s.new", path) >= (int)sizeof(path_new))
+	if (snprintf(path_new, sizeof(path_new), "%s.new", path) >= (int)sizeof(path_new))
 		return ERR_NOT_FOUND;
-	err = write_new(path_new, content);
+	err = write_new(path_new, content, sync);
 	if (err == OK)
 		err = env_rename(path_new, path);
-	if (err < 0) {
+	if (err < 0)
 		unlink(path_new);
-		return err;
-	}
+	return err;
+}
+
+int env_write_file(const char *path, struct slice content)
+{
+	char parent[PATH_MAX];
+
+	if (!parent_of(path, parent))
+		return ERR_NOT_FOUND;
+	TRY(replace_file(path, content, true));
 	return env_sync_dir(parent);
+}
+
+int env_write_file_unsynced(const char *path, struct slice content)
+{
+	return replace_file(path, content, false);
 }
 
 int env_mkdir(const char *path)
@@ -241,6 +253,30 @@ int env_copy(const char *from, const char *to, uint64_t bytes_max)
 	}
 	env_close(from_fd);
 	return err;
+}
+
+int env_copy_range(int from_fd, int to_fd, uint64_t offset, uint64_t length)
+{
+	while (length > 0) {
+		off_t from = (off_t)offset, to = (off_t)offset;
+		size_t step = length < (1u << 30) ? (size_t)length : 1u << 30;
+		ssize_t copied = copy_file_range(from_fd, &from, to_fd, &to, step, 0);
+
+		if (copied == 0)
+			return ERR_IO; /* it has no such range */
+		if (copied < 0 && errno != EINTR)
+			return failed("copy", "a part of a file");
+		if (copied > 0) {
+			offset += (uint64_t)copied;
+			length -= (uint64_t)copied;
+		}
+	}
+	return OK;
+}
+
+int env_open_write(const char *path, int *fd)
+{
+	return open_retrying(path, O_WRONLY | O_CREAT, fd);
 }
 
 int env_sync_dir(const char *path)

@@ -22,9 +22,17 @@ int env_truncate(int fd, uint64_t size);
 int env_sync(int fd); /* fdatasync */
 void env_close(int fd);
 
+/* A range of a file into the same place of another, which may be open for that alone. Not synced.
+ */
+int env_copy_range(int from_fd, int to_fd, uint64_t offset, uint64_t length);
+/* For writing at places; created when absent. */
+int env_open_write(const char *path, int *fd);
+
 int env_read_file(const char *path, struct buf *out);
 /* Writes `path`.new, syncs it, renames it over `path`, syncs the directory. */
 int env_write_file(const char *path, struct slice content);
+/* The same without a sync: a crash may leave the old file, the new one, or an empty one. */
+int env_write_file_unsynced(const char *path, struct slice content);
 
 int env_mkdir(const char *path); /* 0700; OK when it is there already */
 int env_rename(const char *from, const char *to);

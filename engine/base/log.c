@@ -1,10 +1,12 @@
 /* One message at a time, whole, to where the operator looks. */
 #include "engine/base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 static const struct {
@@ -17,6 +19,38 @@ static const struct {
 };
 
 static atomic_bool detached;
+
+/* Errors that came before anybody listened: those of a start, which is when damage is found. */
+#define KEPT_MAX 64u
+static pthread_mutex_t hearing_lock = PTHREAD_MUTEX_INITIALIZER;
+static char *kept[KEPT_MAX]; /* protected by hearing_lock, as what follows */
+static size_t kept_count;
+static void (*hearer)(void *arg, const char *text);
+static void *hearer_arg;
+
+void log_hear(void (*heard)(void *arg, const char *text), void *arg)
+{
+	pthread_mutex_lock(&hearing_lock);
+	hearer = heard;
+	hearer_arg = arg;
+	for (size_t i = 0; heard && i < kept_count; i++) {
+		heard(arg, kept[i]);
+		free(kept[i]);
+	}
+	if (heard)
+		kept_count = 0;
+	pthread_mutex_unlock(&hearing_lock);
+}
+
+static void hear(const char *text)
+{
+	pthread_mutex_lock(&hearing_lock);
+	if (hearer)
+		hearer(hearer_arg, text);
+	else if (kept_count < KEPT_MAX && (kept[kept_count] = strdup(text)))
+		kept_count++;
+	pthread_mutex_unlock(&hearing_lock);
+}
 
 void log_to_syslog(bool yes)
 {
@@ -37,6 +71,8 @@ void log_message(enum log_level level, const char *format, ...)
 		syslog(log_levels[level].priority, "%s%s", log_levels[level].prefix, text);
 	else
 		fprintf(stderr, "seriesfs: %s%s\n", log_levels[level].prefix, text);
+	if (level == LOG_LEVEL_ERROR)
+		hear(text);
 }
 
 void log_out_of_memory(size_t bytes)

@@ -8,6 +8,11 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
 void log_to_syslog(bool yes);
+/*
+ * Give each error to `heard`, too: the first ones of those that came before at once, the others as
+ * they come. `heard` logs nothing. NULL ends it.
+ */
+void log_hear(void (*heard)(void *arg, const char *text), void *arg);
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # seriesfs-check finds damage of each kind in each kind of file; after --repair the mount starts, all
-# that can be read is answered, nothing wrong is, and what was damaged lies in lost+found.
+# that can be read is answered, nothing wrong is, and what was damaged lies in set-aside.
 # FLIPS=n SEED=n: as many random flips.
 . "$(dirname "$0")/../lib/mount.sh"
 CHECK=$PWD/$BUILD/seriesfs-check
@@ -110,13 +110,13 @@ small_table=$(cd "$WORK/pristine" && ls -S $shard/*.ldb | tail -1)
 manifest=$(cd "$WORK/pristine" && ls $shard/MANIFEST-*)
 index=$(cd "$WORK/pristine" && ls db/*/index)
 damaged "a flip in the log" 4 1 $((lines - 2100)) hurt flip "wal/$segment"
-check "the log's is copied" test -s "$DATA"/lost+found/*/"wal.$segment"
+check "the log's is copied" test -s "$DATA"/set-aside/*/"wal.$segment"
 damaged "a log cut off" 4 1 $((lines - 2100)) hurt cut "wal/$segment"
 damaged "a log without its header" 4 1 $((lines - 2100)) hurt cut "wal/$segment" 0
 for place in 0.1 0.3 0.5 0.7 0.9 0.999; do
 	# The last bytes lead to all others: of a table without them nobody knows what was in it.
 	damaged "a flip in a table at $place" 4 $([ $place = 0.999 ] && echo 4 || echo 1) $part hurt flip "$table" $place
-	check "the table is kept" test -s "$DATA"/lost+found/*/"$(dirname "$table" | tr / .)/$(basename "$table")"
+	check "the table is kept" test -s "$DATA"/set-aside/*/"$(dirname "$table" | tr / .)/$(basename "$table")"
 	check "what is lost is told" grep -qE ' (is|are|be) lost' "$WORK/check.mended"
 done
 damaged "a flip in a later table" 4 1 $part hurt flip "$small_table" 0.3
@@ -126,21 +126,35 @@ damaged "a flip in MANIFEST" 4 1 $small hurt flip "$manifest"
 damaged "no MANIFEST" 4 1 $small hurt remove "$manifest"
 damaged "a flip in CURRENT" 4 1 $small hurt flip "$shard/CURRENT"
 damaged "no CURRENT" 4 1 $small hurt remove "$shard/CURRENT"
-damaged "a flip in the catalog" 4 1 0 hurt flip catalog 0.4
+damaged "a flip in the catalog" 4 1 $lines hurt flip catalog 0.4
+damaged "a catalog cut off" 4 1 $lines hurt cut catalog 0.65
+damaged "an empty catalog" 4 1 $lines hurt cut catalog 0
+damaged "no catalog" 4 1 $lines hurt remove catalog
+damaged "no copy of the catalog" 0 0 $lines hurt remove catalog.copy
+alone() { # the same of a journal that has no copy
+	rm -f "$2.copy"
+	hurt "$@"
+}
+damaged "a flip in a catalog without a copy" 4 1 0 alone flip catalog 0.4
 # The last records of all are of times.
-damaged "a catalog cut off" 4 4 0 hurt cut catalog 0.65
-damaged "no catalog" 4 4 0 hurt remove catalog
-check "no shard is deleted, all are moved aside" test "$(ls -d "$DATA"/lost+found/*/shard.* | wc -l)" = 3
-for place in 0.2 0.5 0.97; do damaged "a flip in the index at $place" 4 1 $small hurt flip "$index" $place; done
-damaged "an index cut off" 4 1 $small hurt cut "$index" 0.6
-damaged "no index" 4 1 $small hurt remove "$index"
+damaged "a catalog without a copy cut off" 4 4 0 alone cut catalog 0.65
+damaged "no catalog and no copy" 4 4 0 alone remove catalog
+check "no shard is deleted, all are moved aside" test "$(ls -d "$DATA"/set-aside/*/shard.* | wc -l)" = 3
+for place in 0.2 0.5 0.97; do
+	damaged "a flip in the index at $place" 4 1 $lines hurt flip "$index" $place
+	damaged "a flip in an index without a copy at $place" 4 1 $small alone flip "$index" $place
+done
+damaged "an index cut off" 4 1 $lines hurt cut "$index" 0.6
+damaged "no index" 4 1 $lines hurt remove "$index"
+damaged "an index without a copy cut off" 4 1 $small alone cut "$index" 0.6
+damaged "no index and no copy" 4 1 $small alone remove "$index"
 damaged "a flip in the clock" 4 1 $small hurt flip clock
 damaged "no clock" 0 0 $small hurt remove clock
 damaged "a flip in the format" 4 1 $small hurt flip format
 damaged "no format" 4 1 $small hurt remove format
 damaged "a flip in what continuous queries have done" 4 1 $small hurt flip continuous
 damaged "strays" 4 1 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
-check_equal "strays are moved" 5 "$(ls "$DATA"/lost+found/* | grep -c stray)"
+check_equal "strays are moved" 5 "$(ls "$DATA"/set-aside/* | grep -c stray)"
 damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
 # Without --repair, too: the numbers of names that are lost are not given to others.
@@ -148,7 +162,7 @@ fresh
 mount_start
 echo flush >"$MNT/.seriesfs/ctl"
 mount_stop
-hurt cut "$DATA/$index" 0.5
+alone cut "$DATA/$index" 0.5
 mount_start
 for i in 1 2 3 4 5 6 7 8; do echo "stranger$i x$i=-1i,y$i=true 1700000000000000000"; done >"$MNT/db/write"
 check_equal "what is new has nothing of what was lost" "8 8" \
@@ -159,10 +173,10 @@ check "some of it" test -n "$(ls "$MNT"/db/autogen/*/recovered*)"
 mount_stop
 
 fresh
-echo 'seriesfs 2' >"$DATA/format"
+echo 'seriesfs 3' >"$DATA/format"
 check_equal "a newer format is not touched" 8 "$(run_check --repair)"
-check "it says why" grep -q "newer format: 2" "$WORK/check.err"
-check_fails "nor mounted" "is of format 2, and this version knows formats up to 1" "$SERIESFS" "$DATA" "$MNT"
+check "it says why" grep -q "newer format: 3" "$WORK/check.err"
+check_fails "nor mounted" "is of format 3, and this version knows formats up to 2" "$SERIESFS" "$DATA" "$MNT"
 check_equal "usage" 16 "$("$CHECK" --nothing "$DATA" 2>/dev/null; echo $?)"
 check_equal "no data directory" 8 "$("$CHECK" "$WORK" 2>/dev/null; echo $?)"
 fresh

@@ -562,6 +562,36 @@ static void write_sample(const char *path, struct buf *file)
 	catalog_close(c);
 }
 
+/* The file as it may lie after damage, with nothing beside it to mend it from. */
+static void write_alone(const char *path, struct slice content)
+{
+	char copy[4096];
+
+	snprintf(copy, sizeof(copy), "%s.copy", path);
+	env_unlink(copy);
+	CHECK_INT(env_write_file(path, content), OK);
+}
+
+/* Damaged of some kind, with the copy as it was. */
+static void write_damaged(const char *path, struct slice whole, struct slice copy, int kind,
+			  size_t at)
+{
+	struct buf file = { 0 };
+	char copy_path[4096];
+
+	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
+	CHECK_INT(env_write_file(copy_path, copy), OK);
+	buf_append_slice(&file, kind == 0 ? slice_of(whole.data, at) : whole);
+	if (kind == 1)
+		file.data[at] ^= 0x11;
+	if (kind == 2)
+		memset(file.data + at, 0, file.length - at);
+	CHECK_INT(env_write_file(path, buf_slice(&file)), OK);
+	if (kind == 3)
+		env_unlink(path);
+	buf_release(&file);
+}
+
 TEST(catalog__cut_anywhere_keeps_a_beginning)
 {
 	const char *path = new_path();
@@ -575,7 +605,7 @@ TEST(catalog__cut_anywhere_keeps_a_beginning)
 		size_t lines = 0;
 		uint32_t id;
 
-		CHECK_INT(env_write_file(path, slice_of(file.data, cut)), OK);
+		write_alone(path, slice_of(file.data, cut));
 		c = opened(path, false);
 		text = dump(c);
 		for (size_t i = 0; i < text.length; i++)
@@ -605,7 +635,7 @@ TEST(catalog__any_flipped_byte_costs_one_change_and_nothing_below_it)
 		uint32_t id;
 
 		file.data[at] ^= 0x10;
-		CHECK_INT(env_write_file(path, buf_slice(&file)), OK);
+		write_alone(path, buf_slice(&file));
 		file.data[at] ^= 0x10;
 		c = opened(path, false);
 		text = dump(c);
@@ -621,6 +651,71 @@ TEST(catalog__any_flipped_byte_costs_one_change_and_nothing_below_it)
 	}
 	CHECK(recovered > 0);
 	buf_release(&file);
+}
+
+TEST(catalog__its_copy_has_what_any_damage_took)
+{
+	const char *path = new_path();
+	char copy_path[4096];
+	struct buf file = { 0 }, copy = { 0 }, whole = { 0 };
+	struct catalog *c;
+
+	write_sample(path, &file);
+	c = opened(path, false);
+	whole = dump(c);
+	catalog_close(c);
+	buf_reset(&file);
+	CHECK_INT(env_read_file(path, &file), OK);
+	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
+	CHECK_INT(env_read_file(copy_path, &copy), OK);
+	for (int kind = 0; kind < 4; kind++) {
+		for (size_t at = 0; at < (kind == 3 ? 1 : file.length); at++) {
+			for (int read_only = 1; read_only >= 0; read_only--) {
+				struct buf text;
+
+				write_damaged(path, buf_slice(&file), buf_slice(&copy), kind, at);
+				c = opened(path, read_only);
+				text = dump(c);
+				CHECK(slice_equal(buf_slice(&text), buf_slice(&whole)));
+				CHECK(!catalog_was_damaged(c));
+				catalog_close(c);
+				buf_release(&text);
+			}
+			/* Mended for good. */
+			env_unlink(copy_path);
+			c = opened(path, true);
+			struct buf text = dump(c);
+			CHECK(slice_equal(buf_slice(&text), buf_slice(&whole)));
+			catalog_close(c);
+			buf_release(&text);
+		}
+	}
+	buf_release(&file);
+	buf_release(&copy);
+	buf_release(&whole);
+}
+
+TEST(catalog__what_was_removed_is_known_until_it_is_forgotten)
+{
+	const char *path = new_path();
+	struct catalog *c = opened(path, false);
+	uint32_t id = added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "gone");
+
+	CHECK(!catalog_was_removed(c, id));
+	CHECK_INT(catalog_remove(c, id), OK);
+	CHECK(catalog_was_removed(c, id));
+	catalog_close(c); /* which rewrites it */
+	c = opened(path, false);
+	CHECK(catalog_was_removed(c, id));
+	CHECK(!catalog_was_removed(c, id + 1));
+	CHECK_INT(catalog_reserve(c, id + 7), OK);
+	CHECK_INT(added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "new"), id + 8);
+	catalog_close(c);
+	c = opened(path, false);
+	CHECK_INT(added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "newer"), id + 9);
+	catalog_forget_removed(c);
+	CHECK(!catalog_was_removed(c, id));
+	catalog_close(c);
 }
 
 struct reading {
