@@ -168,7 +168,7 @@ static int check_chunk(void *arg, const struct chunk_ref *ref)
 	struct chunk_wish wish = chunk_wish_all();
 	int err = shard_version_read(place->version, ref, &wish, &place->data);
 
-	if (err == ERR_SPACE || err == ERR_MEMORY)
+	if (err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY)
 		return err;
 	if (err < 0 || !is_in_window(place->group, ref)) {
 		place->is_damaged = true;
@@ -202,7 +202,7 @@ static int check_shard(struct place *place)
 		err = shard_version_acquire(shard, &place->version);
 	else if (shard_version_acquire(shard, &place->version) < 0)
 		place->version = NULL;
-	if (err != OK && err != ERR_SPACE && err != ERR_MEMORY) {
+	if (err != OK && err != ERR_SPACE && err != ERR_FILE_SIZE && err != ERR_MEMORY) {
 		place->is_damaged = true;
 		check_note(place->check, place->name, "%s", err_text(err));
 		err = OK;

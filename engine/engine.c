@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/directory.h"
 #include "engine/format.h"
 #include "engine/limits.h"
 #include "engine/lost_names.h"
@@ -486,13 +487,16 @@ static int make_directories(struct engine *engine)
 
 static int lock_directory(struct engine *engine, struct diag *diag)
 {
-	char path[ENGINE_PATH_BYTES_MAX];
-	int owner;
+	char path[ENGINE_PATH_BYTES_MAX], who[128];
+	struct env_lock_owner owner;
 
 	path_of(engine, "lock", path);
-	int err = env_lock(path, &engine->lock_fd, &owner);
+	int err = env_lock_wait(path, engine->options.read_only, &engine->lock_fd, &owner);
+	env_lock_print(&owner, who, sizeof(who));
 	if (err == ERR_BUSY)
-		return diag_set(diag, err, "%s is in use by process %d", engine->path, owner);
+		return diag_set(diag, err, "%s is in use by %s", engine->path, who);
+	if (err == ERR_READ_ONLY)
+		return diag_set(diag, err, "%s can only be read; -o ro mounts it", engine->path);
 	if (err < 0)
 		return diag_set(diag, err, "%s could not be locked: %s", path, err_text(err));
 	return OK;
@@ -640,6 +644,8 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	if (engine->options.read_only)
 		TRY(check_format(engine, diag));
 	else
+		TRY(directory_check(engine->path, diag));
+	if (!engine->options.read_only)
 		TRY(env_mkdir(engine->path));
 	TRY(lock_directory(engine, diag));
 	TRY(check_format(engine, diag));
@@ -713,6 +719,12 @@ int engine_start(struct engine *engine)
 	if (!engine->options.read_only)
 		sweep(engine);
 	return engine_start_threads(engine);
+}
+
+void engine_stopping(struct engine *engine)
+{
+	if (!engine->options.read_only)
+		env_lock_stopping(engine->lock_fd);
 }
 
 int engine_close(struct engine *engine)

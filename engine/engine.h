@@ -4,7 +4,7 @@
  * mount, no query, no errno.
  *
  *	DATADIR/
- *	  lock               held while open; names the owner's pid
+ *	  lock               held while open; names the owner's pid and host
  *	  format             "seriesfs 2\n" (format.h)
  *	  catalog            journal (catalog.h); and catalog.copy
  *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
@@ -45,12 +45,14 @@ struct engine_options {
 /*
  * Lock, read the catalog and indexes, replay the log. Starts no thread and
  * opens no LevelDB, so that it may come before daemonising. ERR_BUSY: another
- * process has it (diag names its pid). ERR_INVALID: not a data directory, or
- * a newer format.
+ * process has it (diag names its pid and host). ERR_INVALID: somebody else's directory
+ * (directory.h), or a newer format.
  */
 int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag);
 /* Start the threads (log commit, flush, deletion). */
 int engine_start(struct engine *engine);
+/* Those who wait for the lock may wait on: nothing new is taken, and it will be free soon. */
+void engine_stopping(struct engine *engine);
 /* Flush, sync, stop. Handles must be closed. */
 int engine_close(struct engine *engine);
 

@@ -27,10 +27,10 @@ static int complain(const char *path, const char *text)
 	return ERR_IO;
 }
 
-static int lock(const char *path, int *fd)
+static int lock(const char *path, bool read_only, int *fd)
 {
-	char name[CHECK_PATH_BYTES_MAX];
-	int owner;
+	char name[CHECK_PATH_BYTES_MAX], who[128];
+	struct env_lock_owner owner;
 
 	snprintf(name, sizeof(name), "%s/format", path);
 	if (!env_exists(name)) {
@@ -39,9 +39,10 @@ static int lock(const char *path, int *fd)
 			return complain(path, "not a data directory");
 	}
 	snprintf(name, sizeof(name), "%s/lock", path);
-	int err = env_lock(name, fd, &owner);
+	int err = env_lock_wait(name, read_only, fd, &owner);
+	env_lock_print(&owner, who, sizeof(who));
 	if (err == ERR_BUSY)
-		fprintf(stderr, "seriesfs-check: %s is in use by process %d\n", path, owner);
+		fprintf(stderr, "seriesfs-check: %s is in use by %s\n", path, who);
 	else if (err < 0)
 		complain(name, err_text(err));
 	return err;
@@ -51,7 +52,7 @@ static int check_one(struct check *check, struct totals *totals)
 {
 	int fd;
 
-	TRY(lock(check->path, &fd));
+	TRY(lock(check->path, !check->repair, &fd));
 	check_files(check);
 	env_close(fd);
 	if (check->err >= 0)
@@ -132,6 +133,8 @@ int main(int argc, char **argv)
 	static struct check check;
 	int i = 1;
 
+	if (env_open_standard() < 0)
+		return EXIT_UNABLE;
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		check.verbose |= strcmp(argv[i], "-v") == 0;
 		check.repair |= strcmp(argv[i], "--repair") == 0;

@@ -87,6 +87,8 @@ static int error_of(struct store *store, char *text)
 		err = ERR_CORRUPT;
 	else if (strstr(text, "No space left") || strstr(text, "quota exceeded"))
 		err = ERR_SPACE;
+	else if (strstr(text, "File too large"))
+		err = ERR_FILE_SIZE;
 	else if (strstr(text, "lock ") || strstr(text, "already held"))
 		err = ERR_BUSY;
 	tell(store, text);

@@ -43,6 +43,8 @@ int main(int argc, char **argv)
 	struct diag diag = { 0 };
 	int err;
 
+	if (env_open_standard() < 0)
+		return 1;
 	if (argc != 4) {
 		fprintf(stderr, "usage: seriesfs-query DATADIR DATABASE QUERY\n");
 		return 2;

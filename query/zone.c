@@ -386,7 +386,8 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 				 name.data);
 		buf_reset(&file);
 		*zone = (struct zone){ 0 };
-		found = env_read_file(path, &file) >= 0 && read_zone(buf_slice(&file), arena, zone);
+		found = env_read_system_file(path, &file) >= 0 &&
+			read_zone(buf_slice(&file), arena, zone);
 	}
 	buf_release(&file);
 	*out = found ? zone : NULL;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -28,8 +29,8 @@ static int failed(const char *what, const char *path)
 {
 	switch (errno) {
 	case ENOSPC:
-	case EDQUOT:
-	case EFBIG: return ERR_SPACE;
+	case EDQUOT: return ERR_SPACE;
+	case EFBIG: return ERR_FILE_SIZE;
 	case ENOENT:
 	case ENOTDIR: return ERR_NOT_FOUND;
 	case EEXIST: return ERR_EXISTS;
@@ -41,13 +42,27 @@ static int failed(const char *what, const char *path)
 	case EACCES:
 	case EPERM: return ERR_ACCESS;
 	case EROFS: return ERR_READ_ONLY;
+	case ELOOP:
+		log_error("%s %s: it is a symbolic link, and files of a data directory are none",
+			  what, path);
+		return ERR_IO;
 	}
 	log_error("%s %s: %s", what, path, strerror(errno));
 	return ERR_IO;
 }
 
+/*
+ * A file of a data directory is never a link. Whoever could once put one there would have a
+ * daemon of root cut short, or write to, any file of the system.
+ */
+/* Who gets the lock next: a process that ends is waited for, one that stays is told of at once. */
+#define LOCK_GRACE_NS	 INT64_C(700000000)
+#define LOCK_STOPPING_NS INT64_C(120000000000)
+
 static int open_retrying(const char *path, int flags, int *fd)
 {
+	if (!(flags & O_DIRECTORY))
+		flags |= O_NOFOLLOW;
 	do
 		*fd = open(path, flags | O_CLOEXEC, 0600);
 	while (*fd < 0 && errno == EINTR);
@@ -134,6 +149,17 @@ int env_read_file(const char *path, struct buf *out)
 	int fd, err;
 
 	TRY(open_retrying(path, O_RDONLY, &fd));
+	err = read_to_end(fd, path, out);
+	env_close(fd);
+	return err;
+}
+
+int env_read_system_file(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return failed("open", path);
 	err = read_to_end(fd, path, out);
 	env_close(fd);
 	return err;
@@ -395,49 +421,144 @@ int env_dir_bytes(const char *path, uint64_t *bytes)
 	return OK;
 }
 
-/* Who wrote a number into the lock file; 0 when it holds none. */
-static int lock_owner(int fd)
-{
-	char text[16];
-	ssize_t length = pread(fd, text, sizeof(text), 0);
-	uint64_t pid = 0;
+/* --- locks -------------------------------------------------------------------------- */
 
-	while (length > 0 && text[length - 1] == '\n')
-		length--;
-	if (length <= 0 || unsigned_parse(slice_of(text, (size_t)length), &pid) < 0)
-		return 0;
-	return pid <= INT_MAX ? (int)pid : 0;
+/*
+ * line := pid [ ' ' host [ ' ' "stopping" ] ] '\n'
+ *
+ * Outside bytes: what is none of that names nobody. Earlier versions wrote the pid alone.
+ */
+static void lock_read(int fd, struct env_lock_owner *owner)
+{
+	char text[128] = "", word[16] = "";
+	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
+	char *end = length > 0 ? strchr(text, '\n') : NULL;
+
+	*owner = (struct env_lock_owner){ 0 };
+	if (!end)
+		return;
+	*end = '\0';
+	if (sscanf(text, "%9d %64s %15s", &owner->pid, owner->host, word) < 1 || owner->pid < 0)
+		*owner = (struct env_lock_owner){ 0 };
+	owner->stopping = strcmp(word, "stopping") == 0;
 }
 
-static int lock_sign(int fd, const char *path)
+/* The pid of another machine says nothing here, so the machine's name stands beside it. */
+static void lock_sign(int fd, const char *word)
 {
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	char host[65] = "", text[128];
 
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
-		return failed("write", path);
-	return OK;
+	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
+		strcpy(host, "localhost");
+	int length = snprintf(text, sizeof(text), "%d %s%s\n", (int)getpid(), host, word);
+	/* Written first, then cut: a reader never finds nothing. A full disk is no reason to fail.
+	 */
+	if (pwrite(fd, text, (size_t)length, 0) == length && ftruncate(fd, length) < 0)
+		log_warning("the lock still tells of its last owner: %s", strerror(errno));
 }
 
-int env_lock(const char *path, int *fd, int *owner_pid)
+void env_lock_stopping(int fd)
 {
-	int err;
+	if (fd >= 0)
+		lock_sign(fd, " stopping");
+}
 
-	*owner_pid = 0;
-	TRY(open_retrying(path, O_RDWR | O_CREAT, fd));
+/*
+ * Where nothing can be written the file is locked as it is; where there is none, nobody ever wrote
+ * here, and the directory is locked.
+ */
+static int open_lock_read_only(const char *path, int *fd)
+{
+	char parent[PATH_MAX];
+	int err = open_retrying(path, O_RDONLY, fd);
+
+	if (err != ERR_NOT_FOUND || !parent_of(path, parent))
+		return err;
+	return open_retrying(parent, O_RDONLY | O_DIRECTORY, fd);
+}
+
+int env_lock(const char *path, bool read_only, int *fd, struct env_lock_owner *owner)
+{
+	int err = open_retrying(path, O_RDWR | O_CREAT, fd);
+	bool is_writable = err == OK;
+
+	*owner = (struct env_lock_owner){ 0 };
+	if (read_only && (err == ERR_READ_ONLY || err == ERR_ACCESS || err == ERR_SPACE))
+		err = open_lock_read_only(path, fd);
+	TRY(err);
 	/* flock, not fcntl: it survives daemon()'s fork and a second open and close by ourselves.
 	 */
 	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
-		err = lock_sign(*fd, path);
-	} else {
-		err = failed("lock", path);
-		*owner_pid = lock_owner(*fd);
+		if (is_writable)
+			lock_sign(*fd, "");
+		return OK;
 	}
-	if (err < 0) {
-		env_close(*fd);
-		*fd = -1;
-	}
+	err = failed("lock", path);
+	lock_read(*fd, owner);
+	env_close(*fd);
+	*fd = -1;
 	return err;
+}
+
+int env_lock_wait(const char *path, bool read_only, int *fd, struct env_lock_owner *owner)
+{
+	const int64_t start_ns = env_monotonic_ns();
+	bool told = false;
+
+	for (;;) {
+		int err = env_lock(path, read_only, fd, owner);
+		int64_t limit_ns = owner->stopping ? LOCK_STOPPING_NS : LOCK_GRACE_NS;
+
+		if (err != ERR_BUSY || env_monotonic_ns() - start_ns >= limit_ns)
+			return err;
+		if (owner->stopping && !told)
+			log_info("%s: waiting for process %d on %s, which is stopping", path,
+				 owner->pid, owner->host);
+		told = told || owner->stopping;
+		nanosleep(&(const struct timespec){ 0, 20000000 }, NULL);
+	}
+}
+
+void env_lock_print(const struct env_lock_owner *owner, char *text, size_t size)
+{
+	if (!owner->pid)
+		snprintf(text, size, "another process");
+	else
+		snprintf(text, size, "process %d on %s", owner->pid,
+			 owner->host[0] ? owner->host : "some machine");
+}
+
+/* --- descriptors and limits ---------------------------------------------------------- */
+
+/*
+ * Without 0, 1 and 2 the next files that are opened get these numbers, and messages are written
+ * into them.
+ */
+int env_open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return failed("open", "/dev/null");
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return OK;
+}
+
+uint64_t env_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur;
 }
 
 int env_disk(const char *path, struct env_disk *out)

@@ -29,6 +29,8 @@ int env_copy_range(int from_fd, int to_fd, uint64_t offset, uint64_t length);
 int env_open_write(const char *path, int *fd);
 
 int env_read_file(const char *path, struct buf *out);
+/* The same of a file that is not ours, which may be a symbolic link: /etc/localtime. */
+int env_read_system_file(const char *path, struct buf *out);
 /* Writes `path`.new, syncs it, renames it over `path`, syncs the directory. */
 int env_write_file(const char *path, struct slice content);
 /* The same without a sync: a crash may leave the old file, the new one, or an empty one. */
@@ -54,11 +56,33 @@ int env_list(const char *path, int (*each)(void *arg, const char *name), void *a
 /* Bytes really used by the files directly in a directory. */
 int env_dir_bytes(const char *path, uint64_t *bytes);
 
+/* What a lock file tells of its owner. */
+struct env_lock_owner {
+	int pid;       /* 0 = unknown */
+	char host[65]; /* "" = unknown: an earlier version has it */
+	bool stopping; /* it takes no more requests, and writes what it has */
+};
+
 /*
- * Takes an exclusive lock for the life of the descriptor and writes our pid
- * into the file. ERR_BUSY: someone holds it; `*owner_pid` tells who (0 unknown).
+ * Takes an exclusive lock for the life of the descriptor and writes our pid and host
+ * into the file. ERR_BUSY: `*owner` has it. With `read_only` a file that cannot be written is
+ * locked as it is; where there is none, its directory is.
  */
-int env_lock(const char *path, int *fd, int *owner_pid);
+int env_lock(const char *path, bool read_only, int *fd, struct env_lock_owner *owner);
+/*
+ * The same, but an owner that is stopping gets two minutes (told once, by log_info), and any
+ * other 0.7 s, which an unmount may take to become known to it.
+ */
+int env_lock_wait(const char *path, bool read_only, int *fd, struct env_lock_owner *owner);
+/* From here on those who wait for our lock know that it will be free. */
+void env_lock_stopping(int fd);
+/* `process 12 on pi4` */
+void env_lock_print(const struct env_lock_owner *owner, char *text, size_t size);
+
+/* 0, 1 and 2 are open afterwards, if need be on /dev/null. */
+int env_open_standard(void);
+/* As many descriptors as this process may have; gives their number, 0 = unknown. */
+uint64_t env_raise_descriptors(void);
 
 struct env_disk {
 	uint64_t bytes, bytes_free, bytes_available;

@@ -515,13 +515,15 @@ TEST(engine__a_second_one_on_the_same_directory_is_refused)
 	struct engine_options options = { 0 };
 	struct diag diag = { 0 };
 	struct engine *second;
-	char dir[300], want[400];
+	char dir[300], want[500];
 
 	snprintf(dir, sizeof(dir), "%s", test_dir());
 	REQUIRE(open_engine(dir));
 	options.path = dir;
 	CHECK_INT(engine_open(&options, &second, &diag), ERR_BUSY);
-	snprintf(want, sizeof(want), "%s is in use by process %d", dir, (int)getpid());
+	char host[65] = "";
+	gethostname(host, sizeof(host) - 1);
+	snprintf(want, sizeof(want), "%s is in use by process %d on %s", dir, (int)getpid(), host);
 	CHECK_STR(diag.text, want);
 	CHECK_INT(engine_close(engine), OK);
 }

@@ -87,21 +87,111 @@ TEST(env__a_tree_is_removed_but_not_what_its_links_name)
 TEST(env__a_second_process_is_told_who_holds_the_lock)
 {
 	const char *dir = test_dir();
-	int fd, owner, status;
+	struct env_lock_owner owner;
+	char host[65] = "";
+	int fd, status;
 
 	env_mkdir(dir);
-	REQUIRE(env_lock(below(dir, "lock"), &fd, &owner) == OK);
+	gethostname(host, sizeof(host) - 1);
+	REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
 	pid_t child = fork();
 	if (child == 0) {
 		int other;
 
-		_exit(env_lock(path, &other, &owner) == ERR_BUSY && owner == getppid() ? 0 : 1);
+		_exit(env_lock(path, false, &other, &owner) == ERR_BUSY && owner.pid == getppid() &&
+				      strcmp(owner.host, host) == 0 && !owner.stopping
+			      ? 0
+			      : 1);
 	}
 	waitpid(child, &status, 0);
 	CHECK_INT(status, 0);
 	env_close(fd);
-	CHECK_INT(env_lock(path, &fd, &owner), OK);
+	CHECK_INT(env_lock(path, false, &fd, &owner), OK);
 	env_close(fd);
+}
+
+TEST(env__who_waits_for_a_lock_gets_it_from_one_that_is_stopping)
+{
+	const char *dir = test_dir();
+	struct env_lock_owner owner;
+	int fd, status;
+
+	env_mkdir(dir);
+	REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
+	env_lock_stopping(fd);
+	pid_t child = fork();
+	if (child == 0) {
+		int other;
+
+		close(fd);
+		_exit(env_lock_wait(path, false, &other, &owner) == OK ? 0 : 1);
+	}
+	usleep(1000000); /* longer than one that stays is waited for */
+	env_close(fd);
+	waitpid(child, &status, 0);
+	CHECK_INT(status, 0);
+}
+
+/* What others wrote there, or half of it: nobody is named, and nothing is read beyond its end. */
+TEST(env__any_text_in_a_lock_is_judged)
+{
+	static const struct {
+		const char *text;
+		int pid;
+		const char *host;
+		bool stopping;
+	} rows[] = {
+		{ "", 0, "", false },
+		{ "12", 0, "", false },
+		{ "12\n", 12, "", false },
+		{ "12 pi4\nstopping\n", 12, "pi4", false },
+		{ "12 pi4 stopping\n", 12, "pi4", true },
+		{ "-3 pi4\n", 0, "", false },
+		{ "x y stopping\n", 0, "", false },
+		{ "99999999999999999999 h\n", 999999999, "9999999999", false },
+	};
+	const char *dir = test_dir();
+	struct env_lock_owner owner;
+	int fd, other;
+
+	env_mkdir(dir);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
+		REQUIRE(truncate(path, 0) == 0);
+		REQUIRE(pwrite(fd, rows[i].text, strlen(rows[i].text), 0) ==
+			(ssize_t)strlen(rows[i].text));
+		CHECK_INT(env_lock(path, false, &other, &owner), ERR_BUSY);
+		if (i + 1 < sizeof(rows) / sizeof(*rows)) { /* the last: any number will do */
+			CHECK_INT(owner.pid, rows[i].pid);
+			CHECK_STR(owner.host, rows[i].host);
+			CHECK_INT(owner.stopping, rows[i].stopping);
+		}
+		env_close(fd);
+	}
+}
+
+TEST(env__no_file_is_opened_through_a_link)
+{
+	const char *dir = test_dir();
+	struct env_lock_owner owner;
+	struct buf text = { 0 };
+	char keep[600], link_path[600];
+	uint64_t size;
+	int fd;
+
+	env_mkdir(dir);
+	snprintf(keep, sizeof(keep), "%s/keep", dir);
+	snprintf(link_path, sizeof(link_path), "%s/link", dir);
+	env_write_file(keep, SLICE("kept"));
+	REQUIRE(symlink(keep, link_path) == 0);
+	CHECK_INT(env_lock(link_path, false, &fd, &owner), ERR_IO);
+	CHECK_INT(env_open_append(link_path, &fd, &size), ERR_IO);
+	CHECK_INT(env_read_file(link_path, &text), ERR_IO);
+	CHECK_INT(env_copy(link_path, below(dir, "copy"), 100), ERR_IO);
+	CHECK_INT(env_write_file(link_path, SLICE("new")), OK); /* in its place */
+	CHECK_INT(env_read_file(keep, &text), OK);
+	CHECK_STR(buf_text(&text), "kept");
+	buf_release(&text);
 }
 
 TEST(env__the_monotonic_clock_never_steps_back)

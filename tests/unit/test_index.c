@@ -401,10 +401,10 @@ TEST(index__what_the_file_refused_waits_for_the_next_write)
 	small = (struct rlimit){ 30, limit.rlim_max };
 	setrlimit(RLIMIT_FSIZE, &small);
 	CHECK_INT(index_series(index, SLICE("a,b=d"), true, &id, &diag), OK);
-	CHECK_INT(index_write(index), ERR_SPACE);
+	CHECK_INT(index_write(index), ERR_FILE_SIZE);
 	CHECK_INT(index_series(index, SLICE("b,c=d,e=f"), true, &id, &diag), OK);
-	CHECK_INT(index_write(index), ERR_SPACE);
-	CHECK_INT(index_sync(index), ERR_SPACE);
+	CHECK_INT(index_write(index), ERR_FILE_SIZE);
+	CHECK_INT(index_sync(index), ERR_FILE_SIZE);
 	other = opened(path, true);
 	after = dump(other);
 	CHECK_STR(buf_text(&after), buf_text(&before));
