@@ -517,8 +517,8 @@ static bool has_backfill(const struct entry *entry)
 /* What may go well later: the policy is made, the disk has room. */
 static bool is_passing(int err)
 {
-	return err == ERR_NOT_FOUND || err == ERR_SPACE || err == ERR_IO || err == ERR_MEMORY ||
-	       err == ERR_BUSY || err == ERR_STALE || err == ERR_ACCESS;
+	return err == ERR_NOT_FOUND || err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_IO ||
+	       err == ERR_MEMORY || err == ERR_BUSY || err == ERR_STALE || err == ERR_ACCESS;
 }
 
 static void backfill_step(struct continuous *continuous, struct entry *entry)

@@ -150,13 +150,28 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 	}
 }
 
+/*
+ * libfuse ends the session when it refuses INIT, with options such as max_read that the two sides
+ * see differently. Told earlier, whoever started us would believe in a mount that is none.
+ */
+static void note_answered(struct mount *mount, uint32_t opcode)
+{
+	if (opcode != FUSE_INIT || !loop.on_ready || fuse_session_exited(mount->session))
+		return;
+	loop.on_ready();
+	loop.on_ready = NULL;
+}
+
 static void dispatch(struct request *request)
 {
 	struct mount *mount = request->mount;
 	const struct fuse_in_header *header = request->buf.mem;
 
 	if (request->buf.size < sizeof(*header) || !takes_long(mount, header)) {
+		uint32_t opcode = request->buf.size < sizeof(*header) ? 0 : header->opcode;
+
 		fuse_session_process_buf(mount->session, &request->buf);
+		note_answered(mount, opcode);
 		give_request(request);
 		return;
 	}
@@ -192,6 +207,10 @@ int loop_run(struct mount *mount)
 	}
 	atomic_store(&loop.running, false);
 	free_kept_requests();
+	if (loop.on_ready) {
+		log_error("the kernel and libfuse do not agree on the mount");
+		return ERR_IO;
+	}
 	return result < 0 && result != -EINTR && result != -EAGAIN ? ERR_IO : OK;
 }
 
@@ -211,11 +230,4 @@ bool loop_answers_meanwhile(void)
 void loop_on_ready(void (*call)(void))
 {
 	loop.on_ready = call;
-}
-
-void loop_ready(void)
-{
-	if (loop.on_ready)
-		loop.on_ready();
-	loop.on_ready = NULL;
 }

@@ -1,14 +1,17 @@
 /*
  * seriesfs: mount a data directory as a time series database.
  *
- *	parent ── fork ──► child: lock, replay, mount, serve
+ *	parent ── fork ──► child: lock, replay, mount, give rights away, serve
+ *	   │                  └─ fork ──► helper: unmounts when the child says so
  *	   └─ waits for "the mount answers" or for the child's end
  *
  * Everything happens in the child, so that locks, threads and messages belong
  * to the process that stays.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +30,12 @@
 #include "fs/expire.h"
 #include "fs/frozen.h"
 #include "fs/handle.h"
+#include "fs/helper.h"
 #include "fs/loop.h"
 #include "fs/ops.h"
 #include "fs/pages.h"
 #include "fs/place.h"
+#include "fs/sandbox.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
 #include "query/crew.h"
@@ -73,7 +78,8 @@ static int print_help(void)
 	       "                           in .seriesfs/ctl moves it\n"
 	       "    -o crash_at=POINT      for tests: it ends as by kill -9 at a point of "
 	       "engine/crash.def\n"
-	       "    -o allow_other         others than the mounting user may enter\n%s\n"
+	       "    -o allow_other         others than the mounting user may enter\n"
+	       "    -o setuid=NAME         started by root: serve as this user\n%s\n"
 	       "FUSE's own options (man fuse) are taken as well.\n",
 	       buf_text(&rows));
 	buf_release(&rows);
@@ -118,49 +124,85 @@ static int open_session(struct mount *mount, struct fuse_args *args)
 	return fuse_session_mount(mount->session, mount->options.mount_path) == 0 ? OK : ERR_IO;
 }
 
-static void close_session(struct mount *mount)
+static bool is_unmounted(const struct mount *mount)
+{
+	struct pollfd device = { .fd = fuse_session_fd(mount->session) };
+
+	return poll(&device, 1, 0) == 1 && device.revents & POLLERR;
+}
+
+/* The helper first: libfuse has no rights to unmount any more (helper.h). */
+static void close_session(struct mount *mount, bool is_mounted)
 {
 	if (!mount->session)
 		return;
-	fuse_session_unmount(mount->session);
+	/* Where mount.fuse3 has mounted, it alone knows where. */
+	bool wanted = is_mounted && !mount->options.mounts_descriptor && !is_unmounted(mount);
+	if (!wanted || !helper_unmount())
+		fuse_session_unmount(mount->session);
 	fuse_remove_signal_handlers(mount->session);
 	fuse_session_destroy(mount->session);
 }
 
 /* --- the parts ---------------------------------------------------------------------------- */
 
-/* Who was just unmounted may still be writing what it has: it gets a moment. */
-static int wait_for_engine(const struct engine_options *options, struct engine **out,
-			   struct diag *diag)
+/*
+ * LevelDB has five files open for a shard, and more while it reads or merges. The rest of what
+ * there is goes to the log, to indexes, one a database, and to the mount.
+ */
+#define DESCRIPTORS_A_SHARD 6u
+#define DESCRIPTORS_LEAST   64u
+
+static uint32_t shards_that_fit(uint32_t wanted)
 {
-	const struct timespec pause = { 0, 20 * NS_PER_MS };
+	uint64_t descriptors = env_raise_descriptors();
+	uint64_t fit = (descriptors - DESCRIPTORS_LEAST / 2) / 2 / DESCRIPTORS_A_SHARD;
 
-	for (int i = 0;; i++) {
-		int err = engine_open(options, out, diag);
+	if (!descriptors || wanted <= fit)
+		return wanted;
+	fit = fit < 2 ? 2 : fit;
+	log_warning("%llu descriptors (ulimit -n) are enough for %llu open shards, not for %u",
+		    (unsigned long long)descriptors, (unsigned long long)fit, wanted);
+	return (uint32_t)fit;
+}
 
-		if (err != ERR_BUSY || i == 100)
-			return err;
-		*diag = (struct diag){ 0 };
-		nanosleep(&pause, NULL);
-	}
+/* Fewer are not worth a try: the first writes would fail. */
+static bool has_descriptors(struct diag *diag)
+{
+	uint64_t descriptors = env_raise_descriptors();
+
+	if (!descriptors || descriptors >= DESCRIPTORS_LEAST)
+		return true;
+	diag_set(diag, ERR_LIMIT, "%llu descriptors (ulimit -n) are too few: %u are the least",
+		 (unsigned long long)descriptors, DESCRIPTORS_LEAST);
+	return false;
 }
 
 static int open_engine(struct mount *mount, struct diag *diag)
 {
 	const struct options *options = &mount->options;
+
+	if (!has_descriptors(diag))
+		return ERR_LIMIT;
 	struct engine_options engine = {
 		.path = options->data_path,
 		.read_only = options->read_only,
 		.sync_writes = options->sync_writes || options->commit_seconds == 0,
 		.commit_seconds = (uint32_t)options->commit_seconds,
 		.memtable_bytes_max = options->memtable_mb << 20,
-		.shards_open_max = (uint32_t)options->shards_open,
+		.shards_open_max = shards_that_fit((uint32_t)options->shards_open),
 		.series_max = (uint32_t)options->series_max,
 		.cold_seconds = (uint32_t)options->cold_seconds,
 		.cold_period_seconds = (uint32_t)options->cold_period_seconds,
 	};
 
-	TRY(wait_for_engine(&engine, &mount->engine, diag));
+	/* What it makes is the user's, and what the user cannot open is not opened. */
+	if (identity_become(&options->identity) < 0)
+		return diag_set(diag, ERR_ACCESS, "cannot become %s", options->identity.name);
+	int err = engine_open(&engine, &mount->engine, diag);
+	if (identity_return(&options->identity) < 0)
+		abort(); /* neither root nor the user: no state to go on from */
+	TRY(err);
 	mount->catalog = engine_catalog(mount->engine);
 	return OK;
 }
@@ -248,11 +290,19 @@ static void clear_dead_mount(const char *path)
 
 /* --- serving --------------------------------------------------------------------------------- */
 
-/* The mount answers: the parent may return, and nobody reads our messages any more. */
+/*
+ * The mount answers: the parent may return, and nobody reads our messages any more.
+ *
+ * Until here we are in the process group that started us: under autofs it alone may enter the
+ * directory, and anybody else who looks at it waits for us, as we would.
+ */
 static void tell_ready(void)
 {
 	if (ready_pipe < 0)
 		return;
+	setsid();
+	if (chdir("/") < 0)
+		log_error("cannot leave the directory it was started in: %s", strerror(errno));
 	if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout) ||
 	    write(ready_pipe, "", 1) != 1)
 		log_error("cannot tell that the mount is ready: %s", strerror(errno));
@@ -261,6 +311,19 @@ static void tell_ready(void)
 	log_to_syslog("seriesfs");
 	if (!freopen("/dev/null", "w", stderr))
 		log_error("cannot leave the terminal: %s", strerror(errno));
+}
+
+/* Mounted: what is needed no more is given away. */
+static int give_rights_away(struct mount *mount)
+{
+	const struct options *options = &mount->options;
+
+	if (identity_drop(&options->identity) < 0) {
+		log_error("cannot become %s", options->identity.name);
+		return ERR_ACCESS;
+	}
+	mount->confined = sandbox_enter(options->data_path, options->landlock != 0);
+	return OK;
 }
 
 static int serve(struct mount *mount, struct fuse_args *args)
@@ -274,6 +337,8 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	err = open_session(mount, args);
 	is_mounted = err >= 0;
 	if (err >= 0)
+		err = give_rights_away(mount);
+	if (err >= 0)
 		err = start_parts(mount);
 	if (err >= 0) {
 		loop_on_ready(tell_ready);
@@ -281,8 +346,9 @@ static int serve(struct mount *mount, struct fuse_args *args)
 		err = loop_run(mount);
 		catalog_watch(mount->catalog, NULL, NULL);
 	}
+	engine_stopping(mount->engine);
 	stop_parts(mount);
-	close_session(mount);
+	close_session(mount, is_mounted);
 	free_tables(mount);
 	int closed = engine_close(mount->engine);
 	if (err >= 0)
@@ -296,21 +362,28 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	return err < 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
+/* SIGPIPE: a reader went away. SIGXFSZ: a file is at `ulimit -f`, and write(2) says so itself. */
+static void ignore_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 static int run_child(struct mount *mount, struct fuse_args *args)
 {
-	mount->uid = getuid();
-	mount->gid = getgid();
+	mount->uid = mount->options.identity.uid;
+	mount->gid = mount->options.identity.gid;
 	if (mount->options.clock_ns)
 		env_move_clock(mount->options.clock_ns);
 	mount->started_ns = env_now_ns();
 	mount->query_limits = options_query_limits(&mount->options);
-	if (!mount->options.foreground) {
-		setsid();
-		if (chdir("/") < 0)
-			return complain(strerror(errno), EXIT_FAILED);
-	}
-	signal(SIGPIPE, SIG_IGN);
-	return serve(mount, args);
+	ignore_signals();
+	/* Before the first file and the first thread: it has neither. */
+	if (!helper_start(mount->options.mount_path))
+		log_warning("no second process: %s", strerror(errno));
+	int code = serve(mount, args);
+	helper_stop();
+	return code;
 }
 
 /* Gives the child's exit code, or 0 as soon as the mount answers. */
@@ -333,7 +406,7 @@ static int start(struct mount *mount, struct fuse_args *args)
 
 	if (mount->options.foreground)
 		return run_child(mount, args);
-	if (pipe(ends) < 0 || (child = fork()) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0 || (child = fork()) < 0)
 		return complain(strerror(errno), EXIT_FAILED);
 	if (child > 0) {
 		close(ends[1]);
@@ -372,6 +445,9 @@ int main(int argc, char **argv)
 	struct buf why = { 0 };
 	int code;
 
+	if (env_open_standard() < 0)
+		return EXIT_FAILED;
+	helper_note_arguments(argc, argv);
 	set_malloc();
 	if (options_parse(&mount.options, &args, &why) < 0)
 		code = complain(buf_text(&why), EXIT_USAGE);

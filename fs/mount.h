@@ -17,7 +17,8 @@
 struct mount {
 	struct options options;
 	struct query_limits query_limits;
-	uint32_t uid, gid; /* who mounts */
+	uint32_t uid, gid; /* as whom it serves */
+	bool confined;	   /* by Landlock, to the data directory */
 	int64_t started_ns;
 
 	struct engine *engine;

@@ -40,12 +40,15 @@ static const handle_open opens[KIND_COUNT] = {
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
+	const struct mount *mount = userdata;
+
 	conn->max_write = LOOP_WRITE_BYTES_MAX;
 	conn->max_background = 64;
+	if (mount->options.read_bytes_max)
+		conn->max_read = mount->options.read_bytes_max;
 	/* The kernel's writeback cache would ignore our sizes; splicing is slower than copying. */
 	conn->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_SPLICE_READ |
 				  FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	loop_ready();
 }
 
 /* --- the errors file, the smallest of all ---------------------------------- */

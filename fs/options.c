@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fuse3/fuse_opt.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/number.h"
 #include "engine/base/when.h"
@@ -48,13 +50,26 @@ static const struct number_option numbers[] = {
 	ROW(streams_max, 16, 1, 1024, "answers over query_memory_mb read at once"),
 	ROW(scratch_mb, 1024, 1, 1 << 20, "all scratch files together"),
 	ROW(snapshots_max, 16, 1, 1024, "snapshots of a database"),
+	ROW(landlock, 1, 0, 1, "the kernel keeps the daemon from all other files"),
 };
 #undef ROW
 #define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
 
-/* What mount(8) and fstab add that means nothing to us or to FUSE. */
+/*
+ * What mount(8) and fstab add that means nothing to us or to FUSE: who may mount, when, and what is
+ * done with times of access, which we do not keep.
+ */
 static const char *const ignored[] = {
-	"nofail", "_netdev", "defaults", "auto", "noauto", "user", "nouser", "users", "owner",
+	"nofail",     "_netdev",    "_rnetdev",	  "defaults",	 "auto",	  "noauto",
+	"user",	      "nouser",	    "users",	  "nousers",	 "owner",	  "noowner",
+	"group",      "nogroup",    "atime",	  "relatime",	 "norelatime",	  "diratime",
+	"nodiratime", "lazytime",   "nolazytime", "strictatime", "nostrictatime", "nonempty",
+	"iversion",   "noiversion", "nomand",	  "loud",	 "silent",
+};
+
+/* The same with a value. */
+static const char *const ignored_starts[] = {
+	"x-", "X-", "comment=", "user=", "helper=", "uhelper="
 };
 
 static uint64_t *number_at(struct options *options, size_t row)
@@ -97,8 +112,9 @@ static int set_number(struct options *options, size_t row, struct slice value, s
 
 static bool is_ignored(struct slice option)
 {
-	if (slice_starts_with(option, SLICE("x-")) || slice_starts_with(option, SLICE("comment=")))
-		return true;
+	for (size_t i = 0; i < sizeof(ignored_starts) / sizeof(ignored_starts[0]); i++)
+		if (slice_starts_with(option, slice_of_text(ignored_starts[i])))
+			return true;
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		if (slice_equal(option, slice_of_text(ignored[i])))
 			return true;
@@ -144,6 +160,33 @@ static int set_crash(struct parse *parse, struct slice value)
 	return FAIL;
 }
 
+static int set_user(struct parse *parse, struct slice value)
+{
+	struct identity *identity = &parse->options->identity;
+
+	if (value.length < 2) {
+		buf_append_text(parse->why, "option setuid: expected the name of a user");
+		return FAIL;
+	}
+	free(identity->name);
+	identity->name = strndup(value.data + 1, value.length - 1);
+	return DISCARD;
+}
+
+/* It stays among FUSE's options: the kernel gets it at mount(2), and libfuse asks for it again. */
+static int set_read_bytes(struct parse *parse, struct slice value)
+{
+	uint64_t parsed = 0;
+
+	if (value.length < 2 || unsigned_parse(slice_from(value, 1), &parsed) < 0 ||
+	    parsed > UINT32_MAX) {
+		buf_append_text(parse->why, "option max_read: expected a number of bytes");
+		return FAIL;
+	}
+	parse->options->read_bytes_max = (uint32_t)parsed;
+	return KEEP;
+}
+
 static int take_option(struct parse *parse, const char *arg)
 {
 	struct options *options = parse->options;
@@ -166,6 +209,14 @@ static int take_option(struct parse *parse, const char *arg)
 		return set_clock(parse, slice_from(option, name.length));
 	if (slice_equal(name, SLICE("crash_at")))
 		return set_crash(parse, slice_from(option, name.length));
+	if (slice_equal(name, SLICE("setuid")))
+		return set_user(parse, slice_from(option, name.length));
+	if (slice_equal(name, SLICE("max_read")))
+		return set_read_bytes(parse, slice_from(option, name.length));
+	if (slice_equal(option, SLICE("remount"))) {
+		buf_append_text(parse->why, "option remount: options change with a new start only");
+		return FAIL;
+	}
 	if (slice_equal(option, SLICE("sync"))) {
 		options->sync_writes = true;
 		return DISCARD;
@@ -257,16 +308,50 @@ static int check_directory(const char *path, struct buf *why)
 	return ERR_INVALID;
 }
 
-int options_check_paths(struct options *options, struct buf *why)
+/* What is below 0 in the file system's own words, too: through a bind mount paths tell nothing. */
+static bool is_one_directory(const char *a, const char *b)
 {
-	if (!options->read_only && mkdir(options->data_path, 0700) < 0 && errno != EEXIST) {
-		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
-		return ERR_IO;
-	}
-	TRY(make_absolute(&options->data_path, why));
+	struct stat a_stat, b_stat;
+
+	return stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 && a_stat.st_dev == b_stat.st_dev &&
+	       a_stat.st_ino == b_stat.st_ino;
+}
+
+static bool holds(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
+static int check_mount_point(struct options *options, struct buf *why)
+{
 	TRY(make_absolute(&options->mount_path, why));
-	TRY(check_directory(options->data_path, why));
 	TRY(check_directory(options->mount_path, why));
+	if (!holds(options->mount_path, "format") || !holds(options->mount_path, "catalog"))
+		return OK;
+	buf_printf(why,
+		   "refusing to mount: %s is a data directory (DATADIR comes first, then "
+		   "MOUNTPOINT)",
+		   options->mount_path);
+	return ERR_INVALID;
+}
+
+static int check_apart(const struct options *options, struct buf *why)
+{
+	if (holds(options->data_path, ".seriesfs/version")) {
+		buf_printf(
+			why,
+			"refusing to mount: %s is not a data directory, it lies in a mounted one",
+			options->data_path);
+		return ERR_INVALID;
+	}
+	if (is_one_directory(options->mount_path, options->data_path)) {
+		buf_printf(why, "refusing to mount: %s and the data directory %s are the same",
+			   options->mount_path, options->data_path);
+		return ERR_INVALID;
+	}
 	if (lies_in(options->mount_path, options->data_path) ||
 	    lies_in(options->data_path, options->mount_path)) {
 		buf_printf(why, "refusing to mount: %s and the data directory %s lie in each other",
@@ -276,10 +361,52 @@ int options_check_paths(struct options *options, struct buf *why)
 	return OK;
 }
 
+static int check_data(struct options *options, struct buf *why)
+{
+	TRY(make_absolute(&options->data_path, why));
+	TRY(check_directory(options->data_path, why));
+	if (!options->mounts_descriptor)
+		TRY(check_apart(options, why));
+	return identity_check_directory(&options->identity, options->data_path, why);
+}
+
+static int make_data(struct options *options, bool *made, struct buf *why)
+{
+	*made = !options->read_only && mkdir(options->data_path, 0700) == 0;
+	if (!options->read_only && !*made && errno != EEXIST) {
+		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
+		return ERR_IO;
+	}
+	if (*made && options->identity.drops &&
+	    chown(options->data_path, options->identity.uid, options->identity.gid) < 0) {
+		buf_printf(why, "%s: %s", options->data_path, strerror(errno));
+		return ERR_IO;
+	}
+	return OK;
+}
+
+int options_check_paths(struct options *options, struct buf *why)
+{
+	bool made;
+
+	options->mounts_descriptor = strncmp(options->mount_path, "/dev/fd/", 8) == 0;
+	TRY(identity_find(&options->identity, why));
+	/* The mount point first: a mistake in its name makes no data directory. */
+	if (!options->mounts_descriptor)
+		TRY(check_mount_point(options, why));
+	int err = make_data(options, &made, why);
+	if (err >= 0)
+		err = check_data(options, why);
+	if (err < 0 && made)
+		rmdir(options->data_path);
+	return err;
+}
+
 void options_release(struct options *options)
 {
 	free(options->data_path);
 	free(options->mount_path);
+	identity_release(&options->identity);
 }
 
 struct query_limits options_query_limits(const struct options *options)

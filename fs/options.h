@@ -7,6 +7,7 @@
 #define FS_OPTIONS_H
 
 #include "engine/base/buf.h"
+#include "fs/identity.h"
 #include "fs/lower.h"
 
 struct fuse_args;
@@ -17,6 +18,9 @@ struct options {
 	bool foreground, debug, show_help, show_version;
 	bool read_only, sync_writes;
 	bool allow_other_given;
+	bool mounts_descriptor; /* the mount point is /dev/fd/N, which mount.fuse3 has mounted */
+	struct identity identity;
+	uint32_t read_bytes_max; /* max_read, which libfuse wants to hear twice; 0 = not given */
 	int64_t clock_ns; /* where the wall clock starts, and that it may be moved; 0 = the system's
 			   */
 
@@ -41,6 +45,7 @@ struct options {
 	uint64_t streams_max;
 	uint64_t scratch_mb;
 	uint64_t snapshots_max;
+	uint64_t landlock;
 };
 
 /*
@@ -48,7 +53,10 @@ struct options {
  * in `why` (one line, without a newline).
  */
 int options_parse(struct options *options, struct fuse_args *args, struct buf *why);
-/* Paths made absolute and judged: ERR_INVALID when one lies in the other or is no directory. */
+/*
+ * Paths made absolute and judged, the user found, and a data directory that is missing made (0700,
+ * the user's). ERR_INVALID: one lies in the other, is no directory, or they are swapped.
+ */
 int options_check_paths(struct options *options, struct buf *why);
 void options_release(struct options *options);
 

@@ -199,6 +199,7 @@ static void print_status(struct mount *mount, struct buf *out)
 	buf_printf(out, "queries_waiting %zu\n", pool_waiting(mount->queries));
 	buf_printf(out, "read_only %s\n", mount->options.read_only ? "true" : "false");
 	buf_printf(out, "sync %s\n", mount->options.sync_writes ? "true" : "false");
+	buf_printf(out, "confined %s\n", mount->confined ? "true" : "false");
 	options_print(&mount->options, out);
 	print_databases(mount, out);
 	each_policy(mount, true, print_held_line, out);
