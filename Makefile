@@ -55,11 +55,14 @@ REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
 
+# Searches of tests/torture: programs of several files, and what is preloaded into others.
+TORTURE := $(addprefix $(BUILD)/torture/,states states_work record.so)
+
 .PHONY: all run test test-all torture bench format fuzz install clean deps programs unit-tests tools
 all: programs tools compile_commands.json
 programs: $(PROGRAMS)
 unit-tests: $(UNIT_TESTS) $(REPLAYS)
-tools: $(TOOLS)
+tools: $(TOOLS) $(TORTURE)
 
 # Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
 $(BUILD)/engine/codec/%.o $(BUILD)/engine/chunk.o $(BUILD)/query/function_fold.o $(BUILD)/query/tally.o: CFLAGS += $(if $(DEBUG),,-O3)
@@ -95,6 +98,18 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
 $(BUILD)/tools/bare_fuse: LIBS_QUERY := $(LIBS_FS)
+
+states_object = $(patsubst %,$(BUILD)/tests/torture/states/%.o,$(1))
+$(BUILD)/torture/states: $(call states_object,states image model look) $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/torture/states_work: $(call states_object,work work_engine) $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY) -ldl
+# It defines open and open64, so it is built without the macro that makes one of the other.
+$(BUILD)/torture/record.so: tests/torture/states/record.c tests/torture/states/record.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -I. $(filter-out -fsanitize%,$(CFLAGS)) -fPIC -shared -o $@ $< -ldl
 
 # For clangd and clang-tidy: one entry a source, from the very flags above.
 compile_commands.json: Makefile $(wildcard engine/*.c engine/base/*.c engine/codec/*.c query/*.c fs/*.c tests/unit/*.c)
