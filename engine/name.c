@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/clean.h"
 #include "engine/base/map.h"
 #include "engine/limits.h"
 
@@ -26,27 +27,6 @@
 static bool is_continuation(char byte)
 {
 	return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
-/* The length of the character at the start of `text`; 0 when it is not valid UTF-8. */
-static size_t utf8_length(struct slice text)
-{
-	unsigned char lead = (unsigned char)text.data[0];
-	unsigned char second = text.length > 1 ? (unsigned char)text.data[1] : 0;
-	size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-
-	if (length == 1)
-		return 1;
-	if (lead < 0xC2 || lead > 0xF4 || text.length < length)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if (!is_continuation(text.data[i]))
-			return 0;
-	/* Longer than needed, a surrogate, or beyond U+10FFFF. */
-	if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-	    (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F))
-		return 0;
-	return length;
 }
 
 static bool is_plain(char byte)

@@ -51,6 +51,7 @@ struct answer {
 	uint64_t number;
 	struct place place;
 	struct buf text;       /* as below query/ */
+	struct caller caller;  /* whose LOOKUP began it: what it may is what the query may */
 	atomic_int references; /* the table's, the job's, the nodes' */
 	bool cancelled;	       /* read by the query, atomically */
 
@@ -60,7 +61,8 @@ struct answer {
 	size_t database_count;
 	bool databases_overflow;
 	uint64_t catalog_version;
-	bool keeps; /* holds as long as nothing changes */
+	struct notes notes; /* for whom else it holds */
+	bool keeps;	    /* holds as long as nothing changes */
 	bool too_large;
 	int64_t time_ns;  /* wall clock, its mtime */
 	int64_t ready_ns; /* monotonic */
@@ -102,6 +104,7 @@ static void unref(struct answer *answer)
 		return;
 	buf_release(&answer->bytes);
 	buf_release(&answer->text);
+	notes_release(&answer->notes);
 	free(answer);
 }
 
@@ -207,17 +210,32 @@ static bool still_holds(struct answer *answer)
 	}
 }
 
-static struct answer *find(struct answer_table *table, const struct place *place, struct slice text)
+/* One that is made for another caller is shared once it is known what that took, and was granted.
+ */
+static bool is_for(struct answer *answer, fuse_req_t req, struct caller *caller)
+{
+	if (answer->state != ANSWER_RUNNING && !answer->notes.is_personal)
+		return notes_hold_for(&answer->notes, answer->mount, req, caller);
+	caller_learn_groups(req, caller);
+	return caller_equal(&answer->caller, caller) &&
+	       (answer->state == ANSWER_RUNNING ||
+		notes_hold_for(&answer->notes, answer->mount, req, caller));
+}
+
+static struct answer *find(struct answer_table *table, const struct place *place, struct slice text,
+			   fuse_req_t req, struct caller *caller)
 {
 	for (struct answer *answer = table->first; answer; answer = answer->next)
 		if (answer->place.database_id == place->database_id &&
 		    answer->place.object_id == place->object_id &&
-		    slice_equal(buf_slice(&answer->text), text) && still_holds(answer))
+		    slice_equal(buf_slice(&answer->text), text) && still_holds(answer) &&
+		    is_for(answer, req, caller))
 			return answer;
 	return NULL;
 }
 
-static struct answer *add(struct mount *mount, const struct place *place, struct slice text)
+static struct answer *add(struct mount *mount, const struct place *place, struct slice text,
+			  const struct caller *caller)
 {
 	struct answer_table *table = mount->answers;
 	struct answer *answer = calloc(1, sizeof(*answer));
@@ -228,6 +246,8 @@ static struct answer *add(struct mount *mount, const struct place *place, struct
 	answer->number = table->number_next++;
 	answer->place = *place;
 	answer->place.unique = answer->number;
+	answer->caller = *caller;
+	answer->notes.is_past = place->object_id != 0;
 	buf_append_slice(&answer->text, text);
 	atomic_init(&answer->references, 2); /* the table's and the job's */
 	answer->time_ns = env_now_ns();
@@ -267,12 +287,20 @@ static void add_database(struct answer *answer, uint32_t id)
 					       : 0 };
 }
 
-/* The answer is shared: it is kept which rights it takes, and each open asks for them. */
-static int note_access(void *arg, uint32_t database_id, bool write)
+struct evaluation {
+	struct answer *answer;
+	struct catalog *catalog; /* the snapshot's, or the mount's */
+};
+
+static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
-	if (write)
-		return ERR_NOT_PERMITTED;
-	add_database(arg, database_id);
+	struct evaluation *evaluation = arg;
+	struct answer *answer = evaluation->answer;
+
+	TRY(notes_check(&answer->notes, answer->mount, evaluation->catalog, &answer->caller,
+			database_id, policy_id, write));
+	if (!policy_id && database_id != QUERY_ALL_DATABASES)
+		add_database(answer, database_id);
 	return OK;
 }
 
@@ -291,10 +319,13 @@ static int evaluate(struct answer *answer, struct engine *engine, struct diag *d
 	struct query_options options = { 0 };
 	struct buf buffer = { 0 };
 	struct slice statement;
+	struct evaluation evaluation = { answer, engine_catalog(engine) };
 	struct query_env env = {
 		.engine = engine,
 		.database_id = answer->place.database_id,
-		.access = { .check = note_access, .arg = answer },
+		.access = { .check = check_access,
+			    .arg = &evaluation,
+			    .attrs = caller_attrs(&answer->caller, 0) },
 		.limits = &mount->query_limits,
 		.cancelled = &answer->cancelled,
 		.read_only = true,
@@ -375,6 +406,15 @@ static void finish(struct answer *answer, int err)
 	reply_all(waits, answer->mount);
 }
 
+static void tell(struct answer *answer, int err, const struct diag *diag)
+{
+	struct error_rights rights =
+		notes_rights(&answer->notes, answer->place.database_id, &answer->caller);
+
+	place_tell_request(answer->mount, &answer->place, buf_slice(&answer->text), err, diag,
+			   buf_slice(&answer->text), &rights);
+}
+
 static void run(struct job *job)
 {
 	struct answer *answer = (struct answer *)job;
@@ -388,8 +428,7 @@ static void run(struct job *job)
 		frozen_release_engine(frozen);
 	}
 	if (err < 0 && !answer->too_large && err != ERR_CANCELLED)
-		place_tell(answer->mount, &answer->place, buf_slice(&answer->text), err, &diag, 0,
-			   buf_slice(&answer->text));
+		tell(answer, err, &diag);
 	finish(answer, err);
 	unref(answer);
 }
@@ -467,14 +506,19 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 {
 	struct answer_table *table = mount->answers;
 	struct answer *answer;
+	struct caller caller;
 	struct node *node;
 	bool is_new;
 
+	caller_of(req, false, &caller);
 	pthread_mutex_lock(&table->lock);
-	answer = find(table, place, text);
+	answer = find(table, place, text, req, &caller);
 	is_new = !answer;
+	/* Its groups are read while the caller is there: the query may outlast it. */
 	if (is_new)
-		answer = add(mount, place, text);
+		caller_learn_groups(req, &caller);
+	if (is_new)
+		answer = add(mount, place, text, &caller);
 	else
 		stat_add(STAT_ANSWERS_REUSED, 1);
 	atomic_fetch_add(&answer->references, 1);
@@ -525,7 +569,9 @@ bool answer_is_settled(struct mount *mount, const struct node *node)
 	bool settled;
 
 	pthread_mutex_lock(&mount->answers->lock);
-	settled = answer_of(node)->state == ANSWER_READY;
+	/* Where rights differ by caller, the kernel asks for each: it would tell one of another. */
+	settled = answer_of(node)->state == ANSWER_READY &&
+		  notes_are_open(&answer_of(node)->notes, node->place.database_id);
 	pthread_mutex_unlock(&mount->answers->lock);
 	return settled;
 }
@@ -558,16 +604,32 @@ static const struct handle_ops answer_handle_ops = {
 	.release = answer_release,
 };
 
-/* The path was checked by the kernel; other databases that the text names are checked here. */
-static int check_access(fuse_req_t req, struct mount *mount, const struct answer *answer)
+/*
+ * May who asks now have it? LOOKUP let only those in who may; this is for those who came by the
+ * nodeid in another way, and for modes that were changed since.
+ */
+static int check_rights(fuse_req_t req, struct mount *mount, const struct answer *answer)
 {
 	struct caller caller;
 
-	caller_of(req, answer->database_count > 1, &caller);
-	for (size_t i = 0; i < answer->database_count; i++)
-		if (answer->databases[i].id != answer->place.database_id)
-			TRY(caller_check_database(mount, &caller, answer->databases[i].id, false));
-	return answer->databases_overflow && caller.uid != 0 ? ERR_ACCESS : OK;
+	caller_of(req, false, &caller);
+	if (answer->notes.is_personal && caller.uid != answer->caller.uid && caller.uid != 0)
+		return ERR_ACCESS;
+	return notes_allow(&answer->notes, mount, req, &caller);
+}
+
+int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
+{
+	struct answer *answer = answer_of(node);
+	bool runs;
+
+	/* Who opened it may have given it to a process of fewer rights, which asks for its size. */
+	if (atomic_load(&node->handle_count) > 0)
+		return OK;
+	pthread_mutex_lock(&mount->answers->lock);
+	runs = answer->state == ANSWER_RUNNING;
+	pthread_mutex_unlock(&mount->answers->lock);
+	return runs ? OK : check_rights(req, mount, answer);
 }
 
 int answer_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
@@ -587,9 +649,9 @@ int answer_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	pthread_mutex_unlock(&mount->answers->lock);
 	if (err != OK)
 		return err == END ? ERR_STALE : err;
-	err = check_access(req, mount, answer);
+	err = check_rights(req, mount, answer);
 	if (err == OK && large)
-		err = stream_open(mount, node, info, out);
+		err = stream_open(req, mount, node, info, out);
 	if (err < 0 || large) {
 		pthread_mutex_lock(&mount->answers->lock);
 		answer->open_count--;

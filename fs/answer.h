@@ -28,8 +28,10 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 		   struct slice text);
 /* OK, END: not ready yet, or the error of the query. */
 int answer_stat(struct mount *mount, struct node *node, struct stat *out);
-/* Will answer_stat() never change again? */
+/* Will answer_stat() never change again, and is the same for all who come by the path? */
 bool answer_is_settled(struct mount *mount, const struct node *node);
+/* GETATTR: ERR_ACCESS when it took rights that the caller has not; OK while it runs. */
+int answer_check(fuse_req_t req, struct mount *mount, struct node *node);
 /* Answers GETATTR when it is ready. */
 void answer_wait_attr(fuse_req_t req, struct mount *mount, struct node *node);
 int answer_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "engine/base/when.h"
+#include "fs/access.h"
 #include "fs/answer.h"
 #include "fs/fault.h"
 #include "fs/frozen.h"
@@ -197,13 +198,6 @@ static int stat_fixed(struct mount *mount, struct node *node, struct stat *out)
 	uint64_t size = 0;
 
 	TRY(lender(mount, &node->place, &attrs));
-	if (kind == KIND_ERRORS || kind == KIND_SERVICE_ERRORS) {
-		int64_t told_ns = errors_log_time_ns(mount->errors, node->place.database_id);
-
-		size = errors_log_bytes(mount->errors, node->place.database_id);
-		if (told_ns)
-			attrs.mtime_ns = attrs.ctime_ns = told_ns;
-	}
 	if (tree_mode(kind) == MODE_PUBLIC) {
 		size = page_text(node).length;
 		attrs.mtime_ns = attrs.ctime_ns = page_time_ns(node);
@@ -228,6 +222,26 @@ int attr_stat(struct mount *mount, struct node *node, struct stat *out)
 	}
 }
 
+/* `errors` has other bytes for each reader. */
+static void fill_for_caller(fuse_req_t req, struct mount *mount, const struct node *node,
+			    struct stat *stat)
+{
+	struct caller caller;
+	struct error_reader reader = { mount, &caller };
+	struct errors_stat errors;
+
+	if (node->place.kind != KIND_ERRORS && node->place.kind != KIND_SERVICE_ERRORS)
+		return;
+	caller_of(req, true, &caller);
+	errors = errors_log_stat(mount->errors, node->place.database_id, error_reader_may, &reader);
+	stat->st_size = (off_t)errors.bytes;
+	stat->st_blocks = (blkcnt_t)((errors.bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
+	if (!errors.time_ns)
+		return;
+	attr_set_time(&stat->st_mtim, errors.time_ns);
+	attr_set_time(&stat->st_ctim, errors.time_ns);
+}
+
 void attr_reply_series(fuse_req_t req, struct mount *mount, struct node *node, int err,
 		       const struct series_stat *series)
 {
@@ -245,8 +259,12 @@ void attr_reply_series(fuse_req_t req, struct mount *mount, struct node *node, i
 void attr_get(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct stat stat;
-	int err = attr_stat(mount, node, &stat);
+	int err = node->place.kind == KIND_ANSWER ? answer_check(req, mount, node) : OK;
 
+	if (err == OK)
+		err = attr_stat(mount, node, &stat);
+	if (err == OK)
+		fill_for_caller(req, mount, node, &stat);
 	if (err == END && node->place.kind == KIND_FROZEN_FILE) {
 		err = frozen_measure(mount, node);
 		if (err == OK)
@@ -263,7 +281,8 @@ void attr_get(fuse_req_t req, struct mount *mount, struct node *node)
 }
 
 /* A series lookup never waits: what it finds has no grown text under cached pages. */
-static int stat_entry(struct mount *mount, struct node *node, struct fuse_entry_param *entry)
+static int stat_entry(fuse_req_t req, struct mount *mount, struct node *node,
+		      struct fuse_entry_param *entry)
 {
 	int err;
 
@@ -271,6 +290,8 @@ static int stat_entry(struct mount *mount, struct node *node, struct fuse_entry_
 	entry->attr_timeout = attr_timeout(mount, node);
 	entry->entry_timeout = entry_timeout(node);
 	err = attr_stat(mount, node, &entry->attr);
+	if (err == OK)
+		fill_for_caller(req, mount, node, &entry->attr);
 	return err == END ? OK : err;
 }
 
@@ -278,7 +299,7 @@ void attr_reply_entry(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct fuse_entry_param entry;
 	uint64_t id = node->id;
-	int err = stat_entry(mount, node, &entry);
+	int err = stat_entry(req, mount, node, &entry);
 
 	if (err < 0) {
 		reply_err(req, err);
@@ -293,7 +314,7 @@ void attr_reply_create(fuse_req_t req, struct mount *mount, struct node *node,
 {
 	struct fuse_entry_param entry;
 	uint64_t id = node->id;
-	int err = stat_entry(mount, node, &entry);
+	int err = stat_entry(req, mount, node, &entry);
 
 	info->fh = (uint64_t)(uintptr_t)handle;
 	if (err == OK && fuse_reply_create(req, &entry, info) == 0)

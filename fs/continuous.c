@@ -72,7 +72,13 @@ static void tell_query(struct mount *mount, uint32_t database_id, struct slice d
 		       const struct object *query, int err, const struct diag *diag)
 {
 	struct buf file = { 0 };
-	struct error_entry entry = { .err = err, .diag = diag, .text = query->payload };
+	struct error_entry entry = { .err = err,
+				     .diag = diag,
+				     .text = query->payload,
+				     .rights = { .has_uid = true,
+						 .uid = query->attrs.uid,
+						 .ids = { query->id },
+						 .id_count = 1 } };
 	const char *end = memchr(query->payload.data, '\n', query->payload.length);
 
 	buf_append_slice(&file, database);
@@ -113,18 +119,20 @@ static void tell_fed(void *arg, const struct object *query, int err, const struc
 
 /* --- who asks -------------------------------------------------------------------------- */
 
-/* A query may do in other databases what the owner of its file may. */
-static int check_owner(struct mount *mount, const struct object *query, uint32_t database_id,
+/* A query may do in other databases, and read of policies, what the owner of its file may. */
+static int check_owner(struct mount *mount, const struct object *query, uint32_t object_id,
 		       bool write)
 {
 	struct caller caller = { .uid = query->attrs.uid, .gid = query->attrs.gid };
 
-	return caller_check_database(mount, &caller, database_id, write);
+	if (object_id == QUERY_ALL_DATABASES)
+		return ERR_ACCESS;
+	return caller_check_object(mount->catalog, &caller, object_id, write);
 }
 
-static int check_fed(void *arg, const struct object *query, uint32_t database_id, bool write)
+static int check_fed(void *arg, const struct object *query, uint32_t object_id, bool write)
 {
-	return check_owner(((struct continuous *)arg)->mount, query, database_id, write);
+	return check_owner(((struct continuous *)arg)->mount, query, object_id, write);
 }
 
 struct asker {
@@ -132,13 +140,14 @@ struct asker {
 	const struct entry *entry;
 };
 
-static int check_entry(void *arg, uint32_t database_id, bool write)
+static int check_entry(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct asker *asker = arg;
 
-	if (database_id == asker->entry->database_id)
+	if (database_id == asker->entry->database_id && !policy_id)
 		return OK;
-	return check_owner(asker->mount, &asker->entry->object, database_id, write);
+	return check_owner(asker->mount, &asker->entry->object, policy_id ? policy_id : database_id,
+			   write);
 }
 
 static struct query_env env_of(struct continuous *continuous, const struct asker *asker)

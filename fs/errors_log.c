@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/base/clean.h"
 #include "engine/base/env.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
@@ -18,10 +19,19 @@ struct recent {
 	uint64_t left_out;
 };
 
+/* An entry that is not for all who may read the file. */
+struct closed {
+	size_t start, end; /* in the text */
+	struct error_rights rights;
+	int64_t time_ns;
+};
+
 struct log_text {
 	uint32_t database_id;
 	struct buf text;
+	struct buf closed; /* of struct closed, in order */
 	int64_t time_ns;
+	int64_t open_time_ns; /* of the last entry that all may read, or of a clearing */
 	struct recent recent[RECENT_COUNT];
 	struct log_text *next;
 };
@@ -47,6 +57,7 @@ void errors_log_free(struct errors_log *log)
 	for (struct log_text *text = log->first, *next; text; text = next) {
 		next = text->next;
 		buf_release(&text->text);
+		buf_release(&text->closed);
 		free(text);
 	}
 	pthread_mutex_destroy(&log->lock);
@@ -96,25 +107,26 @@ static struct slice visible_part(struct slice line, uint32_t *column)
 	return slice_of(line.data + start, end - start);
 }
 
-/* Control bytes would break the picture: each shows as one question mark. */
+/* What was written may hold anything, and must not look like an entry of its own. */
 static void print_line(struct buf *out, struct slice line)
 {
 	buf_append_byte(out, '\t');
-	for (size_t i = 0; i < line.length; i++) {
-		unsigned char byte = (unsigned char)line.data[i];
-
-		buf_append_byte(out, byte < 0x20 || byte == 0x7f ? '?' : (char)byte);
-	}
+	clean_append(out, line, false);
 	buf_append_byte(out, '\n');
 }
 
+/* One blank a character of what stands before it, so that it stands under its place. */
 static void print_caret(struct buf *out, struct slice line, uint32_t column)
 {
+	struct slice before =
+		slice_of(line.data, line.length < column - 1 ? line.length : column - 1);
+	struct buf shown = { 0 };
+	size_t blanks = clean_append(&shown, before, false) + (column - 1 - before.length);
+
+	buf_release(&shown);
 	buf_append_byte(out, '\t');
-	/* One blank a character, so that it stands under its place. */
-	for (size_t i = 0; i + 1 < column; i++)
-		if (i >= line.length || ((unsigned char)line.data[i] & 0xc0) != 0x80)
-			buf_append_byte(out, ' ');
+	while (blanks-- > 0)
+		buf_append_byte(out, ' ');
 	buf_append_text(out, "^\n");
 }
 
@@ -124,10 +136,13 @@ void error_entry_print(struct buf *out, const struct error_entry *entry)
 	uint32_t column = diag ? diag->column : 0;
 	struct slice line = visible_part(entry->text, &column);
 
-	buf_append_slice(out, entry->file);
+	clean_append(out, entry->file, false);
 	if (entry->line_number)
 		buf_printf(out, " line %llu", (unsigned long long)entry->line_number);
-	buf_printf(out, ": %s\n", diag && diag->text[0] ? diag->text : err_text(entry->err));
+	buf_append_text(out, ": ");
+	clean_append(out, slice_of_text(diag && diag->text[0] ? diag->text : err_text(entry->err)),
+		     false);
+	buf_append_byte(out, '\n');
 	if (line.length == 0)
 		return;
 	print_line(out, line);
@@ -159,23 +174,40 @@ static uint64_t entry_hash(const struct error_entry *entry)
 
 	same.line_number = 0;
 	error_entry_print(&text, &same);
+	/* Nor is it another's: that one would not see it. */
+	buf_printf(&text, "%d %u", entry->rights.has_uid, entry->rights.uid);
 	hash = hash_bytes(buf_slice(&text)) | 1; /* 0 is an empty slot */
 	buf_release(&text);
 	return hash;
 }
 
+static void close_entry(struct log_text *text, size_t start, const struct error_rights *rights)
+{
+	struct closed closed = { start, text->text.length, *rights, text->time_ns };
+
+	if (rights->is_private || rights->id_count)
+		buf_append(&text->closed, &closed, sizeof(closed));
+	else
+		text->open_time_ns = text->time_ns;
+}
+
 static void append_entry(struct log_text *text, const struct error_entry *entry, uint64_t left_out)
 {
 	char when[WHEN_BYTES_MAX];
+	size_t start;
 
-	if (text->text.length >= ERRORS_BYTES_MAX)
+	if (text->text.length >= ERRORS_BYTES_MAX) {
 		buf_reset(&text->text);
+		buf_reset(&text->closed);
+	}
+	start = text->text.length;
 	buf_append(&text->text, when, when_print(when, text->time_ns));
 	buf_append_byte(&text->text, ' ');
 	error_entry_print(&text->text, entry);
 	if (left_out)
 		buf_printf(&text->text, "\t(and %llu times before within a second)\n",
 			   (unsigned long long)left_out);
+	close_entry(text, start, &entry->rights);
 }
 
 void errors_log_tell(struct errors_log *log, uint32_t database_id, const struct error_entry *entry)
@@ -208,7 +240,8 @@ static void hear(void *arg, const char *text)
 			&(struct error_entry){ .file = SLICE("DATADIR"),
 					       .err = ERR_IO,
 					       .diag = &diag,
-					       .text = SLICE("") });
+					       .text = SLICE(""),
+					       .rights = { .is_private = true } });
 }
 
 void errors_log_hear(struct errors_log *log)
@@ -216,42 +249,88 @@ void errors_log_hear(struct errors_log *log)
 	log_hear(hear, log);
 }
 
-uint64_t errors_log_bytes(struct errors_log *log, uint32_t database_id)
+/* --- reading ---------------------------------------------------------------------------- */
+
+/* Calls `each` for every stretch that the reader may see, in order. Called with the lock. */
+static void each_visible(const struct log_text *text, errors_may *may, void *may_arg,
+			 void (*each)(void *arg, struct slice part), void *arg)
 {
-	struct log_text *text;
-	uint64_t bytes;
+	const struct closed *closed = (const struct closed *)(const void *)text->closed.data;
+	size_t count = text->closed.length / sizeof(*closed), from = 0;
 
-	pthread_mutex_lock(&log->lock);
-	text = find(log, database_id);
-	bytes = text ? text->text.length : 0;
-	pthread_mutex_unlock(&log->lock);
-	return bytes;
-}
-
-int64_t errors_log_time_ns(struct errors_log *log, uint32_t database_id)
-{
-	struct log_text *text;
-	int64_t time_ns;
-
-	pthread_mutex_lock(&log->lock);
-	text = find(log, database_id);
-	time_ns = text ? text->time_ns : 0;
-	pthread_mutex_unlock(&log->lock);
-	return time_ns;
-}
-
-void errors_log_read(struct errors_log *log, uint32_t database_id, uint64_t offset, size_t length,
-		     struct buf *out)
-{
-	struct log_text *text;
-
-	pthread_mutex_lock(&log->lock);
-	text = find(log, database_id);
-	if (text && offset < text->text.length) {
-		size_t left = text->text.length - (size_t)offset;
-
-		buf_append(out, text->text.data + offset, left < length ? left : length);
+	for (size_t i = 0; i < count; i++) {
+		if (may(may_arg, &closed[i].rights))
+			continue;
+		each(arg, slice_of(text->text.data + from, closed[i].start - from));
+		from = closed[i].end;
 	}
+	each(arg, slice_of(text->text.data + from, text->text.length - from));
+}
+
+static void count_part(void *arg, struct slice part)
+{
+	*(uint64_t *)arg += part.length;
+}
+
+/* Called with the lock. */
+static int64_t last_time_ns(const struct log_text *text, errors_may *may, void *arg)
+{
+	const struct closed *closed = (const struct closed *)(const void *)text->closed.data;
+
+	for (size_t i = text->closed.length / sizeof(*closed); i > 0; i--) {
+		if (closed[i - 1].time_ns <= text->open_time_ns)
+			break;
+		if (may(arg, &closed[i - 1].rights))
+			return closed[i - 1].time_ns;
+	}
+	return text->open_time_ns;
+}
+
+struct errors_stat errors_log_stat(struct errors_log *log, uint32_t database_id, errors_may *may,
+				   void *arg)
+{
+	struct errors_stat stat = { 0 };
+	struct log_text *text;
+
+	pthread_mutex_lock(&log->lock);
+	text = find(log, database_id);
+	if (text) {
+		each_visible(text, may, arg, count_part, &stat.bytes);
+		stat.time_ns = last_time_ns(text, may, arg);
+	}
+	pthread_mutex_unlock(&log->lock);
+	return stat;
+}
+
+struct reading {
+	uint64_t skip;
+	size_t left;
+	struct buf *out;
+};
+
+static void read_part(void *arg, struct slice part)
+{
+	struct reading *reading = arg;
+	size_t skip = reading->skip < part.length ? (size_t)reading->skip : part.length;
+
+	reading->skip -= skip;
+	part = slice_from(part, skip);
+	if (part.length > reading->left)
+		part.length = reading->left;
+	reading->left -= part.length;
+	buf_append_slice(reading->out, part);
+}
+
+void errors_log_read(struct errors_log *log, uint32_t database_id, errors_may *may, void *arg,
+		     uint64_t offset, size_t length, struct buf *out)
+{
+	struct reading reading = { offset, length, out };
+	struct log_text *text;
+
+	pthread_mutex_lock(&log->lock);
+	text = find(log, database_id);
+	if (text)
+		each_visible(text, may, arg, read_part, &reading);
 	pthread_mutex_unlock(&log->lock);
 }
 
@@ -263,7 +342,8 @@ void errors_log_clear(struct errors_log *log, uint32_t database_id)
 	text = find(log, database_id);
 	if (text) {
 		buf_reset(&text->text);
-		text->time_ns = env_now_ns();
+		buf_reset(&text->closed);
+		text->open_time_ns = text->time_ns = env_now_ns();
 		memset(text->recent, 0, sizeof(text->recent));
 	}
 	pthread_mutex_unlock(&log->lock);

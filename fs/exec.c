@@ -13,6 +13,7 @@
 struct exec_handle {
 	struct handle base;
 	struct caller caller;
+	struct notes notes; /* of the request that runs; protected by lock */
 	struct query_options options;
 	uint32_t umask;
 	atomic_bool is_pending; /* a request waits for its end */
@@ -83,11 +84,13 @@ int exec_check_options(struct mount *mount, uint32_t database_id, struct slice r
 	return parse_options(rest, &options, diag);
 }
 
-static int check(void *arg, uint32_t database_id, bool write)
+static int check(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	struct exec_handle *handle = arg;
+	struct mount *mount = handle->base.mount;
 
-	return caller_check_database(handle->base.mount, &handle->caller, database_id, write);
+	return notes_check(&handle->notes, mount, mount->catalog, &handle->caller, database_id,
+			   policy_id, write);
 }
 
 static int sink_write(void *arg, struct slice bytes)
@@ -150,12 +153,18 @@ static int run_request(struct exec_handle *handle, struct slice text)
 	if (is_blank(text))
 		return OK;
 	buf_reset(&handle->answer);
+	notes_release(&handle->notes);
 	if (node->place.kind == KIND_CONTROL)
 		err = control_run(handle->base.mount, text, &diag);
 	else
 		err = run_statements(handle, text, &diag);
-	if (err < 0 && err != ERR_CANCELLED)
-		place_tell(handle->base.mount, &node->place, node_text(node), err, &diag, 0, text);
+	if (err < 0 && err != ERR_CANCELLED) {
+		struct error_rights rights =
+			notes_rights(&handle->notes, node->place.database_id, &handle->caller);
+
+		place_tell_request(handle->base.mount, &node->place, node_text(node), err, &diag,
+				   text, &rights);
+	}
 	return err;
 }
 
@@ -269,6 +278,7 @@ static void unref(struct exec_handle *handle)
 	buf_release(&handle->request);
 	buf_release(&handle->answer);
 	buf_release(&handle->owed);
+	notes_release(&handle->notes);
 	pthread_mutex_destroy(&handle->lock);
 	handle_free(&handle->base);
 }
@@ -365,8 +375,11 @@ static void exec_release(struct handle *handle)
 		struct diag diag = { 0 };
 
 		diag_set(&diag, ERR_INCOMPLETE, "closed before a newline or a read ended it");
-		place_tell(handle->mount, &handle->node->place, node_text(handle->node),
-			   ERR_INCOMPLETE, &diag, 0, buf_slice(&exec->request));
+		place_tell_request(handle->mount, &handle->node->place, node_text(handle->node),
+				   ERR_INCOMPLETE, &diag, buf_slice(&exec->request),
+				   &(struct error_rights){ .is_private = true,
+							   .has_uid = true,
+							   .uid = exec->caller.uid });
 	}
 	pthread_mutex_unlock(&exec->lock);
 	unref(exec);

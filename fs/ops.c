@@ -53,12 +53,19 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 /* --- the errors file, the smallest of all ---------------------------------- */
 
+struct errors_handle {
+	struct handle base;
+	struct caller caller; /* who opened it, and so who reads */
+};
+
 static void errors_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
 {
+	struct errors_handle *errors = (struct errors_handle *)handle;
+	struct error_reader reader = { handle->mount, &errors->caller };
 	struct buf out = { 0 };
 
-	errors_log_read(handle->mount->errors, handle->node->place.database_id, offset, length,
-			&out);
+	errors_log_read(handle->mount->errors, handle->node->place.database_id, error_reader_may,
+			&reader, offset, length, &out);
 	fuse_reply_buf(req, out.data, out.length);
 	buf_release(&out);
 }
@@ -71,9 +78,13 @@ static const struct handle_ops errors_handle_ops = {
 static int errors_open(fuse_req_t req, struct mount *mount, struct node *node,
 		       struct fuse_file_info *info, struct handle **out)
 {
+	struct errors_handle *errors;
+
 	if (info->flags & O_TRUNC)
 		errors_log_clear(mount->errors, node->place.database_id);
-	*out = handle_new(sizeof(**out), &errors_handle_ops, mount, node, info->flags);
+	errors = handle_new(sizeof(*errors), &errors_handle_ops, mount, node, info->flags);
+	caller_of(req, true, &errors->caller);
+	*out = &errors->base;
 	info->direct_io = 1;
 	info->noflush = 1;
 	return OK;

@@ -308,17 +308,37 @@ void place_print(struct mount *mount, const struct place *place, struct slice te
 		print_part(out, slice_of_text(fixed_name_of(kind)));
 }
 
-void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,
-		const struct diag *diag, uint64_t line_number, struct slice line)
+static void tell(struct mount *mount, const struct place *place, struct slice text,
+		 struct error_entry *entry)
 {
 	struct buf file = { 0 };
 
 	place_print(mount, place, text, &file);
-	errors_log_tell(mount->errors, place->database_id,
-			&(struct error_entry){ .file = buf_slice(&file),
-					       .line_number = line_number,
-					       .err = err,
-					       .diag = diag,
-					       .text = line });
+	entry->file = buf_slice(&file);
+	errors_log_tell(mount->errors, place->database_id, entry);
 	buf_release(&file);
+}
+
+void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,
+		const struct diag *diag, uint64_t line_number, struct slice line)
+{
+	struct error_entry entry = {
+		.line_number = line_number,
+		.err = err,
+		.diag = diag,
+		.text = line,
+		.rights = { .is_private = place->database_id == 0 },
+	};
+
+	if (place->policy_id)
+		entry.rights.ids[entry.rights.id_count++] = place->policy_id;
+	tell(mount, place, text, &entry);
+}
+
+void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
+			const struct diag *diag, struct slice request,
+			const struct error_rights *rights)
+{
+	tell(mount, place, text,
+	     &(struct error_entry){ .err = err, .diag = diag, .text = request, .rights = *rights });
 }

@@ -33,8 +33,15 @@ int place_of_series(struct mount *mount, const struct place *dir, struct slice n
 /* The path below the mount point, for people; "" for the root. */
 void place_print(struct mount *mount, const struct place *place, struct slice text,
 		 struct buf *out);
-/* Tell `errors` of the place's database. */
+/*
+ * Tell `errors` of the place's database. What is about a policy is for those who may read that,
+ * what is about the service as a whole for its owner.
+ */
 void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,
 		const struct diag *diag, uint64_t line_number, struct slice line);
+/* A request there failed: `rights` tells who may know of it (notes_rights()). */
+void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
+			const struct diag *diag, struct slice request,
+			const struct error_rights *rights);
 
 #endif

@@ -85,7 +85,7 @@ static struct slice without_end(struct slice text)
 	return text;
 }
 
-static int allow_all(void *arg, uint32_t database_id, bool write)
+static int allow_all(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	return OK;
 }

@@ -9,6 +9,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "fs/access.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
 
@@ -19,7 +20,9 @@ struct stream {
 	struct mount *mount;
 	struct place place;
 	struct buf text;
-	bool cancelled; /* read by the query, atomically */
+	struct caller caller; /* who opened it */
+	struct notes notes;   /* of the evaluation */
+	bool cancelled;	      /* read by the query, atomically */
 
 	pthread_mutex_t lock;
 	pthread_cond_t room;
@@ -70,6 +73,7 @@ static void unref(struct stream *stream)
 		return;
 	unlink_stream(stream);
 	buf_release(&stream->text);
+	notes_release(&stream->notes);
 	free(stream->ring);
 	pthread_cond_destroy(&stream->room);
 	pthread_mutex_destroy(&stream->lock);
@@ -139,10 +143,19 @@ static int sink_write(void *arg, struct slice bytes)
 	return stream->cancelled ? ERR_CANCELLED : OK;
 }
 
-/* Its rights were checked when the answer was opened. */
-static int allow(void *arg, uint32_t database_id, bool write)
+struct evaluation {
+	struct stream *stream;
+	struct catalog *catalog; /* the snapshot's, or the mount's */
+};
+
+/* Names may mean other databases by now than when the answer was found to be large. */
+static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
-	return write ? ERR_NOT_PERMITTED : OK;
+	struct evaluation *evaluation = arg;
+	struct stream *stream = evaluation->stream;
+
+	return notes_check(&stream->notes, stream->mount, evaluation->catalog, &stream->caller,
+			   database_id, policy_id, write);
 }
 
 static int evaluate(struct stream *stream, struct engine *engine, struct diag *diag)
@@ -151,10 +164,13 @@ static int evaluate(struct stream *stream, struct engine *engine, struct diag *d
 	struct query_options options = { 0 };
 	struct buf buffer = { 0 };
 	struct slice statement;
+	struct evaluation evaluation = { stream, engine_catalog(engine) };
 	struct query_env env = {
 		.engine = engine,
 		.database_id = stream->place.database_id,
-		.access = { .check = allow },
+		.access = { .check = check_access,
+			    .arg = &evaluation,
+			    .attrs = caller_attrs(&stream->caller, 0) },
 		.limits = &stream->mount->query_limits,
 		.cancelled = &stream->cancelled,
 		.read_only = true,
@@ -180,9 +196,13 @@ static void *work(void *arg)
 		err = evaluate(stream, engine, &diag);
 		frozen_release_engine(frozen);
 	}
-	if (err < 0 && err != ERR_CANCELLED)
-		place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, &diag, 0,
-			   buf_slice(&stream->text));
+	if (err < 0 && err != ERR_CANCELLED) {
+		struct error_rights rights =
+			notes_rights(&stream->notes, stream->place.database_id, &stream->caller);
+
+		place_tell_request(stream->mount, &stream->place, buf_slice(&stream->text), err,
+				   &diag, buf_slice(&stream->text), &rights);
+	}
 	pthread_mutex_lock(&stream->lock);
 	stream->done = true;
 	stream->err = err;
@@ -252,7 +272,7 @@ static int start_thread(struct stream *stream)
 	return OK;
 }
 
-static struct stream *new_stream(struct mount *mount, struct node *node)
+static struct stream *new_stream(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
 
@@ -260,6 +280,8 @@ static struct stream *new_stream(struct mount *mount, struct node *node)
 		log_out_of_memory(STREAM_BYTES);
 	stream->mount = mount;
 	stream->place = node->place;
+	stream->notes.is_past = node->place.object_id != 0;
+	caller_of(req, true, &stream->caller);
 	buf_append_slice(&stream->text, node_text(node));
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_cond_init(&stream->room, NULL);
@@ -271,7 +293,7 @@ static struct stream *new_stream(struct mount *mount, struct node *node)
 	return stream;
 }
 
-int stream_open(struct mount *mount, struct node *node, struct fuse_file_info *info,
+int stream_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
 		struct handle **out)
 {
 	struct stream_handle *handle;
@@ -284,11 +306,14 @@ int stream_open(struct mount *mount, struct node *node, struct fuse_file_info *i
 			 "more than %llu answers over query_memory_mb are read at once "
 			 "(streams_max)",
 			 (unsigned long long)mount->options.streams_max);
-		place_tell(mount, &node->place, node_text(node), ERR_LIMIT, &diag, 0,
-			   node_text(node));
+		place_tell_request(mount, &node->place, node_text(node), ERR_LIMIT, &diag,
+				   node_text(node),
+				   &(struct error_rights){ .is_private = true,
+							   .has_uid = true,
+							   .uid = fuse_req_ctx(req)->uid });
 		return ERR_LIMIT;
 	}
-	stream = new_stream(mount, node);
+	stream = new_stream(req, mount, node);
 	if (start_thread(stream) < 0) {
 		unref(stream);
 		unref(stream);

@@ -12,7 +12,7 @@
 #define STREAM_BYTES ((size_t)1 << 20)
 
 /* ERR_LIMIT: streams_max are open. */
-int stream_open(struct mount *mount, struct node *node, struct fuse_file_info *info,
+int stream_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
 		struct handle **out);
 /* A few times a second: answer readers that were interrupted. */
 void stream_tick(struct mount *mount);

@@ -143,7 +143,7 @@ static int store(void *arg, struct slice text, bool final, size_t *consumed, uin
 }
 
 /* Whoever may write to a database may make policies in it. */
-static int allow_own(void *arg, uint32_t database_id, bool write)
+static int allow_own(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct write_stream *stream = arg;
 

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "engine/base/err.h"
+
 /* --- names ----------------------------------------------------------------- */
 
 const char *data_type_name(enum data_type type)
@@ -74,6 +76,87 @@ struct expr *expr_unwrap(struct expr *expr)
 	while (expr->kind == EXPR_PAREN)
 		expr = expr->paren;
 	return expr;
+}
+
+/* --- the databases that a statement names ---------------------------------------- */
+
+struct names {
+	struct arena *arena;
+	struct slice *items;
+	size_t count, capacity;
+};
+
+static int add_name(struct names *names, struct slice name)
+{
+	struct slice *grown;
+
+	if (name.length == 0)
+		return OK;
+	if (names->count == names->capacity) {
+		names->capacity = names->capacity ? names->capacity * 2 : 4;
+		grown = arena_alloc(names->arena, names->capacity * sizeof(*grown));
+		if (!grown)
+			return ERR_LIMIT;
+		if (names->count)
+			memcpy(grown, names->items, names->count * sizeof(*grown));
+		names->items = grown;
+	}
+	names->items[names->count++] = name;
+	return OK;
+}
+
+static int add_select(struct names *names, const struct select_stmt *select);
+
+static int add_sources(struct names *names, const struct source *sources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		TRY(add_name(names, sources[i].database));
+		if (sources[i].subquery)
+			TRY(add_select(names, sources[i].subquery));
+		TRY(add_sources(names, sources[i].parts, sources[i].part_count));
+	}
+	return OK;
+}
+
+static int add_select(struct names *names, const struct select_stmt *select)
+{
+	if (select->target)
+		TRY(add_name(names, select->target->database));
+	return add_sources(names, select->sources, select->source_count);
+}
+
+static int add_statement(struct names *names, const struct statement *statement)
+{
+	switch (statement_kinds[statement->kind].family) {
+	case FAMILY_SELECT: return add_select(names, statement->select);
+	case FAMILY_EXPLAIN: return add_select(names, statement->explain.select);
+	case FAMILY_SHOW:
+		TRY(add_name(names, statement->show.database));
+		return add_sources(names, statement->show.sources, statement->show.source_count);
+	case FAMILY_REMOVE:
+		return add_sources(names, statement->remove.sources,
+				   statement->remove.source_count);
+	case FAMILY_NAME:
+		if (statement->kind == STATEMENT_DROP_DATABASE)
+			return add_name(names, statement->name.name);
+		return add_name(names, statement->name.database);
+	case FAMILY_POLICY: return add_name(names, statement->policy.database);
+	case FAMILY_CONTINUOUS:
+		TRY(add_name(names, statement->continuous.database));
+		return add_select(names, statement->continuous.select);
+	default: return OK;
+	}
+}
+
+int statement_databases(const struct statement *statement, struct arena *arena,
+			const struct slice **out, size_t *count)
+{
+	struct names names = { .arena = arena };
+	int err = add_statement(&names, statement);
+
+	*out = names.items;
+	*count = err < 0 ? 0 : names.count;
+	return err;
 }
 
 bool statement_changes(const struct statement *statement)

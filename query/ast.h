@@ -437,6 +437,9 @@ struct statement {
 	};
 };
 
+/* The databases that it names, one by one, in the arena; ERR_LIMIT. */
+int statement_databases(const struct statement *statement, struct arena *arena,
+			const struct slice **names, size_t *count);
 /* Would running it change stored data or settings? */
 bool statement_changes(const struct statement *statement);
 /*

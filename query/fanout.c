@@ -125,14 +125,15 @@ struct checker {
 	uint32_t database_id;
 };
 
-static int check_access(void *arg, uint32_t database_id, bool write)
+static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct checker *checker = arg;
 	const struct fanout_options *options = &checker->fanout->options;
 
-	if (database_id == checker->database_id || !options->check)
+	if ((database_id == checker->database_id && !policy_id) || !options->check)
 		return OK;
-	return options->check(options->arg, checker->query, database_id, write);
+	return options->check(options->arg, checker->query, policy_id ? policy_id : database_id,
+			      write);
 }
 
 /* A raw dotted name is a path when there is such a policy, else a name (LANGUAGE). */
@@ -164,11 +165,13 @@ static int find_place(struct feeder *feeder, const struct source *source, bool i
 	if (!is_whole && source->policy.length) {
 		TRY(task_policy(&feeder->task, database.id, source->policy, &policy));
 		out->policy_id = policy.id;
-		return OK;
+		return task_policy_access(&feeder->task, database.id, policy.id, false);
 	}
 	err = catalog_default_policy(catalog, database.id, &policy);
-	out->policy_id = err >= 0 ? policy.id : 0;
-	return err == ERR_NOT_FOUND ? OK : err;
+	if (err < 0)
+		return err == ERR_NOT_FOUND ? OK : err;
+	out->policy_id = policy.id;
+	return task_policy_access(&feeder->task, database.id, policy.id, false);
 }
 
 static int add_source(struct feeder *feeder, const struct source *source)

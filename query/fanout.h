@@ -21,7 +21,7 @@ struct fanout_options {
 	struct engine *engine;
 	const struct query_limits *limits;
 	/* May the query's owner read, or write, that database? OK or ERR_ACCESS; NULL = always. */
-	int (*check)(void *arg, const struct object *query, uint32_t database_id, bool write);
+	int (*check)(void *arg, const struct object *query, uint32_t object_id, bool write);
 	/* A query that could not do what it should, or a point that its target refused. */
 	void (*tell)(void *arg, const struct object *query, int err, const struct diag *diag);
 	void *arg;

@@ -353,9 +353,18 @@ static int drop_continuous(struct task *task)
 static int kill_query(struct task *task)
 {
 	uint64_t id = task->statement->number.number;
+	struct running_copy *copy;
 
-	if (running_kill(id))
-		return OK;
+	TRY(running_copy_all(task->arena, &copy));
+	while (copy && copy->running.id != id)
+		copy = copy->next;
+	if (copy && running_is_shown(task, copy)) {
+		if (!running_may_be_killed(task, copy))
+			return diag_set(task->diag, ERR_ACCESS, "not authorized to kill query %llu",
+					(unsigned long long)id);
+		if (running_kill(id))
+			return OK;
+	}
 	return diag_set(task->diag, ERR_NOT_FOUND, "no such query id: %llu",
 			(unsigned long long)id);
 }

@@ -32,18 +32,12 @@ static int remove_measurement(struct task *task, const struct scope_measurement 
 
 static int remove_all(struct task *task, const struct scope *scope)
 {
-	struct object *policies;
-	size_t count;
-	int err = OK;
-
 	if (scope->range.first_ns > scope->range.last_ns)
 		return OK;
-	TRY(catalog_list(task_catalog(task), scope->database.id, OBJECT_POLICY, &policies, &count));
-	for (size_t i = 0; err >= 0 && i < scope->measurement_count; i++)
-		err = remove_measurement(task, &scope->measurements[i], policies, count,
-					 &scope->range);
-	free(policies);
-	return err;
+	for (size_t i = 0; i < scope->measurement_count; i++)
+		TRY(remove_measurement(task, &scope->measurements[i], scope->policies,
+				       scope->policy_count, &scope->range));
+	return OK;
 }
 
 static int remove_scope(struct task *task, const struct scope_spec *spec)
@@ -128,6 +122,9 @@ static int drop_shard_of(struct task *task, uint32_t database_id, uint64_t numbe
 
 	TRY(find_group_in_database(task, database_id, number, &id));
 	if (!id)
+		return OK;
+	/* Of a database that the caller may not read, it is as if the number were nobody's. */
+	if (!task_may(task, database_id, 0, false) && !task_may(task, database_id, 0, true))
 		return OK;
 	*found = true;
 	TRY(task_access(task, database_id, true));

@@ -47,10 +47,23 @@ static int find_database(struct plan *plan, struct slice name, struct object *ou
 		return diag_set(plan->context->diag, ERR_INVALID, "database name required");
 	if (err < 0 || out->kind != OBJECT_DATABASE)
 		return refuse_database(plan, name);
-	if (env->access.check && env->access.check(env->access.arg, out->id, false) < 0)
+	if (env->access.check && env->access.check(env->access.arg, out->id, 0, false) < 0)
 		return diag_set(plan->context->diag, ERR_ACCESS,
 				"not authorized to read this database");
 	return OK;
+}
+
+/* Asked before a name is looked up in it: a policy that is closed has no measurements to tell of.
+ */
+static int check_policy(struct plan *plan, uint32_t database_id, uint32_t policy_id)
+{
+	const struct query_access *access = &plan->context->env->access;
+
+	if (!policy_id || !access->check ||
+	    access->check(access->arg, database_id, policy_id, false) >= 0)
+		return OK;
+	return diag_set(plan->context->diag, ERR_ACCESS,
+			"not authorized to read this retention policy");
 }
 
 /* One snapshot a database and statement: all its parts see the same instant. */
@@ -107,7 +120,7 @@ static int find_policy(struct plan *plan, const struct object *database, struct 
 
 struct place {
 	struct snapshot *snapshot;
-	uint32_t policy_id;
+	uint32_t database_id, policy_id;
 };
 
 static int has_series(struct plan *plan, const struct place *place, uint32_t measurement_id,
@@ -173,6 +186,7 @@ static int add_matching(struct plan *plan, struct source_list *list, const struc
 	struct pattern *pattern;
 	int err;
 
+	TRY(check_policy(plan, place->database_id, place->policy_id));
 	TRY(pattern_open(regex->regex.pattern, regex->regex.ignore_case, &pattern,
 			 plan->context->diag));
 	err = OK;
@@ -185,6 +199,14 @@ static int add_matching(struct plan *plan, struct source_list *list, const struc
 	}
 	pattern_close(pattern);
 	return err;
+}
+
+static int add_named(struct plan *plan, struct source_list *list, const struct place *place,
+		     struct slice name)
+{
+	TRY(check_policy(plan, place->database_id, place->policy_id));
+	return add_measurement(plan, list, place,
+			       index_measurement_find(snapshot_index(place->snapshot), name));
 }
 
 /* A raw dotted name that is no path here (LANGUAGE, "Names in FROM"). */
@@ -212,6 +234,7 @@ static int open_place(struct plan *plan, struct slice database_name, struct slic
 	struct object database;
 
 	TRY(find_database(plan, database_name, &database));
+	out->database_id = database.id;
 	TRY(open_database(plan, &database, &out->snapshot));
 	return find_policy(plan, &database, policy_name, &out->policy_id);
 }
@@ -247,10 +270,7 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 	if (source->whole_name.length && plan->context->env->database_id) {
 		TRY(open_place(plan, SLICE(""), SLICE(""), &place));
 		if (is_whole_name(plan, source, &place))
-			return add_measurement(
-				plan, list, &place,
-				index_measurement_find(snapshot_index(place.snapshot),
-						       source->whole_name));
+			return add_named(plan, list, &place, source->whole_name);
 	}
 	if (source->path_error)
 		return diag_set(plan->context->diag, ERR_INVALID, "%s", source->path_error);
@@ -258,9 +278,7 @@ static int bind_measurement(struct plan *plan, struct source_list *list,
 	TRY(open_place(plan, source->database, source->policy, &place));
 	if (source->regex)
 		return add_matching(plan, list, &place, source->regex);
-	return add_measurement(
-		plan, list, &place,
-		index_measurement_find(snapshot_index(place.snapshot), source->name));
+	return add_named(plan, list, &place, source->name);
 }
 
 static int bind_merge(struct plan *plan, struct source_list *list, const struct source *source)

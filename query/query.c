@@ -87,10 +87,15 @@ static int run_listed(struct task *task)
 {
 	struct buf text = { 0 };
 	struct running running = { .database = database_name(task->env),
+				   .uid = task->env->access.attrs.uid,
 				   .start_ns = env_monotonic_ns(),
 				   .cancelled = task->env->cancelled };
 	int err;
 
+	err = statement_databases(task->statement, task->arena, &running.named,
+				  &running.named_count);
+	if (err < 0)
+		return diag_set(task->diag, err, "%s", err_text(err));
 	statement_print(&text, task->statement);
 	running.text = buf_slice(&text);
 	running_begin(&running);

@@ -54,11 +54,19 @@ enum query_shape {
  * with a hint. */
 enum query_shape query_shape(struct slice path_text, struct diag *diag);
 
-/* Who asks: the fs layer answers for permissions. */
+/*
+ * Who asks: the fs layer answers for permissions. Every database and every policy that a
+ * statement reads is asked for before anything in it is looked up, so that what is closed
+ * answers in one way whatever it holds.
+ */
+#define QUERY_ALL_DATABASES UINT32_MAX /* asks: may this caller see what belongs to anyone? */
+
 struct query_access {
-	/* OK or ERR_ACCESS. `write`: it wants to change something in there. database_id 0: the
-	 * root. */
-	int (*check)(void *arg, uint32_t database_id, bool write);
+	/*
+	 * OK or ERR_ACCESS. `write`: it wants to change something in there. database_id 0: the
+	 * root. policy_id 0: the database itself, else a policy of it. NULL: all is open.
+	 */
+	int (*check)(void *arg, uint32_t database_id, uint32_t policy_id, bool write);
 	void *arg;
 	struct attrs attrs; /* mode, uid, gid of what it creates */
 };

@@ -36,7 +36,7 @@ static int find_policy(struct task *task, const struct scope *scope, const struc
 	task->diag = diag;
 	if (err >= 0) {
 		out->policy_id = policy.id;
-		return OK;
+		return task_policy_access(task, scope->database.id, policy.id, false);
 	}
 	if (spec->ignores_policies)
 		return OK;
@@ -129,6 +129,28 @@ static int unite(uint32_t **ids, size_t *count, const uint32_t *more, size_t mor
 	return OK;
 }
 
+/* The series that a policy has, or with 0 any that the caller may read. */
+static int list_policies(struct scope *scope, uint32_t policy_id, uint32_t measurement_id,
+			 uint32_t **ids, size_t *count)
+{
+	if (policy_id || scope->has_all_policies)
+		return snapshot_series(scope->snapshot, policy_id, measurement_id,
+				       scope->range.first_ns, scope->range.last_ns, ids, count);
+	for (size_t i = 0; i < scope->policy_count; i++) {
+		uint32_t *more = NULL;
+		size_t more_count = 0;
+		int err = snapshot_series(scope->snapshot, scope->policies[i].id, measurement_id,
+					  scope->range.first_ns, scope->range.last_ns, &more,
+					  &more_count);
+
+		if (err >= 0)
+			err = unite(ids, count, more, more_count);
+		free(more);
+		TRY(err);
+	}
+	return OK;
+}
+
 /* The series of one source. */
 static int list_choice(struct scope *scope, const struct choice *choice, uint32_t **ids,
 		       size_t *count)
@@ -143,8 +165,7 @@ static int list_choice(struct scope *scope, const struct choice *choice, uint32_
 		if (measurement_id == ID_NONE)
 			return OK;
 	}
-	TRY(snapshot_series(scope->snapshot, choice->policy_id, measurement_id,
-			    scope->range.first_ns, scope->range.last_ns, ids, count));
+	TRY(list_policies(scope, choice->policy_id, measurement_id, ids, count));
 	if (!choice->pattern)
 		return OK;
 	for (size_t i = 0; i < *count; i++) {
@@ -268,6 +289,8 @@ int scope_open(struct task *task, const struct scope_spec *spec, struct scope *o
 	TRY(tag_filter_prepare(spec->condition, task->diag));
 	TRY(snapshot_open(task->env->engine, out->database.id, &out->snapshot));
 	out->index = snapshot_index(out->snapshot);
+	TRY(task_policies(task, out->database.id, &out->policies, &out->policy_count,
+			  &out->has_all_policies));
 	err = list_series(task, out, spec, &ids, &count);
 	if (err >= 0 && count > task->env->limits->series_max)
 		err = diag_set(task->diag, ERR_LIMIT, "more series than one statement may touch");
@@ -282,6 +305,7 @@ void scope_close(struct scope *scope)
 {
 	tag_filter_release(scope->condition);
 	free(scope->series_ids);
+	free(scope->policies);
 	if (scope->snapshot)
 		snapshot_close(scope->snapshot);
 	*scope = (struct scope){ 0 };

@@ -29,6 +29,10 @@ struct scope {
 	size_t measurement_count;
 	uint32_t *series_ids; /* all of them, one measurement after the other */
 	struct expr *condition;
+	/* Those of the database that the caller may read; what stands in others is not there. */
+	struct object *policies;
+	size_t policy_count;
+	bool has_all_policies;
 };
 
 struct scope_spec {

@@ -12,16 +12,22 @@
 
 /* --- databases and policies -------------------------------------------------- */
 
-/* Who may list the root sees their names, also of those that are closed to him. */
+/* What ls of the root is to a file browser; but it names only those that the caller may use. */
 static int show_databases(struct task *task)
 {
 	static const struct slice columns[] = { SLICE("name") };
 	struct object *databases;
-	size_t count;
+	bool sees_all = task_sees_all(task);
+	size_t kept = 0, count;
 	int err;
 
 	TRY(task_access(task, 0, false));
 	err = catalog_list(task_catalog(task), OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
+	for (size_t i = 0; err >= 0 && i < count; i++)
+		if (sees_all || task_may(task, databases[i].id, 0, false) ||
+		    task_may(task, databases[i].id, 0, true))
+			databases[kept++] = databases[i];
+	count = err >= 0 ? kept : 0;
 	if (err >= 0 && count)
 		err = task_series_begin(task, SLICE("databases"), columns, 1);
 	for (size_t i = 0; err >= 0 && i < count; i++) {
@@ -127,13 +133,15 @@ static int walk_policy(struct task *task, struct slice database, const struct ob
 
 static int walk_groups(struct task *task, const struct object *database, group_seen *seen)
 {
+	bool sees_all = task_sees_all(task);
 	struct object *policies;
 	size_t count;
 	int err = OK;
 
 	TRY(catalog_list(task_catalog(task), database->id, OBJECT_POLICY, &policies, &count));
 	for (size_t i = 0; err >= 0 && i < count; i++)
-		err = walk_policy(task, database->name, &policies[i], seen);
+		if (sees_all || task_may(task, database->id, policies[i].id, false))
+			err = walk_policy(task, database->name, &policies[i], seen);
 	free(policies);
 	return err;
 }
@@ -258,35 +266,6 @@ static size_t print_elapsed(char *out, int64_t start_ns)
 	return duration_print_go(out, (env_monotonic_ns() - start_ns) / NS_PER_US * NS_PER_US);
 }
 
-/* A copy of one that runs, since rows are given without the lock. */
-struct running_copy {
-	struct running running;
-	bool is_killed;
-	struct running_copy *next;
-};
-
-struct running_copies {
-	struct arena *arena;
-	struct running_copy *first, **end;
-};
-
-static int copy_running(void *arg, const struct running *running)
-{
-	struct running_copies *copies = arg;
-	struct running_copy *copy = arena_alloc(copies->arena, sizeof(*copy));
-
-	if (!copy)
-		return ERR_LIMIT;
-	copy->running = *running;
-	copy->running.text = arena_copy(copies->arena, running->text);
-	copy->running.database = arena_copy(copies->arena, running->database);
-	copy->is_killed =
-		running->cancelled && __atomic_load_n(running->cancelled, __ATOMIC_RELAXED);
-	*copies->end = copy;
-	copies->end = &copy->next;
-	return OK;
-}
-
 static int print_running(struct task *task, const struct running_copy *copy)
 {
 	char elapsed[DURATION_BYTES_MAX];
@@ -305,14 +284,13 @@ static int show_queries(struct task *task)
 {
 	static const struct slice columns[] = { SLICE("qid"), SLICE("query"), SLICE("database"),
 						SLICE("duration"), SLICE("status") };
+	struct running_copy *copies;
 
-	struct running_copies copies = { .arena = task->arena };
-
-	copies.end = &copies.first;
-	TRY(running_list(copy_running, &copies));
+	TRY(running_copy_all(task->arena, &copies));
 	TRY(task_series_begin(task, SLICE(""), columns, COLUMN_COUNT(columns)));
-	for (const struct running_copy *copy = copies.first; copy; copy = copy->next)
-		TRY(print_running(task, copy));
+	for (const struct running_copy *copy = copies; copy; copy = copy->next)
+		if (running_is_shown(task, copy))
+			TRY(print_running(task, copy));
 	return task_series_end(task);
 }
 

@@ -498,6 +498,8 @@ static int field_types_of(struct task *task, struct scope *scope,
 		else if (catalog_default_policy(task_catalog(task), scope->database.id, &policy) <
 			 0)
 			policy.id = 0;
+		if (policy.id && !task_may(task, scope->database.id, policy.id, false))
+			continue;
 		TRY(snapshot_field_types(scope->snapshot, policy.id, measurement->id, field,
 					 TIME_MIN_NS, TIME_MAX_NS, &more));
 		*types |= more;

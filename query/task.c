@@ -3,13 +3,31 @@
 
 #include <stdlib.h>
 
-int task_access(struct task *task, uint32_t database_id, bool write)
+bool task_may(const struct task *task, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct query_access *access = &task->env->access;
 
-	if (!access->check || access->check(access->arg, database_id, write) >= 0)
+	return !access->check || access->check(access->arg, database_id, policy_id, write) >= 0;
+}
+
+bool task_sees_all(const struct task *task)
+{
+	return task_may(task, QUERY_ALL_DATABASES, 0, false);
+}
+
+int task_access(struct task *task, uint32_t database_id, bool write)
+{
+	if (task_may(task, database_id, 0, write))
 		return OK;
 	return diag_set(task->diag, ERR_ACCESS, "not authorized to %s this database",
+			write ? "change" : "read");
+}
+
+int task_policy_access(struct task *task, uint32_t database_id, uint32_t policy_id, bool write)
+{
+	if (task_may(task, database_id, policy_id, write))
+		return OK;
+	return diag_set(task->diag, ERR_ACCESS, "not authorized to %s this retention policy",
 			write ? "change" : "read");
 }
 
@@ -49,16 +67,32 @@ int task_check(const struct task *task)
 
 int task_databases(struct task *task, struct object **out, size_t *count)
 {
-	const struct query_access *access = &task->env->access;
+	bool sees_all = task_sees_all(task);
 	size_t kept = 0, total;
 	struct object *all;
 
 	TRY(catalog_list(task_catalog(task), OBJECT_ROOT_ID, OBJECT_DATABASE, &all, &total));
 	for (size_t i = 0; i < total; i++)
-		if (!access->check || access->check(access->arg, all[i].id, false) >= 0)
+		if (sees_all || task_may(task, all[i].id, 0, false))
 			all[kept++] = all[i];
 	*out = all;
 	*count = kept;
+	return OK;
+}
+
+int task_policies(struct task *task, uint32_t database_id, struct object **out, size_t *count,
+		  bool *all)
+{
+	size_t kept = 0, total;
+	struct object *policies;
+
+	TRY(catalog_list(task_catalog(task), database_id, OBJECT_POLICY, &policies, &total));
+	for (size_t i = 0; i < total; i++)
+		if (task_may(task, database_id, policies[i].id, false))
+			policies[kept++] = policies[i];
+	*out = policies;
+	*count = kept;
+	*all = kept == total;
 	return OK;
 }
 

@@ -25,6 +25,12 @@ static inline struct catalog *task_catalog(const struct task *task)
 }
 /* OK or ERR_ACCESS with diag; database_id 0: the root. */
 int task_access(struct task *task, uint32_t database_id, bool write);
+/* The same of a policy's own modes. */
+int task_policy_access(struct task *task, uint32_t database_id, uint32_t policy_id, bool write);
+/* The same without words, for lists that leave out what the caller may not see. */
+bool task_may(const struct task *task, uint32_t database_id, uint32_t policy_id, bool write);
+/* Is nothing hidden from the caller? */
+bool task_sees_all(const struct task *task);
 /*
  * The database of that name, or with "" the default one, that the caller may
  * use. ERR_INVALID `database name required`, ERR_NOT_FOUND `database not
@@ -37,6 +43,9 @@ int task_policy(struct task *task, uint32_t database_id, struct slice name, stru
 int task_check(const struct task *task);
 /* Every database that the caller may read, in order of creation; free() the array. */
 int task_databases(struct task *task, struct object **out, size_t *count);
+/* Every policy of a database that the caller may read; `*all`: none was left out. */
+int task_policies(struct task *task, uint32_t database_id, struct object **out, size_t *count,
+		  bool *all);
 
 /* --- answers as tables ----------------------------------------------------- */
 
