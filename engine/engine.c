@@ -623,6 +623,7 @@ static void init_locks(struct engine *engine)
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->create_lock, NULL);
 	pthread_mutex_init(&engine->flush_lock, NULL);
+	pthread_mutex_init(&engine->space_lock, NULL);
 	pthread_mutex_init(&engine->gate_lock, NULL);
 	pthread_cond_init(&engine->gate_changed, NULL);
 	pthread_mutex_init(&engine->cold_lock, NULL);
@@ -789,46 +790,6 @@ struct catalog *engine_catalog(struct engine *engine)
 int engine_disk(struct engine *engine, struct env_disk *out)
 {
 	return env_disk(engine->path, out);
-}
-
-/* Of a small disk an eighth. */
-static uint64_t space_reserved(const struct env_disk *disk)
-{
-	return disk->bytes / 8 < SPACE_RESERVED ? disk->bytes / 8 : SPACE_RESERVED;
-}
-
-bool engine_has_room(struct engine *engine, uint64_t bytes)
-{
-	struct env_disk disk;
-
-	return engine_disk(engine, &disk) < 0 || disk.bytes_usable > space_reserved(&disk) + bytes;
-}
-
-bool engine_has_room_to_shrink(struct engine *engine, uint64_t bytes)
-{
-	struct env_disk disk;
-
-	return engine_disk(engine, &disk) < 0 ||
-	       disk.bytes_usable > space_reserved(&disk) / 4 + bytes;
-}
-
-int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag)
-{
-	uint64_t unchecked = atomic_fetch_add(&engine->bytes_unchecked, bytes) + bytes;
-	struct env_disk disk;
-
-	if (unchecked < SPACE_CHECK_BYTES && !atomic_load(&engine->is_nearly_full))
-		return OK;
-	atomic_store(&engine->bytes_unchecked, 0);
-	if (engine_disk(engine, &disk) < 0)
-		return OK;
-	atomic_store(&engine->is_nearly_full, disk.bytes_usable < space_reserved(&disk));
-	if (!atomic_load(&engine->is_nearly_full))
-		return OK;
-	return diag_set(diag, ERR_SPACE,
-			"no space left: the last %llu MiB of the disk are kept for reading and "
-			"dropping",
-			(unsigned long long)(space_reserved(&disk) >> 20));
 }
 
 void engine_gauges(struct engine *engine, struct engine_gauges *out)

@@ -311,7 +311,8 @@ static void unseal(struct sealed *sealed)
 	struct memtable *memtable = group->sealed;
 	group->sealed = NULL;
 	group->flushed_generation = sealed->generation;
-	atomic_fetch_sub(&group->engine->memtable_bytes, memtable_bytes(memtable));
+	if (!group->dropped) /* else the drop did */
+		atomic_fetch_sub(&group->engine->memtable_bytes, memtable_bytes(memtable));
 	pthread_mutex_unlock(&group->lock);
 	memtable_release(memtable);
 	crash_at(CRASH_FLUSH_LET_GO);
@@ -410,7 +411,9 @@ int flush_all(struct engine *engine)
 		return OK;
 	pthread_mutex_lock(&engine->flush_lock);
 	int err = flush_and_trim(engine);
-	atomic_store(&engine->flush_failing, err < 0);
+	atomic_store(&engine->flush_error, err);
+	if (err == OK)
+		engine_flushed(engine);
 	pthread_mutex_unlock(&engine->flush_lock);
 	stat_add(STAT_FLUSHES, err == OK);
 	pthread_mutex_lock(&engine->wake_lock);
@@ -485,6 +488,7 @@ static void *cleaner(void *arg)
 			continue;
 		}
 		char *path = engine->trash[--engine->trash_count];
+		engine->is_deleting = true;
 		pthread_mutex_unlock(&engine->wake_lock);
 		crash_at(CRASH_TRASH_FOUND);
 		int err = env_remove_tree(path);
@@ -493,6 +497,8 @@ static void *cleaner(void *arg)
 			log_warning("%s could not be deleted: %s", path, err_text(err));
 		free(path);
 		pthread_mutex_lock(&engine->wake_lock);
+		engine->is_deleting = false;
+		pthread_cond_broadcast(&engine->room);
 	}
 	pthread_mutex_unlock(&engine->wake_lock);
 	return NULL;
@@ -557,9 +563,11 @@ int engine_wait_for_room(struct engine *engine)
 		 atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max);
 	while (engine->started && !engine->stopping &&
 	       atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max) {
-		if (atomic_load(&engine->flush_failing)) {
+		int err = atomic_load(&engine->flush_error);
+
+		if (err < 0) {
 			pthread_mutex_unlock(&engine->wake_lock);
-			return ERR_SPACE;
+			return err;
 		}
 		wait_seconds(&engine->room, &engine->wake_lock, 1);
 	}

@@ -376,6 +376,10 @@ int live_group_drop(struct live_group *group)
 	pthread_mutex_lock(&group->lock);
 	bool dropped = group->dropped;
 	group->dropped = true;
+	if (!dropped) /* nothing comes to it any more, and no flush takes what it has */
+		atomic_fetch_sub(&engine->memtable_bytes,
+				 memtable_bytes(group->active) +
+					 (group->sealed ? memtable_bytes(group->sealed) : 0));
 	pthread_mutex_unlock(&group->lock);
 	if (dropped)
 		return OK;

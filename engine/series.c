@@ -89,6 +89,9 @@ int engine_series_remove(struct engine *engine, uint32_t policy_id, uint32_t gro
 	int err = apply_to_groups(engine, policy_id, group_id, series_id, time_first_ns,
 				  time_last_ns, &record, &applied);
 
+	if (err == ERR_SPACE && engine_make_room(engine))
+		err = apply_to_groups(engine, policy_id, group_id, series_id, time_first_ns,
+				      time_last_ns, &record, &applied);
 	stat_add(STAT_SERIES_REMOVED, applied);
 	return err;
 }
@@ -266,6 +269,12 @@ static int groups_below(struct engine *engine, const struct object *object, stru
 	return OK;
 }
 
+static int remove_for_good(struct engine *engine, uint32_t object_id)
+{
+	TRY(catalog_remove(engine->catalog, object_id));
+	return catalog_sync(engine->catalog);
+}
+
 int engine_drop(struct engine *engine, uint32_t object_id)
 {
 	struct object object, *groups;
@@ -282,17 +291,24 @@ int engine_drop(struct engine *engine, uint32_t object_id)
 			live_group_release(group);
 	}
 	freeze_enter(engine);
-	int err = catalog_remove(engine->catalog, object_id);
-	if (err == OK)
-		err = catalog_sync(engine->catalog);
+	int err = remove_for_good(engine, object_id);
 	if (err == OK)
 		drop_groups(engine, groups, count);
 	freeze_leave(engine);
+	if (err == ERR_SPACE && engine_make_room(engine)) {
+		freeze_enter(engine);
+		err = remove_for_good(engine, object_id);
+		if (err == OK)
+			drop_groups(engine, groups, count);
+		freeze_leave(engine);
+	}
 	free(groups);
 	if (err == OK && object.kind == OBJECT_DATABASE) {
 		freeze_drop_database(engine, object_id);
 		engine_forget_database(engine, object_id);
 	}
 	engine_touch(engine, 0);
+	if (err == OK)
+		engine_make_room_after_drop(engine);
 	return err;
 }

@@ -3,6 +3,7 @@
  * that somebody has touched.
  *
  * Locks, in the order in which they are taken:
+ *	engine.space_lock   one maker of room at a time, who flushes
  *	engine.flush_lock   one flush at a time
  *	the gate            writers within; closed for the instant of freeze.c
  *	engine.create_lock  one maker of policies and groups at a time
@@ -81,6 +82,10 @@ struct engine {
 	struct engine_options options;
 	_Atomic uint64_t bytes_unchecked; /* taken since the disk was last looked at */
 	_Atomic bool is_nearly_full;
+	_Atomic uint64_t files_wanted; /* for shards that the next flush makes */
+	pthread_mutex_t space_lock;    /* one maker of room at a time */
+	int64_t space_failed_ns; /* protected by space_lock; when that failed last, 0 = it did not
+				  */
 	int lock_fd;
 	struct catalog *catalog;
 	struct wal *wal;
@@ -113,14 +118,16 @@ struct engine {
 
 	pthread_mutex_t flush_lock;
 	pthread_mutex_t wake_lock;
-	pthread_cond_t wake, room;   /* the flusher's; writers' who wait for room */
+	pthread_cond_t wake,
+		room; /* the flusher's; those who wait for room, in memory or on disk */
 	bool stopping, flush_wanted; /* protected by wake_lock */
-	_Atomic bool flush_failing;
+	_Atomic int flush_error;     /* of the last one */
 	pthread_t flusher, committer, cleaner, freezer;
 	bool started;
 	pthread_mutex_t cold_lock;
 	_Atomic bool is_stopping; /* a rewrite gives up */
 	char **trash;		  /* protected by wake_lock; directories to delete */
+	bool is_deleting;	  /* protected by wake_lock; one that is not in it any more */
 	size_t trash_count, trash_capacity;
 	pthread_cond_t trash_wake;
 };
@@ -132,11 +139,28 @@ void engine_forget_database(struct engine *engine, uint32_t database_id);
 void engine_touch(struct engine *engine, uint32_t database_id);
 /* Before the log is trimmed: the last arrival and sequence survive without it. */
 int engine_write_clock(struct engine *engine);
+void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
+/* --- space.c --- */
 /* Would the disk hold that much more, beside what is kept free? */
 bool engine_has_room(struct engine *engine, uint64_t bytes);
 /* The same for what gives back more than it takes: it may take most of what is kept free. */
 bool engine_has_room_to_shrink(struct engine *engine, uint64_t bytes);
-void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
+/*
+ * ERR_SPACE when taking `bytes` more would eat into what is kept free, so that a
+ * full disk can still be read from (LevelDB writes when it opens), be flushed
+ * to, and be freed by dropping what is old. Makes room first, unless within the gate.
+ */
+int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag);
+/* The same for the files of a new group, which a flush makes. */
+int engine_take_shards(struct engine *engine, uint32_t shards);
+void engine_flushed(struct engine *engine); /* the disk is looked at with the next write */
+/*
+ * After ERR_SPACE, with no lock held: what lies in the log goes into shards, and what was dropped
+ * is deleted. True: it is worth another try. Within the gate nothing is done.
+ */
+bool engine_make_room(struct engine *engine);
+/* The same where the disk is nearly full. */
+void engine_make_room_after_drop(struct engine *engine);
 /* --- retention.c --- */
 /* What of it is kept, the end of a line. */
 void retention_print(struct engine *engine, struct buf *out);
@@ -144,7 +168,7 @@ void retention_read(struct engine *engine, const char *text);
 void retention_trust(struct engine *engine); /* once it was read */
 int64_t retention_now(const struct engine *engine);
 void retention_note(struct engine *engine, const struct memtable_row *rows, size_t count);
-/* Waits while memory is over its budget. ERR_SPACE: it does not shrink, since flushing fails. */
+/* Waits while memory is over its budget. ERR_SPACE, ERR_IO, …: why flushing fails. */
 int engine_wait_for_room(struct engine *engine);
 
 /* --- live.c: groups ---------------------------------------------------------- */
@@ -166,13 +190,6 @@ void live_groups_release(struct live_group **groups, size_t count);
 void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count);
 /* Take it off the list and move its shards to the trash; readers go on. */
 int live_group_drop(struct live_group *group);
-/*
- * ERR_SPACE when taking `bytes` more would eat into what is kept free, so that a
- * full disk can still be read from (LevelDB writes when it opens), be flushed
- * to, and be freed by dropping what is old.
- */
-int engine_take_space(struct engine *engine, size_t bytes, struct diag *diag);
-
 /* Which of the group's shards has a series: hash(key) mod their number. */
 uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id);
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);

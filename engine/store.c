@@ -30,7 +30,10 @@
 #define BLOCK_BYTES 1024
 /* Shared by all; packs come out of mapped files and do not go through it. */
 #define CACHE_BYTES ((size_t)4 << 20)
-/* A log of this size is moved into a table at once. */
+/*
+ * A log of this size, or of a thirty-second of a small disk, is moved into a table at once. After a
+ * kill it takes as much room again before it can be read.
+ */
 #define LOG_BYTES_MAX ((uint64_t)8 << 20)
 /* Opening writes the log's content into a table, besides a manifest and a log. */
 #define OPEN_BYTES_SPARE ((uint64_t)1 << 20)
@@ -579,7 +582,8 @@ static int room_to_open(const struct store *store)
 	struct env_disk disk;
 
 	TRY(env_disk(store->path, &disk));
-	return disk.bytes_available < bytes + bytes / 4 + OPEN_BYTES_SPARE ? ERR_SPACE : OK;
+	uint64_t spare = disk.bytes / 64 < OPEN_BYTES_SPARE ? disk.bytes / 64 : OPEN_BYTES_SPARE;
+	return disk.bytes_available < bytes + bytes / 4 + spare ? ERR_SPACE : OK;
 }
 
 int store_settle(struct store *store, bool *reopened)
@@ -610,10 +614,19 @@ static void write_done(struct store *store, int err, size_t bytes)
 	pthread_mutex_unlock(&store->pool->lock);
 }
 
+static uint64_t log_bytes_max(const struct store *store)
+{
+	struct env_disk disk;
+
+	return env_disk(store->path, &disk) == OK && disk.bytes / 32 < LOG_BYTES_MAX
+		       ? disk.bytes / 32
+		       : LOG_BYTES_MAX;
+}
+
 /* The log is not needed any more once its content is in a table. */
 static void flush_large_log(struct store *store)
 {
-	if (store->log_bytes < LOG_BYTES_MAX) /* only the writer changes it while in use */
+	if (store->log_bytes < log_bytes_max(store)) /* only the writer changes it while in use */
 		return;
 	db_flush(store->db);
 	pthread_mutex_lock(&store->pool->lock);

@@ -184,7 +184,9 @@ static int make_group(struct writer *writer, const struct object *policy, int64_
 		group_window_for(policy->policy.shard_duration_ns, time_ns, groups, count,
 				 &out->window);
 		out->window.shards = policy->policy.shards;
-		err = catalog_add(catalog, out);
+		err = engine_take_shards(writer->engine, out->window.shards);
+		if (err == OK)
+			err = catalog_add(catalog, out);
 	}
 	free(groups);
 	pthread_mutex_unlock(&writer->engine->create_lock);
@@ -777,8 +779,8 @@ static int take_lines(struct writer *writer, struct slice text, bool final,
 	}
 }
 
-int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
-		 uint64_t *lines, struct diag *diag)
+static int write_once(struct writer *writer, struct slice text, bool final, size_t *consumed,
+		      uint64_t *lines, struct diag *diag)
 {
 	struct progress progress = { .diag = diag };
 	int err, stored;
@@ -801,11 +803,59 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 	*lines = progress.lines_stored;
 	stat_add(STAT_TEXT_BYTES_TAKEN, progress.stored);
 	if (err == OK || err == END)
-		return writer->engine->options.sync_writes ? engine_sync(writer->engine) : OK;
+		return OK;
 	if (diag && !diag->text[0]) {
 		diag_set(diag, err, "%s", err_text(err));
 		diag->line = progress.lines_stored + 1;
 	}
+	return err;
+}
+
+/* The log is full, or a quota is, of which nobody knew before: the rest once more behind a flush.
+ */
+static int write_rest(struct writer *writer, struct slice text, bool final, size_t *consumed,
+		      uint64_t *lines, struct diag *diag)
+{
+	size_t consumed_before = *consumed;
+	uint64_t lines_before = *lines, points_before = writer->points;
+
+	if (diag)
+		diag_reset(diag);
+	int err =
+		write_once(writer, slice_from(text, consumed_before), final, consumed, lines, diag);
+	*consumed += consumed_before;
+	*lines += lines_before;
+	writer->points += points_before;
+	if (diag && diag->line)
+		diag->line += lines_before;
+	return err;
+}
+
+/* What is not on disk is not taken, also where a bad line ends what is. */
+static int sync_taken(struct writer *writer, size_t *consumed, uint64_t *lines, struct diag *diag)
+{
+	int err = engine_sync(writer->engine);
+
+	if (err < 0) {
+		*consumed = 0;
+		*lines = 0;
+		if (diag) {
+			diag_reset(diag);
+			diag_set(diag, err, "the lines could not be synced: %s", err_text(err));
+		}
+	}
+	return err;
+}
+
+int writer_write(struct writer *writer, struct slice text, bool final, size_t *consumed,
+		 uint64_t *lines, struct diag *diag)
+{
+	int err = write_once(writer, text, final, consumed, lines, diag);
+
+	if (err == ERR_SPACE && engine_make_room(writer->engine))
+		err = write_rest(writer, text, final, consumed, lines, diag);
+	if (writer->engine->options.sync_writes && (err == OK || *consumed > 0))
+		TRY(sync_taken(writer, consumed, lines, diag));
 	return err;
 }
 
@@ -980,6 +1030,8 @@ int engine_series_replace(struct engine *engine, const struct writer_options *op
 	writer->arrival_ns = engine_arrival_ns(engine);
 	int err = gather(writer, text, diag);
 	if (err == OK)
+		err = replace_store(writer, cut);
+	if (err == ERR_SPACE && engine_make_room(engine))
 		err = replace_store(writer, cut);
 	if (err == OK && engine->options.sync_writes)
 		err = engine_sync(engine);

@@ -49,9 +49,7 @@ static uint32_t make(const char *name)
 	uint32_t id = 0;
 
 	CHECK_INT(engine_create_database(engine, slice_of_text(name), &attrs, &id), OK);
-	struct writer_options options = { .database_id = id,
-					  .attrs = attrs,
-					  .series_id = ID_NONE };
+	struct writer_options options = { .database_id = id, .attrs = attrs, .series_id = ID_NONE };
 	if (CHECK_INT(writer_open(engine, &options, &writer), OK)) {
 		CHECK_INT(writer_write(writer, SLICE("m,host=a v=1,w=\"x\" 1700000000000000000\n"),
 				       true, &consumed, &lines, NULL),
@@ -81,6 +79,7 @@ TEST(engine__databases_that_are_dropped_leave_nothing)
 	struct engine_gauges gauges;
 	engine_gauges(engine, &gauges);
 	CHECK_INT(gauges.index_bytes, 0);
+	CHECK_INT(gauges.memtable_bytes, 0);
 	CHECK_INT(engine_close(engine), OK);
 	CHECK_INT(names_of("trash"), 0);
 	REQUIRE(begin());
@@ -101,7 +100,8 @@ TEST(engine__who_reads_a_dropped_database_goes_on)
 	CHECK(engine_hold_index(engine, id) == NULL);
 	CHECK_INT(make("db") != id, true);
 	struct index *index = snapshot_index(snapshot);
-	CHECK_INT(snapshot_series(snapshot, 0, ID_NONE, TIME_MIN_NS, TIME_MAX_NS, &ids, &count), OK);
+	CHECK_INT(snapshot_series(snapshot, 0, ID_NONE, TIME_MIN_NS, TIME_MAX_NS, &ids, &count),
+		  OK);
 	if (CHECK_INT(count, 1)) {
 		struct buf key = { 0 };
 
