@@ -43,9 +43,8 @@ int tree_check_name(struct slice name)
 {
 	if (name.length > NAME_BYTES_MAX)
 		return ERR_TOO_LONG;
-	if (name.length == 0 || memchr(name.data, '/', name.length) ||
-	    memchr(name.data, 0, name.length) || slice_equal(name, SLICE(".")) ||
-	    slice_equal(name, SLICE("..")))
+	if (name.length == 0 || slice_find(name, '/') || slice_find(name, '\0') ||
+	    slice_equal(name, SLICE(".")) || slice_equal(name, SLICE("..")))
 		return ERR_INVALID;
 	return OK;
 }

@@ -36,7 +36,8 @@ static int stop(void *arg, const char *name)
 
 /*
  * A first start makes these in this order: the lock, `format` by way of format.new, directories.
- * A power cut may keep later ones alone. Points come after `format` is safe, so directories are empty.
+ * A power cut may keep later ones alone. Points come after `format` is safe, so directories are
+ * empty.
  */
 static bool is_of_first_start(const char *path, const char *name)
 {
@@ -85,10 +86,11 @@ int directory_check(const char *path, struct diag *diag)
 	if (err < 0)
 		err = diag_set(diag, err, "%s: %s", path, err_text(err));
 	else if (found.foreign_count && has(path, "catalog"))
-		err = diag_set(diag, ERR_INVALID,
-			       "%s is not a data directory: %s/format is missing; if it once was one, "
-			       "seriesfs-check --repair mends it",
-			       path, path);
+		err = diag_set(
+			diag, ERR_INVALID,
+			"%s is not a data directory: %s/format is missing; if it once was one, "
+			"seriesfs-check --repair mends it",
+			path, path);
 	else if (found.foreign_count > NAMES_TOLD)
 		err = diag_set(diag, ERR_INVALID,
 			       "%s is neither empty nor a data directory: it holds %s and %zu more",

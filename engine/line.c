@@ -34,8 +34,7 @@ static int refuse(const struct scan *scan, const char *at, int err, const char *
  */
 static int check_key(const struct scan *scan, struct slice key, const char *words)
 {
-	const char *newline =
-		scan->newline && key.length ? memchr(key.data, '\n', key.length) : NULL;
+	const char *newline = scan->newline ? slice_find(key, '\n') : NULL;
 
 	return newline ? refuse(scan, newline, ERR_INVALID, words) : OK;
 }
@@ -316,7 +315,7 @@ static int parse_string(struct scan *scan, struct arena *arena, struct line_fiel
 	if (!stop)
 		return refuse(scan, start, ERR_INVALID, "unbalanced quotes, expected a closing \"");
 	content = slice_of(start + 1, (size_t)(stop - start) - 2);
-	if (memchr(content.data, '\\', content.length))
+	if (slice_find(content, '\\'))
 		TRY(unescape(arena, content, "\"\\", &content));
 	field->type = VALUE_STRING;
 	field->value.s = text_copy(arena, content);
@@ -529,7 +528,7 @@ static int drop_time_field(struct scan *scan, struct line *out, struct slice key
 	out->field_count = kept;
 	if (kept)
 		return OK;
-	const char *comma = memchr(key.data, ',', key.length);
+	const char *comma = slice_find(key, ',');
 	return diag_set_at(
 		scan->diag, ERR_INVALID, 1, 1,
 		"invalid field name: input field \"time\" on measurement \"%.*s\" is invalid",
@@ -888,7 +887,7 @@ int line_parse(struct line_context *context, struct slice text, struct line *out
 {
 	struct scan scan = { text.data, text.data, text.data + text.length, diag, false };
 
-	scan.newline = text.length && memchr(text.data, '\n', text.length);
+	scan.newline = slice_find(text, '\n');
 	*out = (struct line){ .raw_key = slice_of(text.data, 0), .text = text };
 	skip_spaces(&scan);
 	if (scan.next == scan.end || *scan.next == '#')

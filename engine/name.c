@@ -161,7 +161,7 @@ static int decode(const struct name_reader *reader, struct slice raw, struct sli
 	size_t length = 0;
 
 	*out = raw;
-	if (raw.length == 0 || !memchr(raw.data, '%', raw.length))
+	if (raw.length == 0 || !slice_find(raw, '%'))
 		return OK;
 	copy = arena_alloc_raw(reader->arena, raw.length, 1);
 	if (!copy)
@@ -192,8 +192,7 @@ static bool is_special(char c, const char *specials)
  */
 static bool is_expressible(struct slice part)
 {
-	return part.length == 0 ||
-	       (part.data[part.length - 1] != '\\' && !memchr(part.data, '\n', part.length));
+	return part.length == 0 || (part.data[part.length - 1] != '\\' && !slice_find(part, '\n'));
 }
 
 /* part := { any byte but "," (and "=" where `stops` has it) } */

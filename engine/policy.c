@@ -166,7 +166,7 @@ static struct slice take_word(struct slice *line)
 
 static struct slice take_line(struct slice *text)
 {
-	const char *newline = text->length ? memchr(text->data, '\n', text->length) : NULL;
+	const char *newline = slice_find(*text, '\n');
 	size_t length = newline ? (size_t)(newline - text->data) : text->length;
 	struct slice line = slice_of(text->data, length);
 

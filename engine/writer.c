@@ -865,9 +865,9 @@ int writer_write(struct writer *writer, struct slice text, bool final, size_t *c
 /* What text could not have brought: it would not come back from text either. */
 static int check_names(const struct new_point *point, struct diag *diag)
 {
-	const char *comma = memchr(point->key.data, ',', point->key.length);
-	bool is_bad = point->key.length == 0 || point->key.data[0] == '#' ||
-		      memchr(point->key.data, '\n', point->key.length);
+	const char *comma = slice_find(point->key, ',');
+	bool is_bad =
+		point->key.length == 0 || point->key.data[0] == '#' || slice_find(point->key, '\n');
 
 	if (point->field_count > FIELDS_PER_LINE_MAX)
 		return diag_set(diag, ERR_LIMIT, "too many fields in one point");

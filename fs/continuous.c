@@ -79,7 +79,7 @@ static void tell_query(struct mount *mount, uint32_t database_id, struct slice d
 						 .uid = query->attrs.uid,
 						 .ids = { query->id },
 						 .id_count = 1 } };
-	const char *end = memchr(query->payload.data, '\n', query->payload.length);
+	const char *end = slice_find(query->payload, '\n');
 
 	buf_append_slice(&file, database);
 	buf_append_text(&file, "/continuous/");

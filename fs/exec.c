@@ -55,7 +55,7 @@ static struct {
 /* rest := [ "." format ] [ "?" key "=" value { "&" … } ] */
 static int parse_options(struct slice rest, struct query_options *out, struct diag *diag)
 {
-	const char *question = rest.length ? memchr(rest.data, '?', rest.length) : NULL;
+	const char *question = slice_find(rest, '?');
 	struct slice format = rest;
 	bool has_format = false;
 	enum query_format chosen = QUERY_CSV;
@@ -214,7 +214,7 @@ static int take_requests(struct exec_handle *handle, struct slice data, size_t *
 	*taken = 0;
 	while (err == OK && *taken < data.length) {
 		struct slice rest = slice_from(data, *taken);
-		const char *newline = memchr(rest.data, '\n', rest.length);
+		const char *newline = slice_find(rest, '\n');
 		size_t length = newline ? (size_t)(newline - rest.data) : rest.length;
 
 		if (newline)

@@ -134,8 +134,7 @@ int identity_become(const struct identity *identity)
 	if (!identity->drops)
 		return OK;
 	const struct passwd *user = getpwuid(identity->uid);
-	int failed = user ? initgroups(user->pw_name, identity->gid)
-			  : setgroups(1, &identity->gid);
+	int failed = user ? initgroups(user->pw_name, identity->gid) : setgroups(1, &identity->gid);
 
 	if (failed || setegid(identity->gid) < 0 || seteuid(identity->uid) < 0)
 		return ERR_ACCESS;

@@ -99,7 +99,7 @@ static int take_line(struct import *import, struct slice line, struct diag *diag
 /* The length of the first line with its end; 0: it is not whole. */
 static size_t line_length(struct slice text, bool final)
 {
-	const char *end = text.length ? memchr(text.data, '\n', text.length) : NULL;
+	const char *end = slice_find(text, '\n');
 
 	return end ? (size_t)(end - text.data) + 1 : final ? text.length : 0;
 }

@@ -26,7 +26,7 @@ uint64_t ingest_lines_before(const struct ingest *ingest)
 
 static struct slice first_line(struct slice text)
 {
-	const char *end = text.length ? memchr(text.data, '\n', text.length) : NULL;
+	const char *end = slice_find(text, '\n');
 
 	return slice_of(text.data, end ? (size_t)(end - text.data) : text.length);
 }

@@ -79,7 +79,7 @@ static uint64_t *number_at(struct options *options, size_t row)
 
 static struct slice option_name(struct slice option)
 {
-	const char *equals = memchr(option.data, '=', option.length);
+	const char *equals = slice_find(option, '=');
 
 	return slice_of(option.data, equals ? (size_t)(equals - option.data) : option.length);
 }

@@ -4,8 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <limits.h>
+#include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,16 +20,16 @@
 /* Of later kernels than the headers here may be. */
 #define ACCESS_TRUNCATE (UINT64_C(1) << 14) /* version 3 */
 
-#define READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define WRITE                                                                                      \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                           \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER)
 /* Handled and allowed nowhere: no program is run, no device, socket or link is made. */
 #define NEVER                                                                                      \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
-	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |                            \
-	 LANDLOCK_ACCESS_FS_MAKE_SYM)
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                               \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                             \
+	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 /* Renames and links between directories are what drops and snapshots are made of: version 2. */
 #define VERSION_LEAST 2
@@ -80,13 +80,23 @@ static void allow_data(const struct rules *rules, const char *data_path)
 		closedir(dir);
 }
 
-/* Time zones; callers and itself; processors and memory; libraries that libc loads when it needs them. */
+/* Time zones; callers and itself; processors and memory; libraries that libc loads when it needs
+ * them. */
 static void allow_system(const struct rules *rules)
 {
 	static const char *const read_only[] = {
-		"/etc/localtime", "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/proc",
-		"/sys/fs/cgroup", "/sys/devices/system", "/dev/urandom",
-		"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache",
+		"/etc/localtime",
+		"/usr/share/zoneinfo",
+		"/usr/lib/zoneinfo",
+		"/proc",
+		"/sys/fs/cgroup",
+		"/sys/devices/system",
+		"/dev/urandom",
+		"/lib",
+		"/lib64",
+		"/usr/lib",
+		"/usr/lib64",
+		"/etc/ld.so.cache",
 	};
 	const char *zones = getenv("TZDIR");
 
@@ -109,14 +119,16 @@ static bool is_left_out(void)
 static bool confine(const char *data_path)
 {
 	struct landlock_ruleset_attr attributes = { 0 };
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct rules rules;
 
 	if (version < VERSION_LEAST)
 		return false;
 	attributes.handled_access_fs = READ | WRITE | NEVER | (version >= 3 ? ACCESS_TRUNCATE : 0);
 	rules.handled = attributes.handled_access_fs;
-	/* The first field alone: a kernel that knows fewer fields than the headers takes it, too. */
+	/* The first field alone: a kernel that knows fewer fields than the headers takes it, too.
+	 */
 	rules.fd = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(uint64_t), 0);
 	if (rules.fd < 0)
 		return false;

@@ -900,13 +900,12 @@ static void tell_replace(struct mount *mount, const struct place *series, struct
 	struct slice line = text;
 
 	for (uint64_t i = 1; i < number; i++) {
-		const char *end = memchr(line.data, '\n', line.length);
+		const char *end = slice_find(line, '\n');
 
 		line = slice_from(line, end ? (size_t)(end - line.data) + 1 : line.length);
 	}
-	if (line.length && memchr(line.data, '\n', line.length))
-		line.length =
-			(size_t)((const char *)memchr(line.data, '\n', line.length) - line.data);
+	if (slice_find(line, '\n'))
+		line.length = (size_t)(slice_find(line, '\n') - line.data);
 	place_tell(mount, series, key, err, diag, number, line);
 }
 

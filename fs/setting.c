@@ -127,7 +127,7 @@ static int parent_of(struct mount *mount, const struct place *place, struct slic
 static struct slice line_of(struct slice text, uint64_t number)
 {
 	for (; number > 0; number--) {
-		const char *end = memchr(text.data, '\n', text.length);
+		const char *end = slice_find(text, '\n');
 		size_t length = end ? (size_t)(end - text.data) : text.length;
 
 		if (number == 1)

@@ -83,7 +83,7 @@ static const struct write_key {
 static int set_option(struct mount *mount, uint32_t database_id, struct slice option,
 		      struct write_options *out, struct diag *diag)
 {
-	const char *equals = memchr(option.data, '=', option.length);
+	const char *equals = slice_find(option, '=');
 	struct slice name = slice_of(option.data, equals ? (size_t)(equals - option.data) : 0);
 
 	for (size_t i = 0; equals && i < sizeof(write_keys) / sizeof(write_keys[0]); i++)
@@ -106,7 +106,7 @@ static int parse_options(struct mount *mount, uint32_t database_id, struct slice
 		return ERR_NOT_FOUND;
 	rest = slice_from(rest, 1);
 	for (;;) {
-		const char *end = memchr(rest.data, '&', rest.length);
+		const char *end = slice_find(rest, '&');
 		size_t length = end ? (size_t)(end - rest.data) : rest.length;
 
 		TRY(set_option(mount, database_id, slice_of(rest.data, length), out, diag));
@@ -227,7 +227,7 @@ int write_series_options(struct mount *mount, const struct place *place, struct 
 static int any_series_options(struct mount *mount, const struct place *place, struct slice name,
 			      struct writer_options *out, struct diag *diag)
 {
-	const char *question = memchr(name.data, '?', name.length);
+	const char *question = slice_find(name, '?');
 	struct slice rest =
 		question ? slice_from(name, (size_t)(question - name.data)) : slice_of("", 0);
 	struct write_options options;

@@ -118,7 +118,7 @@ bool time_text_is(struct slice text)
 	for (size_t i = 0; i < 10; i++)
 		if (shape[i] == 'd' ? !is_digit(text.data[i]) : text.data[i] != shape[i])
 			return false;
-	return text.length == 10 || !memchr(text.data, '\n', text.length);
+	return text.length == 10 || !slice_find(text, '\n');
 }
 
 struct scan {

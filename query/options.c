@@ -177,7 +177,7 @@ static const struct option_row *find_row(struct slice key)
 /* Cuts the next `key=value` off; false: there is none of that shape. */
 static bool next_pair(struct slice *list, struct slice *key, struct slice *value)
 {
-	const char *ampersand = memchr(list->data, '&', list->length);
+	const char *ampersand = slice_find(*list, '&');
 	size_t length = ampersand ? (size_t)(ampersand - list->data) : list->length;
 	const char *equals = memchr(list->data, '=', length);
 

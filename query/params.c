@@ -245,7 +245,7 @@ static int read_number(struct reader *r, struct param *out)
 
 	if (!scan_number(r, &text))
 		return fail(r, "a value");
-	if (memchr(text.data, '.', text.length)) {
+	if (slice_find(text, '.')) {
 		out->kind = EXPR_NUMBER;
 		if (float_parse(text, &out->number) < 0)
 			set_failing(r, out,

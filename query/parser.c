@@ -22,8 +22,9 @@ static void place_of(const struct parser *p, const struct lexeme *lexeme, uint64
 {
 	const char *next = p->given.data, *end = p->text.data + lexeme->start, *newline;
 
+	assert(end >= next && end <= next + p->given.length);
 	*line = 1;
-	while ((newline = memchr(next, '\n', (size_t)(end - next)))) {
+	while (next < end && (newline = memchr(next, '\n', (size_t)(end - next)))) {
 		next = newline + 1;
 		++*line;
 	}
@@ -440,6 +441,20 @@ static struct slice without_blanks(struct slice text)
 	return without_blanks_behind(text);
 }
 
+/*
+ * All that reads a text starts here. Complaints tell a place by where `text` lies within `given`:
+ * an empty one, too, must lie there, though the lexer has its own.
+ */
+static void parser_start(struct parser *p, struct slice given, const struct params *params,
+			 struct arena *arena, struct diag *diag)
+{
+	struct slice text = without_blanks(given);
+
+	*p = (struct parser){ .arena = arena, .params = params, .diag = diag, .given = given };
+	lexer_init(&p->lexer, text, arena);
+	p->text = slice_of(text.data, p->lexer.text.length);
+}
+
 /* request := { ";" } { statement ";" { ";" } } [ statement ] */
 static int parse_statements(struct parser *p, struct list *statements)
 {
@@ -471,12 +486,11 @@ static int parse_statements(struct parser *p, struct list *statements)
 int parse_request(struct slice text, const struct params *params, struct arena *arena,
 		  struct request *out, struct parse_end *end, struct diag *diag)
 {
-	struct parser p = { .arena = arena, .params = params, .diag = diag, .given = text };
 	struct list statements = { 0 };
+	struct parser p;
 	int err;
 
-	lexer_init(&p.lexer, without_blanks(text), arena);
-	p.text = p.lexer.text;
+	parser_start(&p, text, params, arena, diag);
 	err = parse_statements(&p, &statements);
 	p.end.is_inside = err < 0 && p.lexer.ended_inside;
 	p.end.is_in_regex = err < 0 && p.lexer.ended_in_regex;
@@ -489,10 +503,9 @@ int parse_request(struct slice text, const struct params *params, struct arena *
 int parse_continuous_text(struct slice text, struct arena *arena, struct continuous_stmt *out,
 			  struct diag *diag)
 {
-	struct parser p = { .arena = arena, .diag = diag, .given = text };
+	struct parser p;
 
 	*out = (struct continuous_stmt){ 0 };
-	lexer_init(&p.lexer, without_blanks(text), arena);
-	p.text = p.lexer.text;
+	parser_start(&p, text, NULL, arena, diag);
 	return parse_continuous_stored(&p, out);
 }

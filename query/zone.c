@@ -362,6 +362,17 @@ static bool is_zone_name(struct slice name)
 	return true;
 }
 
+/* A zone's file, not the directory `Europe`: reading one is an error, which the log would be told
+ * each time. */
+static bool read_zone_file(const char *path, struct buf *out)
+{
+	char inside[320];
+
+	snprintf(inside, sizeof(inside), "%s/.", path);
+	buf_reset(out);
+	return env_exists(path) && !env_exists(inside) && env_read_system_file(path, out) >= 0;
+}
+
 int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 {
 	static const char *const roots[] = { "/usr/share/zoneinfo", "/usr/share/lib/zoneinfo",
@@ -384,10 +395,8 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out)
 		else
 			snprintf(path, sizeof(path), "%s/%.*s", roots[i], (int)name.length,
 				 name.data);
-		buf_reset(&file);
 		*zone = (struct zone){ 0 };
-		found = env_read_system_file(path, &file) >= 0 &&
-			read_zone(buf_slice(&file), arena, zone);
+		found = read_zone_file(path, &file) && read_zone(buf_slice(&file), arena, zone);
 	}
 	buf_release(&file);
 	*out = found ? zone : NULL;

@@ -35,6 +35,9 @@ rule "only engine/base/env.c opens files in the lower layers" \
 	"$(echo "$files" | grep -E '^(engine|query)/.*\.c$' | grep -vE '(^|/)main_' |
 		xargs grep -nHE '[^_a-z](open|openat|creat|fopen|pwrite|fdatasync|fsync|unlink|opendir)\(' |
 		grep -vE '^engine/base/env\.c:')"
+rule "a byte of a slice is looked for by slice_find(): the data of an empty one may be NULL" \
+	"$(echo "$files" | grep -E '^(engine|query|fs)/' | xargs grep -nP 'memchr\(([\w>.-]+)(\.|->)data, [^,]*, \1\2length\)' |
+		grep -v '^engine/base/slice\.h:')"
 rule "nothing unfinished is left" \
 	"$(echo "$files" | xargs grep -nHE '\b(TO''DO|FIX''ME|X''XX|HA''CK)\b')"
 rule "every header is included by someone, or README.md names it as a contract ahead of its code" "$(

@@ -1,6 +1,6 @@
 /*
- * The handler of SIGBUS, as journald has one: it puts a page of zeros over the one that is lost, and
- * returns, so that the access is repeated and succeeds. It calls nothing but system calls.
+ * The handler of SIGBUS, as journald has one: it puts a page of zeros over the one that is lost,
+ * and returns, so that the access is repeated and succeeds. It calls nothing but system calls.
  *
  * Pages of the program and its libraries are left to the kernel: to run zeros is worse than to end.
  */
@@ -56,8 +56,7 @@ static int note_object(struct dl_phdr_info *object, size_t size, void *arg)
 		if (part->p_type != PT_LOAD)
 			continue;
 		objects[object_count].from = object->dlpi_addr + part->p_vaddr;
-		objects[object_count++].to =
-			object->dlpi_addr + part->p_vaddr + part->p_memsz;
+		objects[object_count++].to = object->dlpi_addr + part->p_vaddr + part->p_memsz;
 	}
 	return 0;
 }

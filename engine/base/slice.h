@@ -42,6 +42,13 @@ static inline bool slice_starts_with(struct slice a, struct slice prefix)
 	return a.length >= prefix.length && memcmp(a.data, prefix.data, prefix.length) == 0;
 }
 
+/* The first such byte; NULL when there is none. Of an empty slice memchr() must not be asked: its
+ * data may be NULL. */
+static inline const char *slice_find(struct slice a, char byte)
+{
+	return a.length ? (const char *)memchr(a.data, byte, a.length) : NULL;
+}
+
 static inline struct slice slice_from(struct slice a, size_t offset)
 {
 	return (struct slice){ a.data + offset, a.length - offset };
