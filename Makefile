@@ -21,7 +21,8 @@ Q := $(if $(V),,@)
 CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I.
 CFLAGS := -std=c17 -g $(if $(DEBUG),-O0,-O2) -Wall -Wextra -Werror -Wstrict-prototypes \
 	-Wmissing-prototypes -Wno-unused-parameter -fno-strict-aliasing -ffp-contract=off
-LDFLAGS :=
+# Every allocation of ours is counted (engine/base/memory.h).
+LDFLAGS := $(foreach f,malloc calloc realloc reallocarray free,-Wl$(comma)--wrap=$(f))
 ifdef SANITIZE
 # gcc 12 believes vsnprintf(NULL, 0, …) to be a mistake once it is instrumented.
 CFLAGS += -Wno-format-truncation -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer

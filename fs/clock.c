@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
 #include "fs/continuous.h"
@@ -93,6 +94,7 @@ static void *work(void *arg)
 		if (now_ns - second_ns >= NS_PER_SECOND) {
 			second_ns = now_ns;
 			scratch_remind(mount);
+			memory_trim_if_due();
 		}
 		if (now_ns >= retention_ns &&
 		    continuous_looked_ns(mount->continuous) >= retention_ns) {

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
 #include "fs/continuous.h"
 #include "fs/scratch.h"
+#include "query/metering.h"
 
 static const char help_text[] =
 	"SERIESFS, a time series database that you mount\n"
@@ -224,6 +226,9 @@ static void print_memory(struct mount *mount, const struct engine_gauges *gauges
 		    gauges->directory_bytes);
 	print_gauge(out, "series_text_bytes", "memory of what is known of series as text",
 		    gauges->series_text_bytes);
+	print_gauge(out, "query_bytes", "memory of queries that run", query_memory_bytes());
+	print_gauge(out, "reserve_used_bytes",
+		    "memory out of the reserve, since there was no other", memory_reserve_used());
 	print_gauge(out, "answer_bytes", "memory of answers kept",
 		    answer_table_bytes(mount->answers));
 	print_gauge(out, "scratch_bytes", "memory of scratch files",

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "query/crew.h"
 #include "query/function_rows.h"
 
@@ -66,12 +67,9 @@ static uint64_t map_key(int64_t start_ns)
 static int count_window(struct aggregate *aggregate)
 {
 	struct run *run = aggregate->spec.run;
-	uint64_t max = run->env->limits->buckets_max;
 
-	if (max && window_is_given(&aggregate->spec.window) && ++run->buckets > max)
-		return diag_set(run->diag, ERR_LIMIT,
-				"max-select-buckets limit exceeded: (%llu/%llu)",
-				(unsigned long long)run->buckets, (unsigned long long)max);
+	if (window_is_given(&aggregate->spec.window))
+		TRY(run_count_bucket(run));
 	return run_take_bytes(run,
 			      sizeof(int64_t) + aggregate->spec.leaf_count * sizeof(union state));
 }
@@ -130,16 +128,11 @@ static size_t first_capacity(const struct aggregate *aggregate)
 static void reserve_part(struct aggregate *aggregate)
 {
 	struct recording *recording = aggregate->recording;
-	size_t leaves = aggregate->spec.leaf_count, before = recording->capacity, bytes;
+	size_t leaves = aggregate->spec.leaf_count, before = recording->capacity;
 
 	if (recording->count < recording->capacity)
 		return;
 	recording->capacity = before ? before * 2 : first_capacity(aggregate);
-	bytes = (recording->capacity - before) *
-		(leaves * sizeof(*recording->parts) + sizeof(int64_t));
-	/* What is too much is told by whoever takes bytes next. */
-	aggregate->spec.run->bytes += bytes;
-	atomic_fetch_add(aggregate->spec.run->together, bytes);
 	recording->starts =
 		reallocarray(recording->starts, recording->capacity, sizeof(*recording->starts));
 	recording->parts = reallocarray(recording->parts, recording->capacity * leaves,
@@ -831,7 +824,6 @@ struct round {
 	struct run run; /* as it was before */
 	struct share *shares;
 	size_t count;
-	atomic_size_t bytes;
 	pthread_mutex_t lock;
 	/* protected by lock */
 	struct aggregate *whole;
@@ -865,7 +857,6 @@ static void read_share(struct round *round, struct share *share, const struct gr
 
 	share->run = round->run;
 	share->run.diag = &share->diag;
-	share->run.together = &round->bytes;
 	share->run.points = share->run.buckets = share->run.summaries = 0;
 	share->run.chunks = (struct chunk_counts){ 0 };
 	share->run.read_ns = 0;
@@ -939,13 +930,9 @@ static void join_ready(struct round *round)
 	while (round->err == OK && round->joined < round->count &&
 	       round->shares[round->joined].is_read) {
 		struct share *share = &round->shares[round->joined];
-		struct run *run = round->spec.run;
-		size_t before = run->bytes;
 
 		round->err = join_share(round->whole, share);
 		round->whole->bucket = SIZE_MAX;
-		atomic_fetch_add(&round->bytes,
-				 run->bytes - before - (share->run.bytes - round->run.bytes));
 		share_release(share);
 		*share = (struct share){ 0 };
 		round->joined++;
@@ -979,7 +966,6 @@ static int take_round(struct aggregate *aggregate, const struct group_series *se
 			       .run = *aggregate->spec.run,
 			       .shares = calloc(count, sizeof(*round.shares)),
 			       .count = count,
-			       .bytes = aggregate->spec.run->bytes,
 			       .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .whole = aggregate };
 
@@ -1056,6 +1042,7 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 	if (err == ERR_LIMIT && (*out)->has_shared) {
 		/* What several threads hold until it is joined may have been too much. */
 		aggregate_close(*out);
+		memory_retry();
 		*spec->run = before;
 		if (before.diag)
 			diag_reset(before.diag);

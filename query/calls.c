@@ -317,7 +317,6 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		  struct emitter *emitter)
 {
 	struct calls calls = { .plan = plan, .group = group, .run = run };
-	size_t bytes = run->bytes, given;
 	int err = OK;
 
 	calls.leaves = calloc(plan->leaf_count + 1, sizeof(*calls.leaves));
@@ -331,10 +330,8 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		err = points_of(&calls, plan->calls[i], count_of_limit(plan), &calls.results[i]);
 		limit_points(plan, &calls.results[i]);
 	}
-	given = run->bytes;
 	if (err >= 0)
 		err = line_up(&calls, emitter);
 	release(&calls);
-	run->bytes = bytes + (run->bytes - given); /* what a subquery keeps of the rows stays */
 	return err;
 }

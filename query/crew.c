@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "engine/base/memory.h"
+
 #define CREW_MAX 16
 
 static struct {
@@ -22,6 +24,7 @@ static struct {
 		void (*work)(void *arg, size_t item); /* NULL: none */
 		void *arg;
 		size_t count;
+		struct memory_meter *meter; /* of who asks: their memory is counted there, too */
 	} work;
 	atomic_size_t next;
 	unsigned busy; /* threads that may still hold an item */
@@ -51,7 +54,9 @@ static void *member(void *unused)
 		crew.busy++;
 		struct work work = crew.work;
 		pthread_mutex_unlock(&crew.lock);
+		memory_enter(work.meter);
 		take_items(work);
+		memory_leave(NULL);
 		pthread_mutex_lock(&crew.lock);
 		if (--crew.busy == 0)
 			pthread_cond_broadcast(&crew.changed);
@@ -108,12 +113,12 @@ bool crew_run(size_t count, void (*work)(void *arg, size_t item), void *arg)
 		return false;
 	}
 	pthread_mutex_lock(&crew.lock);
-	crew.work = (struct work){ work, arg, count };
+	crew.work = (struct work){ work, arg, count, memory_here() };
 	atomic_store(&crew.next, 0);
 	crew.number++;
 	pthread_cond_broadcast(&crew.changed);
 	pthread_mutex_unlock(&crew.lock);
-	take_items((struct work){ work, arg, count });
+	take_items((struct work){ work, arg, count, NULL });
 	pthread_mutex_lock(&crew.lock);
 	crew.work = (struct work){ 0 }; /* who wakes late finds nothing */
 	while (crew.busy)

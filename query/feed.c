@@ -6,6 +6,7 @@
 
 #include "engine/base/log.h"
 #include "query/bounds.h"
+#include "query/metering.h"
 #include "query/quick.h"
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
@@ -28,20 +29,23 @@ int run_check(struct run *run)
 		return ERR_CANCELLED;
 	if (run->deadline_ns && monotonic_ns() > run->deadline_ns)
 		return diag_set(run->diag, ERR_LIMIT, "query-timeout limit exceeded");
-	return OK;
+	return query_memory(run->env, run->diag);
 }
 
 int run_take_bytes(struct run *run, size_t bytes)
 {
-	uint64_t max = run->env->limits->memory_bytes_max, all;
+	memory_fits(bytes);
+	return query_memory(run->env, run->diag);
+}
 
-	run->bytes += bytes;
-	all = run->together ? atomic_fetch_add(run->together, bytes) + bytes : run->bytes;
-	if (max && all > max)
+int run_count_bucket(struct run *run)
+{
+	uint64_t max = run->env->limits->buckets_max;
+
+	if (max && ++run->buckets > max)
 		return diag_set(run->diag, ERR_LIMIT,
-				"the query needs more than its %llu bytes of memory: ask for less "
-				"time, fewer series or larger windows",
-				(unsigned long long)max);
+				"max-select-buckets limit exceeded: (%llu/%llu)",
+				(unsigned long long)run->buckets, (unsigned long long)max);
 	return OK;
 }
 
@@ -92,25 +96,29 @@ static struct slice tag_of(const struct group_series *series, const struct plan_
 	return index_tag_value_name(source->index, source->measurement_id, bound.index, value);
 }
 
+struct cell feed_constant(const struct plan *plan, const struct group_series *series, size_t number)
+{
+	const struct plan_slot *slot = &plan->slots[number];
+	struct plan_bound bound = series->source->bounds[number];
+	struct slice tag = slice_of("", 0);
+
+	if (bound.kind == BOUND_FIELD)
+		return cell_null();
+	if (bound.kind == BOUND_TAG)
+		tag = tag_of(series, slot, bound);
+	else if (bound.kind == BOUND_NAME)
+		tag = series->source->name;
+	if (tag.length || (slot->is_filter && slot->type != DATA_UNKNOWN) ||
+	    (series->inner && bound.kind == BOUND_TAG))
+		return cell_of_string(tag);
+	return cell_null();
+}
+
 static void set_constants(const struct plan *plan, const struct group_series *series,
 			  struct cell *constants)
 {
-	for (size_t i = 0; i < plan->slot_count; i++) {
-		const struct plan_slot *slot = &plan->slots[i];
-		struct plan_bound bound = series->source->bounds[i];
-		struct slice tag = slice_of("", 0);
-
-		constants[i] = cell_null();
-		if (bound.kind == BOUND_FIELD)
-			continue;
-		if (bound.kind == BOUND_TAG)
-			tag = tag_of(series, slot, bound);
-		else if (bound.kind == BOUND_NAME)
-			tag = series->source->name;
-		if (tag.length || (slot->is_filter && slot->type != DATA_UNKNOWN) ||
-		    (series->inner && bound.kind == BOUND_TAG))
-			constants[i] = cell_of_string(tag);
-	}
+	for (size_t i = 0; i < plan->slot_count; i++)
+		constants[i] = feed_constant(plan, series, i);
 }
 
 struct reading {
@@ -571,6 +579,16 @@ static int next_batch(struct feed *feed, struct batch *out)
 	return feed->run->is_timed ? next_timed(feed, out) : cursor_next(feed->cursor, out);
 }
 
+void feed_return(struct feed *feed, int64_t time_ns)
+{
+	while (feed->batch_rows &&
+	       (feed->descending ? feed->batch_times_ns[feed->batch_rows - 1] < time_ns
+				 : feed->batch_times_ns[feed->batch_rows - 1] > time_ns)) {
+		feed->batch_rows--;
+		feed->run->points--;
+	}
+}
+
 int feed_next(struct feed *feed, struct block *out)
 {
 	for (;;) {
@@ -581,6 +599,8 @@ int feed_next(struct feed *feed, struct block *out)
 		if (err != OK)
 			return err;
 		TRY(run_count_points(feed->run, batch.row_count));
+		feed->batch_rows = batch.row_count;
+		feed->batch_times_ns = batch.times_ns;
 		set_columns(feed, &batch);
 		*out = (struct block){ batch.row_count, batch.times_ns, feed->columns,
 				       batch.group_id };

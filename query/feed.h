@@ -10,8 +10,6 @@
 #ifndef QUERY_FEED_H
 #define QUERY_FEED_H
 
-#include <stdatomic.h>
-
 #include "query/plan.h"
 
 /* What a running statement has used up, against its limits. */
@@ -24,13 +22,13 @@ struct run {
 	struct chunk_counts chunks;
 	bool is_timed;	 /* EXPLAIN ANALYZE */
 	int64_t read_ns; /* in cursors, when timed */
-	size_t bytes;	 /* of samples and rows that are kept */
-	atomic_size_t
-		*together; /* where several threads work for one query: their bytes, and its */
 };
-/* ERR_CANCELLED, ERR_LIMIT. */
+/* ERR_CANCELLED, ERR_LIMIT, ERR_MEMORY. */
 int run_check(struct run *run);
+/* Before so much is asked of malloc: is there room for it (memory.h)? ERR_LIMIT, ERR_MEMORY. */
 int run_take_bytes(struct run *run, size_t bytes);
+/* One more row of a time bucket. ERR_LIMIT. */
+int run_count_bucket(struct run *run);
 int run_count_points(struct run *run, size_t count);
 /*
  * What another thread used up for this run, with the error that it ended with; its counts began at
@@ -64,6 +62,8 @@ struct feed {
 	struct run *run;
 	struct cursor *cursor;
 	bool descending;
+	size_t batch_rows; /* of the last one that was read, before WHERE */
+	const int64_t *batch_times_ns;
 	size_t batch;		       /* of an inner series: the next one */
 	struct cell *constants;	       /* one a slot: tags, null */
 	const struct expr **row_tests; /* conjuncts that look at fields */
@@ -85,6 +85,8 @@ struct feed {
 
 /* Does WHERE leave anything of the series, as far as its tags tell? */
 int feed_takes(const struct plan *plan, const struct group_series *series, bool *takes);
+/* What stands in a slot that no block of the series has a column for. */
+struct cell feed_constant(const struct plan *plan, const struct group_series *series, size_t slot);
 /* `window` gives the range. feed_close() is needed after errors too. */
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
 	      const struct window_spec *window, bool descending, struct run *run);
@@ -106,6 +108,8 @@ bool feed_sums(const struct feed *feed, size_t slot, const struct window_sums *s
 int feed_count(struct feed *feed, const struct rows_summary *rows);
 /* OK with at least one row, or END. The block lives until the next call. */
 int feed_next(struct feed *feed, struct block *out);
+/* Rows of the last batch behind a time will be read again by another feed: they are not counted. */
+void feed_return(struct feed *feed, int64_t time_ns);
 void feed_close(struct feed *feed);
 
 /* One cell of a block. Strings are borrowed from it. */

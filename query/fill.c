@@ -104,6 +104,8 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 	struct points out = { 0 };
 	struct window_walk walk;
 	int64_t first, last;
+	/* The rows of all calls are the same: those of the first are counted, also over groups. */
+	bool counts = call == plan->calls[0];
 	size_t next = 0;
 	int err = OK;
 
@@ -122,7 +124,9 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 			struct point made = { .time_ns = walk.start_ns };
 
 			made.value = fill_value(&fill, walk.start_ns, point);
-			err = add_point(run, &out, made);
+			err = counts ? run_count_bucket(run) : OK;
+			if (err >= 0)
+				err = add_point(run, &out, made);
 		} else {
 			fill.before = cell_is_nil(&point->value) ? NULL : point;
 			err = add_point(run, &out, *point);

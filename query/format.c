@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
 
@@ -56,9 +57,16 @@ void format_close(struct format *format)
 
 static int give(struct format *format)
 {
+	struct memory_meter *meter;
+	int err;
+
 	if (format->out.length == 0)
 		return OK;
-	TRY(format->sink->write(format->sink->arg, buf_slice(&format->out)));
+	/* What is given is the reader's, who has limits of his own for what he keeps of it. */
+	meter = memory_enter(NULL);
+	err = format->sink->write(format->sink->arg, buf_slice(&format->out));
+	memory_leave(meter);
+	TRY(err);
 	format->bytes_given += format->out.length;
 	buf_reset(&format->out);
 	return OK;

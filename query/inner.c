@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "engine/base/log.h"
 #include "query/rows.h"
 #include "query/target.h"
 
@@ -45,11 +44,16 @@ static struct growing *add_series(struct inner_result *inner, const struct serie
 {
 	struct growing *growing = arena_alloc(&inner->arena, sizeof(*growing));
 
+	if (!growing)
+		return NULL;
 	if (inner->count == inner->capacity) {
-		inner->capacity = inner->capacity ? inner->capacity * 2 : 16;
-		inner->series = realloc(inner->series, inner->capacity * sizeof(struct growing *));
-		if (!inner->series)
-			log_out_of_memory(inner->capacity * sizeof(struct growing *));
+		size_t capacity = inner->capacity ? inner->capacity * 2 : 16;
+		struct growing **series = realloc(inner->series, capacity * sizeof(*series));
+
+		if (!series)
+			return NULL;
+		inner->series = series;
+		inner->capacity = capacity;
 	}
 	growing->series.key = key;
 	inner->series[inner->count++] = growing;
@@ -63,7 +67,7 @@ static int begin(void *arg, const struct series_key *key)
 	inner->key = key;
 	if (!inner->plan->value_count)
 		inner->open = add_series(inner, key);
-	return OK;
+	return inner->plan->value_count || inner->open ? OK : ERR_MEMORY;
 }
 
 /* --- columns as dimensions --------------------------------------------------------------- */
@@ -116,7 +120,8 @@ static int find_series(struct inner_result *inner, const struct cell *cells)
 	if (found == MAP_NONE) {
 		found = (uint32_t)inner->count;
 		TRY(run_take_bytes(inner->run, sizeof(struct growing)));
-		add_series(inner, key);
+		if (!add_series(inner, key))
+			return ERR_MEMORY;
 		idmap_set(&inner->series_ids, (uintptr_t)key, found);
 	}
 	inner->open = inner->series[found];
@@ -136,10 +141,18 @@ static int add_batch(struct inner_result *inner, struct growing *growing)
 		rows = BATCH_ROWS_MAX;
 	growing->row_capacity = rows;
 	TRY(run_take_bytes(inner->run, rows * (columns + 1) * sizeof(union value)));
-	series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
-				    &growing->batch_capacity, sizeof(*batch));
+	if (series->batch_count == 0) /* and most have no second one */
+		series->batches =
+			arena_alloc(&inner->arena, (growing->batch_capacity = 1) * sizeof(*batch));
+	else
+		series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
+					    &growing->batch_capacity, sizeof(*batch));
+	if (!series->batches)
+		return ERR_MEMORY;
 	batch = &series->batches[series->batch_count++];
 	list = arena_alloc(&inner->arena, (columns + 1) * sizeof(*list));
+	if (!list)
+		return ERR_MEMORY;
 	*batch = (struct batch){ .times_ns = arena_alloc(&inner->arena, rows * sizeof(int64_t)),
 				 .columns = list,
 				 .column_count = columns };
@@ -149,7 +162,10 @@ static int add_batch(struct inner_result *inner, struct growing *growing)
 			.values = arena_alloc(&inner->arena, rows * sizeof(union value)),
 			.valid = arena_alloc(&inner->arena, (rows + 63) / 64 * sizeof(uint64_t)),
 		};
-	return OK;
+	for (size_t i = 0; i < columns; i++)
+		if (!list[i].values || !list[i].valid)
+			return ERR_MEMORY;
+	return batch->times_ns ? OK : ERR_MEMORY;
 }
 
 /* A cell as a value of the column; false: it has none of that type. */
@@ -167,6 +183,8 @@ static int value_of(struct inner_result *inner, enum data_type type, struct cell
 	case CELL_STRING:
 		TRY(run_take_bytes(inner->run, cell.s.length + 8));
 		out->s = text_copy(&inner->arena, cell.s);
+		if (!out->s)
+			return ERR_MEMORY;
 		break;
 	default: out->u = cell.u;
 	}
@@ -255,6 +273,8 @@ int inner_open(struct plan *plan, struct run *run, struct inner_result **out)
 	inner->run = run;
 	inner->values =
 		arena_alloc(&inner->arena, (plan->dimensions->count + 1) * sizeof(*inner->values));
+	if (!inner->values)
+		return ERR_MEMORY;
 	TRY(plan->join ? join_run(plan, run, &sink) : rows_run(plan, run, &sink));
 	for (size_t i = 0; plan->is_descending && i < inner->count; i++)
 		turn(&inner->series[i]->series);

@@ -9,6 +9,7 @@
 #include "query/format.h"
 #include "query/into.h"
 #include "query/manage.h"
+#include "query/metering.h"
 #include "query/parser.h"
 #include "query/paths.h"
 #include "query/print.h"
@@ -192,9 +193,11 @@ int query_run(const struct query_env *env, struct slice request,
 	      const struct query_options *options, const struct query_sink *sink, struct diag *diag)
 {
 	struct run_request run = { .env = env, .options = options, .diag = diag };
+	struct metering metering;
 	struct format format;
 	int err;
 
+	TRY(metering_begin(&metering, env, diag));
 	run.arena.bytes_max = env->limits->memory_bytes_max;
 	format_open(&format, options, sink);
 	run.result = format_result(&format);
@@ -211,6 +214,7 @@ int query_run(const struct query_env *env, struct slice request,
 	stat_add(STAT_QUERY_ERRORS, err < 0);
 	format_close(&format);
 	arena_release(&run.arena);
+	err = metering_end(&metering, err, diag);
 	return err == ERR_NOT_FOUND || err == ERR_EXISTS ? ERR_INVALID : err;
 }
 
@@ -220,8 +224,10 @@ int query_import(const struct query_env *env, struct slice text, struct diag *di
 {
 	struct query_options options = { 0 };
 	struct run_request run = { .env = env, .options = &options, .diag = diag };
+	struct metering metering;
 	int err;
 
+	TRY(metering_begin(&metering, env, diag));
 	run.arena.bytes_max = env->limits->memory_bytes_max;
 	err = parse(&run, text);
 	for (size_t i = 0; err == OK && i < run.request.count; i++) {
@@ -234,7 +240,7 @@ int query_import(const struct query_env *env, struct slice text, struct diag *di
 		err = manage_import(&task);
 	}
 	arena_release(&run.arena);
-	return err;
+	return metering_end(&metering, err, diag);
 }
 
 /* --- does the clock matter? ------------------------------------------------------------------ */

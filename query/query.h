@@ -72,11 +72,12 @@ struct query_access {
 };
 
 struct query_limits {
-	uint64_t memory_bytes_max; /* of one query's plan and state */
-	uint64_t buckets_max;	   /* rows of time buckets × series of one statement */
-	uint64_t series_max;	   /* series one statement may touch */
-	uint64_t points_max;	   /* points read, 0 = no limit */
-	int64_t time_max_ns;	   /* wall clock, 0 = no limit */
+	uint64_t memory_bytes_max;     /* all that one query allocates, but for the answer given */
+	uint64_t memory_all_bytes_max; /* of all queries together, 0 = no limit */
+	uint64_t buckets_max;	       /* rows of time buckets × series of one statement */
+	uint64_t series_max;	       /* series one statement may touch */
+	uint64_t points_max;	       /* points read, 0 = no limit */
+	int64_t time_max_ns;	       /* wall clock, 0 = no limit */
 	uint64_t text_bytes_max;
 };
 extern const struct query_limits query_limits_default;

@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "query/fold.h"
 #include "query/into.h"
+#include "query/metering.h"
 #include "query/parser.h"
 #include "query/plan.h"
 
@@ -233,12 +234,16 @@ int rollup_run(const struct rollup *rollup, const struct query_env *env, struct 
 				  .time_last_ns = part.end_ns - 1 };
 	struct task task = { .env = env, .arena = &arena, .diag = diag, .now_ns = env_now_ns() };
 	struct continuous_stmt stored;
-	int err = parse_continuous_text(rollup->text, &arena, &stored, diag);
+	struct metering metering;
+	int err;
 
+	TRY(metering_begin(&metering, env, diag));
+	err = parse_continuous_text(rollup->text, &arena, &stored, diag);
 	*out = (struct rollup_outcome){ 0 };
 	if (err >= 0)
 		err = run_select(&task, stored.select, &spec, part, out);
 	arena_release(&arena);
+	err = metering_end(&metering, err, diag);
 	if (err < 0)
 		diag_set(diag, err, "%s", err_text(err));
 	return err;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "query/crew.h"
 
 static struct cell number_as(const struct plan *plan, enum data_type type)
@@ -158,7 +159,6 @@ struct round {
 	struct run *run;
 	const struct group *groups;
 	struct share *shares;
-	atomic_size_t bytes;
 };
 
 static int nothing(void *arg)
@@ -205,8 +205,7 @@ static void run_share(void *arg, size_t item)
 
 	share->run = *round->run;
 	share->run.diag = &share->diag;
-	share->run.together = &round->bytes;
-	share->run.points = share->run.buckets = share->run.summaries = 0;
+	share->run.points = share->run.summaries = 0;
 	share->run.chunks = (struct chunk_counts){ 0 };
 	share->run.read_ns = 0;
 	share->column_count = round->plan->column_count;
@@ -216,9 +215,10 @@ static void run_share(void *arg, size_t item)
 	emitter_release(&emitter);
 }
 
-static int give_share(struct share *share, struct run *run, const struct group *group,
-		      const struct row_sink *sink)
+static int give_share(struct share *share, struct run *run, const struct run *before,
+		      const struct group *group, const struct row_sink *sink)
 {
+	share->run.buckets -= before->buckets;
 	TRY(run_join(run, &share->run, share->err));
 	for (size_t i = 0; i < share->row_count; i++) {
 		if (i == 0)
@@ -240,8 +240,9 @@ static void share_release(struct share *share)
 static int run_round(struct plan *plan, struct run *run, const struct group *groups, size_t count,
 		     const struct row_sink *sink)
 {
-	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)),
-			       run->bytes };
+	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)) };
+	struct run before = *run;
+	bool was_too_much = false;
 	int err = OK;
 
 	if (!round.shares)
@@ -250,12 +251,15 @@ static int run_round(struct plan *plan, struct run *run, const struct group *gro
 		err = END;
 	/* One thread needs less memory: it tells whether it is too much. */
 	for (size_t i = 0; i < count; i++)
-		err = round.shares[i].err == ERR_LIMIT ? END : err;
+		was_too_much |= round.shares[i].err == ERR_LIMIT;
+	err = was_too_much ? END : err;
 	for (size_t i = 0; err == OK && i < count; i++)
-		err = give_share(&round.shares[i], run, &groups[i], sink);
+		err = give_share(&round.shares[i], run, &before, &groups[i], sink);
 	for (size_t i = 0; i < count; i++)
 		share_release(&round.shares[i]);
 	free(round.shares);
+	if (was_too_much)
+		memory_retry();
 	return err;
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "query/metering.h"
+
 bool task_may(const struct task *task, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct query_access *access = &task->env->access;
@@ -62,7 +64,9 @@ int task_check(const struct task *task)
 {
 	const bool *cancelled = task->env->cancelled;
 
-	return cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED) ? ERR_CANCELLED : OK;
+	if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+		return ERR_CANCELLED;
+	return query_memory(task->env, task->diag);
 }
 
 int task_databases(struct task *task, struct object **out, size_t *count)

@@ -39,7 +39,7 @@ bool task_sees_all(const struct task *task);
 int task_database(struct task *task, struct slice name, bool write, struct object *out);
 /* ERR_NOT_FOUND `retention policy not found: x`. */
 int task_policy(struct task *task, uint32_t database_id, struct slice name, struct object *out);
-/* ERR_CANCELLED once the reader went away; for loops over series. */
+/* ERR_CANCELLED once the reader went away, ERR_LIMIT, ERR_MEMORY; for loops over series. */
 int task_check(const struct task *task);
 /* Every database that the caller may read, in order of creation; free() the array. */
 int task_databases(struct task *task, struct object **out, size_t *count);

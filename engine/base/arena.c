@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/memory.h"
+
 #define BLOCK_BYTES_MIN ((size_t)4 << 10)
 #define BLOCK_BYTES_MAX ((size_t)1 << 20)
 
@@ -28,7 +30,7 @@ static struct arena_block *block_new(struct arena *arena, size_t bytes)
 {
 	struct arena_block *block;
 
-	if (arena->bytes_max && bytes > arena->bytes_max - arena->bytes)
+	if (arena->bytes_max && (bytes > arena->bytes_max - arena->bytes || !memory_fits(bytes)))
 		return NULL;
 	block = malloc(bytes);
 	if (!block)

@@ -17,7 +17,7 @@ struct arena {
 	struct arena_block *block; /* newest first */
 	char *next, *end;	   /* free room in the newest block */
 	size_t bytes;		   /* taken from the system */
-	size_t bytes_max;	   /* 0 = unlimited */
+	size_t bytes_max;	   /* 0 = unlimited; else the thread's meter binds, too */
 };
 
 /* Zeroed, aligned to 16 bytes; NULL when the budget or the memory is used up. */

@@ -7,12 +7,13 @@ seconds=${SECONDS_EACH:-60}
 out=${BUILD:-build}/fuzz
 mkdir -p "$out"
 clang=$(command -v clang || command -v clang-14) || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
+wrap=$(printf -- '-Wl,--wrap=%s ' malloc calloc realloc reallocarray free)
 sources=$(ls engine/base/*.c engine/codec/*.c engine/*.c query/*.c | grep -v /main_)
 for target in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$target" .c)
 	# shellcheck disable=SC2086
 	"$clang" -std=c17 -D_GNU_SOURCE -g -O1 -I. -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined "$target" $sources -o "$out/$name" \
+		-fno-sanitize-recover=undefined "$target" $sources $wrap -o "$out/$name" \
 		-lpcre2-8 -lleveldb -lxxhash -lsnappy -lpthread -lm
 	mkdir -p "$out/corpus-$name"
 	kept=tests/fuzz/corpus/${name#fuzz_}
