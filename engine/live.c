@@ -79,7 +79,7 @@ static void group_free(struct live_group *group)
 	free(group->texts);
 	idmap_release(&group->text_ids);
 	idmap_release(&group->types);
-	free(group->present);
+	present_release(group->present);
 	free(group->shards);
 	free(group->cuts);
 	index_let_go(group->index);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/state.h"
 
 static void close_views(struct snapshot *snapshot)
@@ -145,99 +146,206 @@ static int drop_masked(struct view *view, uint32_t *ids, size_t *count)
 	return OK;
 }
 
-static int find_present(struct view *view, uint32_t **ids, size_t *count)
+/* The series of a view, counted: a group and the views of it that ask share one. */
+struct present {
+	atomic_int references;
+	size_t count;
+	uint32_t *ids; /* ascending */
+};
+
+void present_release(struct present *present)
 {
-	TRY(view_series(view, ids, count));
-	int err = drop_masked(view, *ids, count);
+	if (!present || atomic_fetch_sub(&present->references, 1) != 1)
+		return;
+	free(present->ids);
+	free(present);
+}
+
+static struct present *present_ref(struct present *present)
+{
+	atomic_fetch_add(&present->references, 1);
+	return present;
+}
+
+static int find_present(struct view *view, struct present **out)
+{
+	struct present *present = calloc(1, sizeof(*present));
+	int err;
+
+	if (!present)
+		return ERR_MEMORY;
+	atomic_init(&present->references, 1);
+	err = view_series(view, &present->ids, &present->count);
+	if (err == OK)
+		err = drop_masked(view, present->ids, &present->count);
 	if (err < 0) {
-		free(*ids);
-		*ids = NULL;
-		*count = 0;
+		present_release(present);
+		return err;
 	}
-	return err;
+	*out = present;
+	return OK;
 }
 
-static uint32_t *copy_ids(const uint32_t *ids, size_t count)
-{
-	uint32_t *copy = malloc((count + 1) * sizeof(*copy));
-
-	if (!copy)
-		log_out_of_memory(count * sizeof(*copy));
-	if (count)
-		memcpy(copy, ids, count * sizeof(*copy));
-	return copy;
-}
-
-/* The series present in a view; the last answer for a whole group is kept with it. */
-static int present_series(struct view *view, uint32_t **ids, size_t *count)
+/* The last answer for a whole group is kept with it. */
+static int find_shared(struct view *view, struct present **out)
 {
 	struct live_group *group = view->group;
-	uint32_t *list;
 	int err = OK;
 
 	if (view->group_version == 0)
-		return find_present(view, ids, count);
+		return find_present(view, out);
 	pthread_mutex_lock(&group->text_lock);
 	if (group->present_version != view->group_version) {
-		err = find_present(view, &list, count);
+		/* It stays with the group: no query pays for it. */
+		struct memory_meter *meter = memory_enter(NULL);
+		struct present *found;
+
+		err = find_present(view, &found);
 		if (err == OK) {
-			free(group->present);
-			group->present = list;
-			group->present_count = *count;
+			present_release(group->present);
+			group->present = found;
 			group->present_version = view->group_version;
 		}
+		memory_leave(meter);
 	}
-	if (err == OK) {
-		*count = group->present_count;
-		*ids = copy_ids(group->present, *count);
-	}
+	if (err == OK)
+		*out = present_ref(group->present);
 	pthread_mutex_unlock(&group->text_lock);
 	return err;
 }
 
-static void append_measurement(struct snapshot *snapshot, uint32_t measurement_id,
-			       const uint32_t *more, size_t more_count, uint32_t **ids,
-			       size_t *count)
+/* Borrowed from the view: a statement asks for each of its measurements. */
+static int present_series(struct view *view, const struct present **out)
 {
-	*ids = realloc(*ids, (*count + more_count + 1) * sizeof(**ids));
-	if (!*ids)
-		log_out_of_memory((*count + more_count) * sizeof(**ids));
-	for (size_t i = 0; i < more_count; i++)
-		if (measurement_id == ID_NONE ||
-		    index_series_measurement(snapshot->index, more[i]) == measurement_id)
-			(*ids)[(*count)++] = more[i];
+	struct present *found = NULL;
+
+	pthread_mutex_lock(&view->lock);
+	*out = view->present;
+	pthread_mutex_unlock(&view->lock);
+	if (*out)
+		return OK;
+	TRY(find_shared(view, &found));
+	pthread_mutex_lock(&view->lock);
+	if (!view->present) {
+		view->present = found;
+		found = NULL;
+	}
+	*out = view->present;
+	pthread_mutex_unlock(&view->lock);
+	present_release(found);
+	return OK;
+}
+
+/* --- the series of some views ------------------------------------------------------ */
+
+struct id_list {
+	uint32_t *items;
+	size_t count, capacity;
+	size_t part_count; /* lists it was put together of, each of them ascending */
+};
+
+static int reserve_ids(struct id_list *list, size_t more)
+{
+	uint32_t *grown;
+
+	if (list->capacity - list->count >= more)
+		return OK;
+	/* As it is where there was one group: most statements have no more. */
+	list->capacity = list->count + more + list->count / 2;
+	grown = realloc(list->items, list->capacity * sizeof(*grown));
+	if (!grown)
+		return ERR_MEMORY;
+	list->items = grown;
+	return OK;
+}
+
+static int append_all(struct id_list *list, const struct present *present)
+{
+	TRY(reserve_ids(list, present->count));
+	if (present->count)
+		memcpy(list->items + list->count, present->ids, present->count * sizeof(uint32_t));
+	list->count += present->count;
+	list->part_count += present->count > 0;
+	return OK;
+}
+
+static bool has_id(const struct present *present, uint32_t id)
+{
+	return bsearch(&id, present->ids, present->count, sizeof(id), compare_ids) != NULL;
+}
+
+/* Those of `wanted` that are there: a look each, or both lists walked where these are many. */
+static int append_wanted(struct id_list *list, const struct present *present,
+			 const struct id_list *wanted)
+{
+	bool looks = wanted->count < present->count / 16;
+	size_t before = list->count, at = 0;
+
+	TRY(reserve_ids(list, wanted->count));
+	for (size_t i = 0; i < wanted->count; i++) {
+		uint32_t id = wanted->items[i];
+
+		while (!looks && at < present->count && present->ids[at] < id)
+			at++;
+		if (looks ? has_id(present, id) : at < present->count && present->ids[at] == id)
+			list->items[list->count++] = id;
+	}
+	list->part_count += list->count > before;
+	return OK;
+}
+
+static void sort_ids(struct id_list *list)
+{
+	size_t kept = 0;
+
+	if (list->part_count < 2)
+		return;
+	qsort(list->items, list->count, sizeof(*list->items), compare_ids);
+	for (size_t i = 0; i < list->count; i++)
+		if (i == 0 || list->items[i] != list->items[kept - 1])
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+}
+
+static int list_series(struct snapshot *snapshot, uint32_t policy_id, const struct id_list *wanted,
+		       int64_t time_first_ns, int64_t time_last_ns, struct id_list *out)
+{
+	TRY(reserve_ids(out, 1));
+	for (size_t i = 0; i < snapshot->view_count; i++) {
+		struct view *view = &snapshot->views[i];
+		const struct present *present;
+
+		if (!view_overlaps(view, policy_id, time_first_ns, time_last_ns))
+			continue;
+		TRY(present_series(view, &present));
+		TRY(wanted ? append_wanted(out, present, wanted) : append_all(out, present));
+	}
+	sort_ids(out);
+	return OK;
 }
 
 int snapshot_series(struct snapshot *snapshot, uint32_t policy_id, uint32_t measurement_id,
 		    int64_t time_first_ns, int64_t time_last_ns, uint32_t **ids, size_t *count)
 {
-	size_t kept = 0;
+	struct id_list list = { 0 }, wanted = { 0 };
+	int err = OK;
 
-	*ids = malloc(sizeof(**ids));
+	/* Callers free what they were given, after errors too. */
+	*ids = NULL;
 	*count = 0;
-	for (size_t i = 0; i < snapshot->view_count; i++) {
-		struct view *view = &snapshot->views[i];
-		uint32_t *more = NULL;
-		size_t more_count = 0;
-
-		if (!view_overlaps(view, policy_id, time_first_ns, time_last_ns))
-			continue;
-		int err = present_series(view, &more, &more_count);
-		if (err < 0) {
-			/* Callers free what they were given, after errors too. */
-			free(*ids);
-			*ids = NULL;
-			*count = 0;
-			return err;
-		}
-		append_measurement(snapshot, measurement_id, more, more_count, ids, count);
-		free(more);
+	if (measurement_id != ID_NONE)
+		err = index_series_of_measurement(snapshot->index, measurement_id,
+						  &wanted.items, &wanted.count);
+	if (err == OK)
+		err = list_series(snapshot, policy_id, measurement_id == ID_NONE ? NULL : &wanted,
+				  time_first_ns, time_last_ns, &list);
+	free(wanted.items);
+	if (err < 0) {
+		free(list.items);
+		return err;
 	}
-	qsort(*ids, *count, sizeof(**ids), compare_ids);
-	for (size_t i = 0; i < *count; i++)
-		if (i == 0 || (*ids)[i] != (*ids)[kept - 1])
-			(*ids)[kept++] = (*ids)[i];
-	*count = kept;
+	*ids = list.items;
+	*count = list.count;
 	return OK;
 }
 
@@ -287,13 +395,16 @@ int snapshot_field_types(struct snapshot *snapshot, uint32_t policy_id, uint32_t
 	*types = 0;
 	for (size_t i = 0; i < snapshot->view_count; i++) {
 		struct view *view = &snapshot->views[i];
+		struct memory_meter *meter;
 		enum value_type type;
 
 		if (!view_overlaps(view, policy_id, time_first_ns, time_last_ns))
 			continue;
+		meter = memory_enter(NULL); /* what the group learns it keeps */
 		pthread_mutex_lock(&view->group->lock);
 		int err = live_group_type(view->group, key, &type);
 		pthread_mutex_unlock(&view->group->lock);
+		memory_leave(meter);
 		if (err < 0)
 			return err;
 		if (type != VALUE_NONE)

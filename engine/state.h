@@ -66,8 +66,7 @@ struct live_group {
 	struct text_info **texts;
 	size_t text_count, text_capacity;
 	/* Series present at `present_version`, which is 0 before the first time. */
-	uint32_t *present; /* protected by text_lock */
-	size_t present_count;
+	struct present *present; /* protected by text_lock */
 	uint64_t present_version;
 };
 
@@ -264,8 +263,9 @@ struct view {
 	struct memtable *sealed, *active; /* NULL or referenced */
 	struct shard_version **versions;  /* of each shard; acquired at the first need */
 	uint64_t sequence;
-	uint64_t group_version; /* of the group that the view sees whole; 0: more came meanwhile */
-	pthread_mutex_t lock;	/* versions */
+	uint64_t group_version;	 /* of the group that the view sees whole; 0: more came meanwhile */
+	struct present *present; /* its series, once somebody asked (snapshot.c) */
+	pthread_mutex_t lock;	 /* versions, present */
 	struct view *previous, *next; /* of the group's */
 };
 /*
@@ -334,6 +334,7 @@ struct snapshot {
 	struct view *views; /* by policy, then start */
 	size_t view_count;
 };
+void present_release(struct present *present);
 /* Views of a policy that overlap a closed range: [first, end) in `views`. policy_id 0: all, and the
  * caller checks. */
 bool view_overlaps(const struct view *view, uint32_t policy_id, int64_t time_first_ns,

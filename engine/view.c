@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/state.h"
 
 void view_init(struct view *view, struct live_group *group, uint64_t sequence)
@@ -37,6 +38,7 @@ void view_release(struct view *view)
 		if (view->versions[i])
 			shard_version_release(view->versions[i]);
 	free(view->versions);
+	present_release(view->present);
 	memtable_release(view->active);
 	memtable_release(view->sealed);
 	pthread_mutex_destroy(&view->lock);
@@ -54,8 +56,11 @@ static int version_of_shard(struct view *view, uint32_t number, struct shard_ver
 	pthread_mutex_lock(&view->lock);
 	if (!view->versions[number]) {
 		struct shard *shard = live_group_shard_reference(view->group, number);
+		/* Its directory stays in memory for all who come: no query pays for it. */
+		struct memory_meter *meter = memory_enter(NULL);
 
 		err = shard_version_acquire(shard, &view->versions[number]);
+		memory_leave(meter);
 		shard_close(shard);
 	}
 	*out = view->versions[number];

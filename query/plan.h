@@ -138,6 +138,7 @@ struct plan {
 	const struct dimensions *own_dimensions; /* what these see as its tags */
 	struct plan_slot *slots;
 	size_t slot_count, slot_capacity;
+	struct idmap known;	 /* measurements among the sources, by policy and number */
 	struct map slot_map;	 /* by what tells them apart: a statement may have 100,000 */
 	struct expr **conjuncts; /* of the condition: all must be true */
 	size_t conjunct_count;

@@ -675,6 +675,7 @@ static void close_plan(struct plan *plan)
 		tag_filter_release(plan->condition);
 	key_ring_release(&plan->ring);
 	map_release(&plan->slot_map);
+	idmap_release(&plan->known);
 	for (size_t i = 0; i < plan->source_count; i++)
 		if (plan->sources[i].subquery)
 			close_plan(plan->sources[i].subquery);

@@ -137,14 +137,10 @@ static int has_series(struct plan *plan, const struct place *place, uint32_t mea
 	return err;
 }
 
-static bool is_known(const struct plan *plan, const struct place *place, uint32_t measurement_id)
+/* A policy is of one database, and a statement has one snapshot of that. */
+static uint64_t known_key(const struct place *place, uint32_t measurement_id)
 {
-	for (size_t i = 0; i < plan->source_count; i++)
-		if (!plan->sources[i].subquery && plan->sources[i].snapshot == place->snapshot &&
-		    plan->sources[i].policy_id == place->policy_id &&
-		    plan->sources[i].measurement_id == measurement_id)
-			return true;
-	return false;
+	return (uint64_t)place->policy_id << 32 | measurement_id;
 }
 
 struct source_list {
@@ -160,7 +156,7 @@ static int add_measurement(struct plan *plan, struct source_list *list, const st
 	bool has;
 
 	if (measurement_id == ID_NONE || place->policy_id == 0 ||
-	    is_known(plan, place, measurement_id))
+	    idmap_find(&plan->known, known_key(place, measurement_id)) != MAP_NONE)
 		return OK;
 	TRY(has_series(plan, place, measurement_id, &has));
 	if (!has)
@@ -169,6 +165,7 @@ static int add_measurement(struct plan *plan, struct source_list *list, const st
 				  &list->capacity, sizeof(*plan->sources));
 	if (!plan->sources)
 		return ERR_LIMIT;
+	idmap_set(&plan->known, known_key(place, measurement_id), 0);
 	plan->sources[plan->source_count++] =
 		(struct plan_source){ .name = index_measurement_name(index, measurement_id),
 				      .snapshot = place->snapshot,
@@ -179,25 +176,64 @@ static int add_measurement(struct plan *plan, struct source_list *list, const st
 	return OK;
 }
 
-static int add_matching(struct plan *plan, struct source_list *list, const struct place *place,
-			const struct expr *regex)
+/* Exactly so many more: doubled, a list of 100,000 would take three times its room in the arena. */
+static int reserve_sources(struct plan *plan, struct source_list *list, size_t more)
 {
-	struct index *index = snapshot_index(place->snapshot);
+	struct plan_source *sources;
+
+	if (plan->source_count + more <= list->capacity)
+		return OK;
+	list->capacity = plan->source_count + more;
+	sources = arena_alloc(plan->context->arena, list->capacity * sizeof(*sources));
+	if (!sources)
+		return ERR_LIMIT;
+	if (plan->source_count)
+		memcpy(sources, plan->sources, plan->source_count * sizeof(*sources));
+	plan->sources = sources;
+	return OK;
+}
+
+/* The measurements that a regex finds: their numbers at the front of `ids`. */
+static int find_matching(struct plan *plan, struct index *index, const struct expr *regex,
+			 uint32_t measurement_count, uint32_t *ids, size_t *count)
+{
 	struct pattern *pattern;
 	int err;
 
-	TRY(check_policy(plan, place->database_id, place->policy_id));
+	*count = 0;
 	TRY(pattern_open(regex->regex.pattern, regex->regex.ignore_case, &pattern,
 			 plan->context->diag));
 	err = OK;
-	for (uint32_t id = 0; err >= 0 && id < index_measurement_count(index); id++) {
+	for (uint32_t id = 0; err >= 0 && id < measurement_count; id++) {
 		bool found;
 
 		err = pattern_find(pattern, index_measurement_name(index, id), &found);
 		if (err >= 0 && found)
-			err = add_measurement(plan, list, place, id);
+			ids[(*count)++] = id;
 	}
 	pattern_close(pattern);
+	return err;
+}
+
+static int add_matching(struct plan *plan, struct source_list *list, const struct place *place,
+			const struct expr *regex)
+{
+	struct index *index = snapshot_index(place->snapshot);
+	uint32_t measurement_count = index_measurement_count(index);
+	uint32_t *ids;
+	size_t count;
+	int err;
+
+	TRY(check_policy(plan, place->database_id, place->policy_id));
+	ids = malloc((measurement_count + (size_t)1) * sizeof(*ids));
+	if (!ids)
+		return ERR_MEMORY;
+	err = find_matching(plan, index, regex, measurement_count, ids, &count);
+	if (err >= 0)
+		err = reserve_sources(plan, list, count);
+	for (size_t i = 0; err >= 0 && i < count; i++)
+		err = add_measurement(plan, list, place, ids[i]);
+	free(ids);
 	return err;
 }
 
@@ -326,6 +362,7 @@ int plan_find_measurements(struct plan *plan, const struct source *source,
 	}
 	plan->source_count = 0;
 	plan->sources = NULL;
+	idmap_release(&plan->known);
 	qsort(out->names, out->count, sizeof(*out->names), compare_slices);
 	return OK;
 }
@@ -347,6 +384,7 @@ int plan_bind_sources(struct plan *plan)
 		for (size_t k = first; k < plan->source_count; k++)
 			plan->sources[k].place = i;
 	}
+	idmap_release(&plan->known);
 	return OK;
 }
 
@@ -543,10 +581,34 @@ struct name_list {
 	size_t count, capacity;
 };
 
+static int compare_names(const void *a, const void *b);
+
+/* Sorted, each once: measurements by the thousand have the same few names. */
+static void sort_names(struct name_list *list)
+{
+	size_t kept = 0;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_names);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct plan_name *last = kept ? &list->items[kept - 1] : NULL;
+
+		if (!last || !slice_equal(last->name, list->items[i].name) ||
+		    last->is_field != list->items[i].is_field)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 static int add_name(struct name_list *list, struct plan_name name)
 {
-	list->items = plan_grow(list->arena, list->items, list->count, &list->capacity,
-				sizeof(*list->items));
+	if (list->count == list->capacity) {
+		sort_names(list);
+		/* Where most stay, there is to be room, or they would be sorted for each. */
+		if (list->count >= list->capacity / 2)
+			list->items = plan_grow(list->arena, list->items, list->capacity,
+						&list->capacity, sizeof(*list->items));
+	}
 	if (!list->items)
 		return ERR_LIMIT;
 	list->items[list->count++] = name;
@@ -630,7 +692,6 @@ static int compare_names(const void *a, const void *b)
 int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
 {
 	struct name_list list = { .arena = plan->context->arena };
-	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->source_count; i++) {
 		const struct plan_source *source = &plan->sources[i];
@@ -638,16 +699,8 @@ int plan_list_names(struct plan *plan, struct plan_name **out, size_t *count)
 		TRY(source->subquery ? list_subquery(source->subquery, &list)
 				     : list_measurement(plan, source, &list));
 	}
-	if (list.count)
-		qsort(list.items, list.count, sizeof(*list.items), compare_names);
-	for (size_t i = 0; i < list.count; i++) {
-		const struct plan_name *last = kept ? &list.items[kept - 1] : NULL;
-
-		if (!last || !slice_equal(last->name, list.items[i].name) ||
-		    last->is_field != list.items[i].is_field)
-			list.items[kept++] = list.items[i];
-	}
+	sort_names(&list);
 	*out = list.items;
-	*count = kept;
+	*count = list.count;
 	return OK;
 }
