@@ -676,6 +676,34 @@ void capture_rows(const struct capture *capture, struct captured_row *rows)
 	assert(at == capture->row_count);
 }
 
+size_t capture_rows_within(const struct capture *capture, int64_t time_first_ns,
+			   int64_t time_last_ns, struct captured_row *rows)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < capture->part_count; i++) {
+		const struct capture_part *part = &capture->parts[i];
+		const struct row_block *block = part->block;
+		size_t words = 1 + part->layout->field_count;
+
+		for (uint32_t row = part->row_first; row < part->row_first + part->row_count;
+		     row++) {
+			const uint64_t *p = &block->words[row * words];
+			int64_t time_ns = (int64_t)p[0];
+
+			if (time_ns < time_first_ns || time_ns > time_last_ns)
+				continue;
+			if (rows)
+				rows[count] = (struct captured_row){
+					time_ns, row_sequence(block, part->layout, row),
+					part->layout, (const union value *)(p + 1)
+				};
+			count++;
+		}
+	}
+	return count;
+}
+
 /* qsort is not stable, so rows are merged bottom-up. */
 void captured_rows_sort(struct captured_row *rows, size_t count, struct captured_row *spare)
 {

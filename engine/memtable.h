@@ -117,6 +117,12 @@ struct captured_row {
 };
 /* Every row in the order of acceptance; `rows` has room for row_count. */
 void capture_rows(const struct capture *capture, struct captured_row *rows);
+/*
+ * Those of a closed range of times alone, in the same order; gives how many. NULL: they are
+ * counted.
+ */
+size_t capture_rows_within(const struct capture *capture, int64_t time_first_ns,
+			   int64_t time_last_ns, struct captured_row *rows);
 /* By time, equal times in their order; `spare` has room for as many. */
 void captured_rows_sort(struct captured_row *rows, size_t count, struct captured_row *spare);
 

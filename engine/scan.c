@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/limits.h"
 #include "engine/state.h"
 
@@ -41,6 +42,11 @@ struct scan {
 	struct arena arena;
 	struct chunk_data *data; /* one a source of the current cluster */
 	size_t data_count;
+	/* the cluster that is read in pieces */
+	struct pieces {
+		size_t first, end;		    /* its sources; equal: none is */
+		int64_t first_ns, last_ns, step_ns; /* what is left, and how much of it in one go */
+	} pieces;
 	/* the chunk of which the last rows were given */
 	const struct source *begun; /* NULL = none */
 	int64_t begun_first_ns;	    /* from here on */
@@ -372,14 +378,6 @@ static int load_rows(struct scan *scan, const struct source *source, int64_t fir
 	return OK;
 }
 
-static int load_chunk(struct scan *scan, const struct source *source, struct chunk_data *data,
-		      struct segment *out)
-{
-	scan->decoded++;
-	return load_rows(scan, source, scan->spec.time_first_ns, scan->spec.time_last_ns, data,
-			 out);
-}
-
 /* Which asked-for column a field of a layout is; field_count when none. */
 static size_t column_of(const struct scan *scan, uint32_t field_id)
 {
@@ -424,15 +422,22 @@ static void put_row(struct scan *scan, struct segment *out, size_t at, size_t ca
 	}
 }
 
-static int load_capture(struct scan *scan, const struct source *source, struct segment *out)
+static int load_capture(struct scan *scan, const struct source *source, int64_t first_ns,
+			int64_t last_ns, struct segment *out)
 {
 	const struct capture *capture = source->capture;
-	struct captured_row *rows = room(scan, capture->row_count * sizeof(*rows));
+	bool is_whole = first_ns <= capture->time_first_ns && last_ns >= capture->time_last_ns;
+	size_t count = is_whole ? capture->row_count
+				: capture_rows_within(capture, first_ns, last_ns, NULL);
+	struct captured_row *rows = room(scan, count * sizeof(*rows));
 	struct layout_map map = { 0 };
 	size_t kept = 0, at = 0;
 
-	capture_rows(capture, rows);
-	for (size_t i = 0; i < capture->row_count; i++)
+	if (is_whole)
+		capture_rows(capture, rows);
+	else
+		capture_rows_within(capture, first_ns, last_ns, rows);
+	for (size_t i = 0; i < count; i++)
 		if (wanted(scan, rows[i].time_ns, rows[i].sequence))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
@@ -534,20 +539,33 @@ static void data_reserve(struct scan *scan, size_t count)
 	scan->data_count = count;
 }
 
-static int load_cluster(struct scan *scan, size_t first, size_t end, struct segment *out)
+static void count_decoded(struct scan *scan, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++)
+		scan->decoded += scan->sources[i].capture == NULL;
+}
+
+/* The rows of a closed range of times. */
+static int load_cluster(struct scan *scan, size_t first, size_t end, int64_t first_ns,
+			int64_t last_ns, struct segment *out)
 {
 	struct source *ordered = room(scan, (end - first) * sizeof(*ordered));
+	size_t count = 0;
 
-	memcpy(ordered, &scan->sources[first], (end - first) * sizeof(*ordered));
-	qsort(ordered, end - first, sizeof(*ordered), compare_order);
-	data_reserve(scan, end - first);
-	for (size_t i = 0; i < end - first; i++) {
+	for (size_t i = first; i < end; i++)
+		if (scan->sources[i].time_first_ns <= last_ns &&
+		    scan->sources[i].time_last_ns >= first_ns)
+			ordered[count++] = scan->sources[i];
+	qsort(ordered, count, sizeof(*ordered), compare_order);
+	data_reserve(scan, count);
+	for (size_t i = 0; i < count; i++) {
 		struct segment segment = { 0 };
 
 		if (ordered[i].capture)
-			TRY(load_capture(scan, &ordered[i], &segment));
+			TRY(load_capture(scan, &ordered[i], first_ns, last_ns, &segment));
 		else
-			TRY(load_chunk(scan, &ordered[i], &scan->data[i], &segment));
+			TRY(load_rows(scan, &ordered[i], first_ns, last_ns, &scan->data[i],
+				      &segment));
 		if (i == 0)
 			*out = segment;
 		else
@@ -555,6 +573,67 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, struct segm
 	}
 	drop_empty_rows(scan, out);
 	return OK;
+}
+
+/* --- pieces ------------------------------------------------------------------------------ */
+
+/*
+ * Decoded rows of one cluster take an eighth of what the thread's query may hold at most: a chunk
+ * of a hundred fields is 8 MB, and a series may have a million rows in a memtable.
+ */
+#define PIECE_PART  8
+#define ROW_BYTES   sizeof(struct captured_row)
+#define VALUE_BYTES 16 /* some are strings */
+
+static uint64_t piece_rows(const struct scan *scan)
+{
+	uint64_t limit = memory_limit(), rows;
+
+	if (limit == UINT64_MAX)
+		return UINT64_MAX;
+	rows = limit / PIECE_PART / (scan->spec.field_count * VALUE_BYTES + ROW_BYTES);
+	return rows > VECTOR_ROWS ? rows : VECTOR_ROWS;
+}
+
+/* OK with rows or none. */
+static int load_piece(struct scan *scan, struct segment *out)
+{
+	struct pieces *pieces = &scan->pieces;
+	size_t first = pieces->first, end = pieces->end;
+	int64_t first_ns = pieces->first_ns, last_ns = pieces->last_ns;
+	bool is_last = (uint64_t)last_ns - (uint64_t)first_ns <= (uint64_t)pieces->step_ns;
+
+	if (is_last)
+		*pieces = (struct pieces){ 0 };
+	else if (scan->spec.descending)
+		pieces->last_ns = (first_ns = last_ns - pieces->step_ns) - 1;
+	else
+		pieces->first_ns = (last_ns = first_ns + pieces->step_ns) + 1;
+	return load_cluster(scan, first, end, first_ns, last_ns, out);
+}
+
+/* Of the closed range; of a chunk that is read to its end. */
+static int load_large(struct scan *scan, size_t first, size_t end, int64_t first_ns,
+		      int64_t last_ns, struct segment *out)
+{
+	uint64_t rows = 0, rows_max = piece_rows(scan), length;
+	int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
+
+	for (size_t i = first; i < end; i++) {
+		const struct source *source = &scan->sources[i];
+
+		rows += source->capture ? source->capture->row_count : source->ref.row_count;
+		from_ns = source->time_first_ns < from_ns ? source->time_first_ns : from_ns;
+		to_ns = source->time_last_ns > to_ns ? source->time_last_ns : to_ns;
+	}
+	if (rows <= rows_max)
+		return load_cluster(scan, first, end, first_ns, last_ns, out);
+	length = ((uint64_t)to_ns - (uint64_t)from_ns) / rows;
+	length = length < (uint64_t)INT64_MAX / rows_max ? (length + 1) * rows_max : INT64_MAX;
+	scan->pieces = (struct pieces){ first, end, first_ns > from_ns ? first_ns : from_ns,
+					last_ns < to_ns ? last_ns : to_ns,
+					length < INT64_MAX ? (int64_t)length : INT64_MAX };
+	return load_piece(scan, out);
 }
 
 /* --- backwards -------------------------------------------------------------------------- */
@@ -601,10 +680,9 @@ static int load_rows_before(struct scan *scan, struct segment *out)
 	if (scan->begun_first_ns <= source->time_first_ns ||
 	    scan->begun_first_ns <= scan->spec.time_first_ns)
 		return OK;
-	TRY(load_rows(scan, source, scan->spec.time_first_ns, scan->begun_first_ns - 1,
-		      &scan->data[0], out));
-	drop_empty_rows(scan, out);
-	return OK;
+	size_t at = (size_t)(source - scan->sources);
+	return load_large(scan, at, at + 1, scan->spec.time_first_ns, scan->begun_first_ns - 1,
+			  out);
 }
 
 static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
@@ -844,6 +922,8 @@ static int load_next(struct scan *scan, struct segment *out)
 		if (err != END)
 			return err;
 	}
+	if (scan->pieces.first != scan->pieces.end)
+		return load_piece(scan, out);
 	if (scan->begun)
 		return load_rows_before(scan, out);
 	if (!next_cluster(scan, &first, &end))
@@ -864,7 +944,8 @@ static int load_next(struct scan *scan, struct segment *out)
 	}
 	if (may_begin_late(scan, first, end))
 		return load_last_rows(scan, &scan->sources[first], out);
-	return load_cluster(scan, first, end, out);
+	count_decoded(scan, first, end);
+	return load_large(scan, first, end, scan->spec.time_first_ns, scan->spec.time_last_ns, out);
 }
 
 int scan_next(struct scan *scan, struct slab *out)
