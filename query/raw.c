@@ -12,24 +12,38 @@
  *
  * Of a subquery that selects a point a series, InfluxDB does not look at the
  * times of these: its series come one after the other.
+ *
+ * An open series costs its decoded rows. Where all of them are more than the query may hold, heads
+ * are parked: a head keeps a few rows, its series is closed, and is opened again behind them when
+ * they are given. Order and steps of the heaps stay the same.
  */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "query/rows.h"
 
 struct lane;
+struct kept;
 
 /* What heads are compared by stands in front, in one line of the cache. */
 struct head {
 	uint64_t time, rank; /* of the row; by the first `ranked_count` columns; less comes first */
 	struct lane *lane;
-	struct feed feed;
+	struct feed *feed; /* NULL: parked, or at its end */
+	struct kept *kept; /* of a parked one: rows of `block`, which then has no columns */
 	struct block block;
-	size_t row;
+	uint32_t row;
 	bool has_row;
-	size_t next, end; /* the lane's series that follow this one in its stream */
+	uint32_t next, end; /* the lane's series that follow this one in its stream */
+	/* Where a parked one goes on. */
+	uint32_t batch_row; /* of a subquery's series: behind so many rows of the batch */
+	union {
+		int64_t last_ns; /* of the rows that were kept */
+		size_t batch;
+	};
+	int64_t step_ns; /* about so far lie rows apart; 0 = not known */
 };
 
 struct heap {
@@ -61,16 +75,63 @@ struct merge {
 	size_t read_count;
 	size_t shown_count;  /* of these, what tells rows of equal times apart */
 	size_t ranked_count; /* of these, tags: they tell all rows of two series apart alike */
+	size_t head_count;
+	bool is_parking;
+	uint64_t kept_bytes; /* a head's share when parking */
 	take_row *take;
 	void *arg;
 };
+
+static const struct group_series *series_of(const struct head *head)
+{
+	return head->lane->series[head->next - 1];
+}
+
+/* --- rows of a parked head -------------------------------------------------------------- */
+
+/*
+ * Rows of one block, in one allocation:
+ *
+ *	| kept | kept_column … | time … | value … | … | valid … | … | strings |
+ */
+struct kept_column {
+	size_t slot;
+	struct batch_column column;
+};
+
+struct kept {
+	size_t column_count;
+	struct kept_column columns[];
+};
+
+static struct cell kept_cell(const struct merge *merge, const struct head *head, size_t slot)
+{
+	const struct kept *kept = head->kept;
+
+	for (size_t i = 0; i < kept->column_count; i++) {
+		const struct batch_column *column = &kept->columns[i].column;
+
+		if (kept->columns[i].slot != slot)
+			continue;
+		return column_has(column, head->row)
+			       ? cell_of_value(column->type, column->values[head->row])
+			       : cell_null();
+	}
+	return feed_constant(merge->plan, series_of(head), slot);
+}
+
+static inline struct cell head_cell(const struct merge *merge, const struct head *head, size_t slot)
+{
+	return head->feed ? feed_cell(head->feed, &head->block, slot, head->row)
+			  : kept_cell(merge, head, slot);
+}
 
 /* Of equal times, the row whose first columns (by name) are smaller, as far as they are strings. */
 static bool is_smaller(const struct merge *merge, const struct head *a, const struct head *b)
 {
 	for (size_t i = merge->ranked_count; i < merge->shown_count; i++) {
-		struct cell x = feed_cell(&a->feed, &a->block, merge->read[i], a->row);
-		struct cell y = feed_cell(&b->feed, &b->block, merge->read[i], b->row);
+		struct cell x = head_cell(merge, a, merge->read[i]);
+		struct cell y = head_cell(merge, b, merge->read[i]);
 		int order;
 
 		if (x.type != CELL_STRING || y.type != CELL_STRING)
@@ -84,7 +145,7 @@ static bool is_smaller(const struct merge *merge, const struct head *a, const st
 
 static bool gives_calls(const struct head *head)
 {
-	const struct plan *plan = head->feed.series->source->subquery;
+	const struct plan *plan = series_of(head)->source->subquery;
 
 	return plan && !plan_is_raw(plan);
 }
@@ -170,42 +231,315 @@ static void heap_push(const struct merge *merge, struct heap *heap, struct head 
 /* --- the rows of a series -------------------------------------------------------------- */
 
 /* A row is there when a field that was asked for has a value; a subquery's always is. */
-static bool has_value(const struct merge *merge, const struct head *head)
+static bool has_value(const struct merge *merge, const struct head *head, size_t row)
 {
 	for (size_t i = 0; i < merge->read_count; i++) {
 		const struct batch_column *column = &head->block.columns[merge->read[i]];
 
-		if (column->type != VALUE_NONE && column_has(column, head->row))
+		if (column->type != VALUE_NONE && column_has(column, row))
 			return true;
 	}
-	return head->feed.series->inner && merge->shown_count;
+	return series_of(head)->inner && merge->shown_count;
 }
 
-static int open_series(const struct merge *merge, struct head *head, size_t place)
+static void close_series(struct head *head)
+{
+	if (!head->feed)
+		return;
+	feed_close(head->feed);
+	free(head->feed);
+	head->feed = NULL;
+}
+
+static int open_series(const struct merge *merge, struct head *head,
+		       const struct window_spec *window)
 {
 	const struct plan *plan = merge->plan;
 
-	return feed_open(&head->feed, plan, head->lane->series[place], &plan->window,
-			 plan->is_descending, merge->run);
+	head->feed = calloc(1, sizeof(*head->feed));
+	if (!head->feed)
+		return ERR_MEMORY;
+	return feed_open(head->feed, plan, series_of(head), window, plan->is_descending,
+			 merge->run);
 }
 
 /* The next block of the stream, or END. */
 static int next_block(const struct merge *merge, struct head *head)
 {
-	int err = feed_next(&head->feed, &head->block);
+	int err = feed_next(head->feed, &head->block);
 
 	while (err == END && head->next < head->end) {
-		feed_close(&head->feed);
-		TRY(open_series(merge, head, head->next++));
-		err = feed_next(&head->feed, &head->block);
+		close_series(head);
+		head->next++;
+		TRY(open_series(merge, head, &merge->plan->window));
+		err = feed_next(head->feed, &head->block);
 	}
 	return err;
 }
 
-/* To the next row of the head, if it has one. */
-static int advance(const struct merge *merge, struct head *head, bool is_start)
+/* --- parking ------------------------------------------------------------------------------ */
+
+/* Open series take that much of what a query may hold, in eighths; then heads are parked. */
+#define OPEN_EIGHTHS 4
+/* What is left then is for what parked heads keep, beside one that is open, and all the rest. */
+#define KEPT_PART 3
+
+static size_t string_bytes(const struct batch_column *column, size_t row)
 {
-	bool wants_block = is_start;
+	return column->type == VALUE_STRING && column_has(column, row)
+		       ? (column->values[row].s->length + sizeof(struct text) + 8) & ~(size_t)7
+		       : 0;
+}
+
+/* Rows of the block that fit a head's share, from the one at hand on: one at least. */
+struct choice {
+	uint32_t *rows;
+	size_t count, next; /* behind the last that was looked at */
+	size_t columns, strings;
+};
+
+static size_t kept_bytes(const struct choice *choice)
+{
+	size_t words = (choice->count + 63) / 64;
+
+	return sizeof(struct kept) + choice->columns * sizeof(struct kept_column) +
+	       choice->count * (choice->columns + 1) * sizeof(uint64_t) +
+	       choice->columns * words * sizeof(uint64_t) + choice->strings;
+}
+
+static void choose_rows(const struct merge *merge, const struct head *head, struct choice *choice)
+{
+	const struct block *block = &head->block;
+
+	for (size_t i = 0; i < merge->read_count; i++)
+		choice->columns += block->columns[merge->read[i]].type != VALUE_NONE;
+	for (choice->next = head->row; choice->next < block->row_count; choice->next++) {
+		size_t strings = 0;
+
+		if (!has_value(merge, head, choice->next))
+			continue;
+		for (size_t i = 0; i < merge->read_count; i++)
+			strings += string_bytes(&block->columns[merge->read[i]], choice->next);
+		choice->rows[choice->count++] = (uint32_t)choice->next;
+		choice->strings += strings;
+		if (choice->count > 1 && kept_bytes(choice) > merge->kept_bytes) {
+			choice->count--;
+			choice->strings -= strings;
+			break;
+		}
+	}
+}
+
+/* Strings go to `*strings`, which is moved behind them. */
+static void copy_column(const struct batch_column *from, const struct choice *choice,
+			union value *values, uint64_t *valid, char **strings)
+{
+	for (size_t i = 0; i < choice->count; i++) {
+		size_t row = choice->rows[i];
+
+		if (!column_has(from, row))
+			continue;
+		valid[i / 64] |= UINT64_C(1) << i % 64;
+		values[i] = from->values[row];
+		if (from->type != VALUE_STRING)
+			continue;
+		memcpy(*strings, values[i].s, sizeof(struct text) + values[i].s->length);
+		values[i].s = (struct text *)*strings;
+		*strings += string_bytes(from, row);
+	}
+}
+
+static struct kept *keep_rows(const struct merge *merge, const struct head *head,
+			      const struct choice *choice, int64_t **times_ns)
+{
+	size_t words = (choice->count + 63) / 64;
+	struct kept *kept = calloc(1, kept_bytes(choice));
+	union value *values;
+	uint64_t *valid;
+	char *strings;
+
+	if (!kept)
+		return NULL;
+	*times_ns = (int64_t *)&kept->columns[choice->columns];
+	values = (union value *)(*times_ns + choice->count);
+	valid = (uint64_t *)(values + choice->columns * choice->count);
+	strings = (char *)(valid + choice->columns * words);
+	for (size_t i = 0; i < choice->count; i++)
+		(*times_ns)[i] = head->block.times_ns[choice->rows[i]];
+	for (size_t i = 0; i < merge->read_count; i++) {
+		const struct batch_column *from = &head->block.columns[merge->read[i]];
+
+		if (from->type == VALUE_NONE)
+			continue;
+		kept->columns[kept->column_count++] =
+			(struct kept_column){ merge->read[i], { from->type, values, valid } };
+		copy_column(from, choice, values, valid, &strings);
+		values += choice->count;
+		valid += words;
+	}
+	assert(strings == (char *)kept + kept_bytes(choice));
+	return kept;
+}
+
+/* Where the head goes on: behind the rows that were looked at. */
+static void note_place(struct head *head, const struct choice *choice)
+{
+	const int64_t *times_ns = head->block.times_ns;
+	size_t last = head->block.row_count - 1;
+	bool is_whole = choice->next > last;
+
+	if (series_of(head)->inner) {
+		/* It has counted the batch of the block already. */
+		head->batch = head->feed->batch - !is_whole;
+		head->batch_row = is_whole ? 0 : (uint32_t)choice->next;
+		return;
+	}
+	head->last_ns = times_ns[choice->next - 1];
+	if (last) {
+		uint64_t length = (uint64_t)times_ns[last] - (uint64_t)times_ns[0];
+
+		if (times_ns[last] < times_ns[0])
+			length = -length;
+		head->step_ns = (int64_t)(length / last) + 1;
+	}
+}
+
+/* Keep rows of the block from the one at hand on, and close the series; `row_count` 0: none of them
+ * has what was asked for. */
+static int park(const struct merge *merge, struct head *head)
+{
+	uint32_t rows[BATCH_ROWS_MAX];
+	struct choice choice = { .rows = rows };
+	int64_t *times_ns;
+
+	choose_rows(merge, head, &choice);
+	head->kept = keep_rows(merge, head, &choice, &times_ns);
+	if (!head->kept)
+		return ERR_MEMORY;
+	note_place(head, &choice);
+	feed_return(head->feed, head->block.times_ns[choice.next - 1]);
+	close_series(head);
+	head->block = (struct block){ choice.count, times_ns, NULL, head->block.group_id };
+	head->row = 0;
+	return OK;
+}
+
+/* Narrow the window to `rows` rows behind those that were kept, as far as they lay apart so far.
+ * END: nothing can lie there. */
+static int range_behind(const struct head *head, bool is_descending, int64_t rows,
+			struct window_spec *window, bool *is_whole)
+{
+	int64_t length_ns, far_ns;
+
+	*is_whole = head->step_ns == 0 || __builtin_mul_overflow(rows, head->step_ns, &length_ns);
+	if (is_descending) {
+		if (head->last_ns <= window->time_first_ns)
+			return END;
+		window->time_last_ns = head->last_ns - 1;
+		*is_whole |=
+			!*is_whole && __builtin_sub_overflow(head->last_ns, length_ns, &far_ns);
+		*is_whole |= !*is_whole && far_ns <= window->time_first_ns;
+		if (!*is_whole)
+			window->time_first_ns = far_ns;
+		return OK;
+	}
+	if (head->last_ns >= window->time_last_ns)
+		return END;
+	window->time_first_ns = head->last_ns + 1;
+	*is_whole |= !*is_whole && __builtin_add_overflow(head->last_ns, length_ns, &far_ns);
+	*is_whole |= !*is_whole && far_ns >= window->time_last_ns;
+	if (!*is_whole)
+		window->time_last_ns = far_ns;
+	return OK;
+}
+
+/* A series is opened over so many rows that a vector of a chunk is decoded and not all of it; where
+ * nothing lies there, over many more. */
+#define ROWS_FIRST 512
+#define ROWS_MORE  256
+
+static int open_behind(const struct merge *merge, struct head *head)
+{
+	bool is_whole = false;
+	int err = END;
+
+	for (int64_t rows = ROWS_FIRST; err == END && !is_whole; rows *= ROWS_MORE) {
+		struct window_spec window = merge->plan->window;
+
+		close_series(head);
+		if (range_behind(head, merge->plan->is_descending, rows, &window, &is_whole) == END)
+			return END;
+		TRY(open_series(merge, head, &window));
+		err = feed_next(head->feed, &head->block);
+	}
+	return err;
+}
+
+static int open_inner_behind(const struct merge *merge, struct head *head)
+{
+	TRY(open_series(merge, head, &merge->plan->window));
+	head->feed->batch = head->batch;
+	return next_block(merge, head);
+}
+
+static void note_row(const struct merge *merge, struct head *head)
+{
+	head->has_row = true;
+	head->time = time_key(merge, time_of(head));
+}
+
+/* What it kept was given: the next rows of a parked head. */
+static int park_more(const struct merge *merge, struct head *head)
+{
+	int err;
+
+	do {
+		bool is_inner = series_of(head)->inner;
+
+		free(head->kept);
+		head->kept = NULL;
+		err = is_inner ? open_inner_behind(merge, head) : open_behind(merge, head);
+		if (err != OK)
+			break;
+		head->row = is_inner ? head->batch_row : 0;
+		err = park(merge, head);
+	} while (err == OK && head->block.row_count == 0);
+	head->has_row = false;
+	if (err == OK)
+		note_row(merge, head);
+	else
+		close_series(head);
+	return err < 0 ? err : OK;
+}
+
+/* Once open series hold too much, all of them are parked, and each that is opened from then on. */
+static int consider_parking(struct merge *merge)
+{
+	uint64_t limit = memory_limit(), taken = memory_taken();
+
+	if (merge->is_parking || limit == UINT64_MAX || merge->head_count < 2 ||
+	    taken < limit / 8 * OPEN_EIGHTHS)
+		return OK;
+	merge->is_parking = true;
+	for (size_t i = 0; i < merge->head_count; i++)
+		if (merge->heads[i].feed && !merge->heads[i].has_row)
+			close_series(&merge->heads[i]);
+	merge->kept_bytes = 0;
+	for (size_t i = 0; i < merge->head_count; i++)
+		if (merge->heads[i].feed)
+			TRY(park(merge, &merge->heads[i]));
+	/* The first rows are kept one a head, so that it is known what is left for more. */
+	taken = memory_taken();
+	if (taken < limit)
+		merge->kept_bytes = (limit - taken) / KEPT_PART / merge->head_count;
+	return OK;
+}
+
+/* --- to the next row ------------------------------------------------------------------------- */
+
+static int advance_open(struct merge *merge, struct head *head, bool is_start)
+{
+	bool wants_block = is_start, is_new = false;
 
 	for (;;) {
 		if (!wants_block && ++head->row == head->block.row_count)
@@ -214,16 +548,32 @@ static int advance(const struct merge *merge, struct head *head, bool is_start)
 			int err = next_block(merge, head);
 
 			head->has_row = false;
-			if (err != OK)
+			if (err != OK) {
+				close_series(head);
 				return err < 0 ? err : OK;
+			}
 			head->row = 0;
 			wants_block = false;
+			is_new = true;
 		}
-		head->has_row = has_value(merge, head);
-		head->time = time_key(merge, time_of(head));
-		if (head->has_row)
-			return OK;
+		if (has_value(merge, head, head->row))
+			break;
 	}
+	note_row(merge, head);
+	if (is_new && merge->is_parking)
+		return park(merge, head);
+	return is_new ? consider_parking(merge) : OK;
+}
+
+/* To the next row of the head, if it has one. */
+static int advance(struct merge *merge, struct head *head)
+{
+	if (!head->kept)
+		return advance_open(merge, head, false);
+	if (++head->row == head->block.row_count)
+		return park_more(merge, head);
+	note_row(merge, head);
+	return OK;
 }
 
 /* --- lanes ------------------------------------------------------------------------------ */
@@ -261,16 +611,16 @@ static void enter_group(const struct merge *merge, struct lane *lane)
 	heap_order(merge, &lane->heap);
 }
 
-static int open_lane(const struct merge *merge, struct lane *lane)
+static int open_lane(struct merge *merge, struct lane *lane)
 {
 	for (size_t i = 0; i < lane->series_count; i = lane->heads[lane->head_count - 1].end) {
 		struct head *head = &lane->heads[lane->head_count++];
 
 		head->lane = lane;
-		head->next = i + 1;
-		head->end = stream_end(lane, i);
-		TRY(open_series(merge, head, i));
-		TRY(advance(merge, head, true));
+		head->next = (uint32_t)i + 1;
+		head->end = (uint32_t)stream_end(lane, i);
+		TRY(open_series(merge, head, &merge->plan->window));
+		TRY(advance_open(merge, head, true));
 	}
 	return OK;
 }
@@ -283,19 +633,25 @@ static int open_lane(const struct merge *merge, struct lane *lane)
  * place of 147.
  */
 
-/* A tag of a stored series. */
-static bool is_constant(const struct head *head, size_t slot)
+static struct cell constant_of(const struct merge *merge, const struct head *head, size_t slot)
 {
-	const struct group_series *series = head->feed.series;
-
-	return !series->inner && series->source->bounds[slot].kind == BOUND_TAG &&
-	       head->feed.constants[slot].type == CELL_STRING;
+	return head->feed ? head->feed->constants[slot]
+			  : feed_constant(merge->plan, series_of(head), slot);
 }
 
-static bool are_constant(const struct lane *lane, size_t slot)
+/* A tag of a stored series. */
+static bool is_constant(const struct merge *merge, const struct head *head, size_t slot)
+{
+	const struct group_series *series = series_of(head);
+
+	return !series->inner && series->source->bounds[slot].kind == BOUND_TAG &&
+	       constant_of(merge, head, slot).type == CELL_STRING;
+}
+
+static bool are_constant(const struct merge *merge, const struct lane *lane, size_t slot)
 {
 	for (size_t i = 0; i < lane->head_count; i++)
-		if (!is_constant(&lane->heads[i], slot))
+		if (!is_constant(merge, &lane->heads[i], slot))
 			return false;
 	return true;
 }
@@ -304,7 +660,7 @@ static size_t count_constants(const struct merge *merge)
 {
 	for (size_t i = 0; i < merge->shown_count; i++)
 		for (size_t k = 0; k < merge->lane_count; k++)
-			if (!are_constant(&merge->lanes[k], merge->read[i]))
+			if (!are_constant(merge, &merge->lanes[k], merge->read[i]))
 				return i;
 	return merge->shown_count;
 }
@@ -318,7 +674,7 @@ static int compare_constants(const void *a, const void *b, void *arg)
 	for (size_t i = 0; i < merge->ranked_count && order == 0; i++) {
 		size_t slot = merge->read[i];
 
-		order = slice_compare(x->feed.constants[slot].s, y->feed.constants[slot].s);
+		order = slice_compare(constant_of(merge, x, slot).s, constant_of(merge, y, slot).s);
 	}
 	return order;
 }
@@ -349,12 +705,12 @@ static int rank_heads(struct merge *merge)
 }
 
 /* Behind the first row of the lane. */
-static int pass_row(const struct merge *merge, struct lane *lane)
+static int pass_row(struct merge *merge, struct lane *lane)
 {
 	struct head *head = heap_pop(merge, &lane->heap);
 	uint32_t group_id = head->block.group_id;
 
-	TRY(advance(merge, head, false));
+	TRY(advance(merge, head));
 	if (head->has_row && head->block.group_id == group_id)
 		heap_push(merge, &lane->heap, head);
 	else if (lane->heap.count == 0)
@@ -433,6 +789,7 @@ static int merge_group(struct merge *merge, const struct group *group)
 	size_t count = group->series_count;
 	int err = ERR_MEMORY;
 
+	merge->head_count = count;
 	merge->lanes = calloc(count, sizeof(*merge->lanes));
 	merge->series = calloc(count, sizeof(*merge->series));
 	merge->heads = calloc(count, sizeof(*merge->heads));
@@ -444,8 +801,10 @@ static int merge_group(struct merge *merge, const struct group *group)
 	}
 	if (err >= 0)
 		err = merge_rows(merge);
-	for (size_t i = 0; merge->heads && i < count; i++)
-		feed_close(&merge->heads[i].feed);
+	for (size_t i = 0; merge->heads && i < count; i++) {
+		close_series(&merge->heads[i]);
+		free(merge->heads[i].kept);
+	}
 	free(merge->lanes);
 	free(merge->series);
 	free(merge->heads);
@@ -468,7 +827,7 @@ static int take_fields(void *arg, const struct head *head)
 	for (size_t i = 0; i < rows->merge->read_count; i++) {
 		size_t slot = rows->merge->read[i];
 
-		rows->cells[slot] = feed_cell(&head->feed, &head->block, slot, head->row);
+		rows->cells[slot] = head_cell(rows->merge, head, slot);
 	}
 	return emit_row(rows->emitter, time_of(head), rows->cells, NULL);
 }
@@ -513,6 +872,7 @@ int rows_of_fields(struct plan *plan, const struct group *group, struct run *run
 /* --- the values of one column ------------------------------------------------------------ */
 
 struct column_points {
+	const struct merge *merge;
 	struct run *run;
 	struct arena *arena;
 	struct points *out;
@@ -524,7 +884,7 @@ static int take_point(void *arg, const struct head *head)
 	struct column_points *points = arg;
 	struct point point = { .time_ns = time_of(head) };
 
-	point.value = feed_cell(&head->feed, &head->block, points->slot, head->row);
+	point.value = head_cell(points->merge, head, points->slot);
 	TRY(run_take_bytes(points->run, sizeof(point)));
 	if (point.value.type == CELL_STRING) {
 		TRY(run_take_bytes(points->run, point.value.s.length + 1));
@@ -537,7 +897,7 @@ static int take_point(void *arg, const struct head *head)
 int raw_points(struct plan *plan, const struct group *group, struct run *run,
 	       const struct plan_call *call, struct arena *arena, struct points *out)
 {
-	struct column_points points = { run, arena, out, (size_t)call->slot };
+	struct column_points points = { NULL, run, arena, out, (size_t)call->slot };
 	size_t slot = (size_t)call->slot;
 	struct merge merge = { .plan = plan,
 			       .run = run,
@@ -545,7 +905,9 @@ int raw_points(struct plan *plan, const struct group *group, struct run *run,
 			       .read_count = 1,
 			       .take = take_point,
 			       .arg = &points };
-	int err = merge_group(&merge, group);
+	int err;
 
+	points.merge = &merge;
+	err = merge_group(&merge, group);
 	return err < 0 ? err : OK;
 }
