@@ -292,7 +292,7 @@ static bool knows_snapshot(struct check *check, const char *name)
 /* LevelDB's */
 static bool knows_store_file(struct check *check, const char *name)
 {
-	static const char *const names[] = { "CURRENT", "LOCK", "LOG", "LOG.old" };
+	static const char *const names[] = { "CURRENT", "LOCK", "LOG", "LOG.old", "mark" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -127,6 +127,7 @@ struct index *engine_hold_index(struct engine *engine, uint32_t database_id)
 	return engine_find_index(engine, database_id, &index) == OK ? index : NULL;
 }
 
+/* One that cannot be opened costs itself alone: each use of it tries again (open_late). */
 static int databases_open(struct engine *engine, struct diag *diag)
 {
 	struct object *objects;
@@ -134,10 +135,15 @@ static int databases_open(struct engine *engine, struct diag *diag)
 	int err = OK;
 
 	TRY(catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &objects, &count));
-	for (size_t i = 0; err == OK && i < count; i++)
+	for (size_t i = 0; err != ERR_MEMORY && i < count; i++) {
 		err = database_open(engine, objects[i].id, diag);
+		if (err < 0)
+			log_error("database %.*s cannot be used: %s/db/%u/index: %s",
+				  (int)objects[i].name.length, objects[i].name.data, engine->path,
+				  objects[i].id, err_text(err));
+	}
 	free(objects);
-	return err;
+	return err == ERR_MEMORY ? err : OK;
 }
 
 /*
@@ -364,7 +370,7 @@ int engine_write_clock(struct engine *engine)
 struct recovery {
 	struct engine *engine;
 	struct arena arena;
-	uint64_t records, rows, unknown, damaged;
+	uint64_t records, rows, removed, unknown, damaged;
 };
 
 /* Names come to the disk before what has them: these were there, and are damaged. */
@@ -410,10 +416,13 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 		return OK;
 	}
 	engine_note_arrival(recovery->engine, record.arrival_ns);
-	if (live_group_get(recovery->engine, record.group_id, &group) < 0) {
+	int err = live_group_get(recovery->engine, record.group_id, &group);
+	if (err == ERR_NOT_FOUND && catalog_was_removed(recovery->engine->catalog, record.group_id))
+		recovery->removed++;
+	else if (err == ERR_NOT_FOUND)
 		recovery->unknown++;
-		return OK;
-	}
+	if (err < 0) /* no index: a log that cannot be replayed must not be trimmed, so no start */
+		return err == ERR_NOT_FOUND ? OK : err;
 	pthread_mutex_lock(&group->lock);
 	recover_types(recovery->engine, group, &record);
 	live_group_replay(group, &record, sequence);
@@ -421,6 +430,26 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 	recovery->rows += record.row_count;
 	live_group_release(group);
 	return OK;
+}
+
+/* Points of groups that the catalog has lost: the log that has them is trimmed, so it is kept. */
+static int keep_log(struct engine *engine, uint64_t records)
+{
+	char dir[ENGINE_PATH_BYTES_MAX], name[64];
+
+	log_error(
+		"%s/catalog is damaged: %llu records of the log belong to groups that it has lost",
+		engine->path, (unsigned long long)records);
+	if (engine->options.read_only)
+		return OK;
+	path_of(engine, "set-aside", dir);
+	TRY(env_mkdir(dir));
+	snprintf(name, sizeof(name), "set-aside/log.%016llx", (unsigned long long)env_random());
+	path_of(engine, name, dir);
+	TRY(env_mkdir(dir));
+	TRY(wal_link(engine->wal, UINT64_MAX, dir));
+	log_error("the log as it was found is kept in %s", dir);
+	return env_sync_dir(dir);
 }
 
 static int recover(struct engine *engine, uint64_t sequence)
@@ -435,6 +464,9 @@ static int recover(struct engine *engine, uint64_t sequence)
 	if (recovery.damaged)
 		log_error("%s: %llu records could not be understood", path,
 			  (unsigned long long)recovery.damaged);
+	engine->removed_in_log = recovery.removed > 0;
+	if (err == OK && recovery.unknown)
+		err = keep_log(engine, recovery.unknown);
 	if (recovery.rows)
 		log_info("recovered %llu points from the log", (unsigned long long)recovery.rows);
 	return err;
@@ -471,6 +503,33 @@ static int check_format(struct engine *engine, struct diag *diag)
 		return diag_set(diag, ERR_INVALID, "%s is not a data directory: %s is missing",
 				engine->path, path);
 	return env_write_file(path, SLICE(FORMAT_NEWEST_TEXT));
+}
+
+/* A link would have what is written, deleted or locked lie elsewhere, at the choice of who made it.
+ */
+static int check_kinds(struct engine *engine, struct diag *diag)
+{
+	static const struct {
+		const char *name;
+		enum env_kind kind;
+	} names[] = { { "lock", ENV_FILE },	     { "format", ENV_FILE },
+		      { "catalog", ENV_FILE },	     { "catalog.copy", ENV_FILE },
+		      { "clock", ENV_FILE },	     { "continuous", ENV_FILE },
+		      { "wal", ENV_DIRECTORY },	     { "db", ENV_DIRECTORY },
+		      { "shard", ENV_DIRECTORY },    { "trash", ENV_DIRECTORY },
+		      { "snapshot", ENV_DIRECTORY }, { "set-aside", ENV_DIRECTORY } };
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		path_of(engine, names[i].name, path);
+		enum env_kind kind = env_kind(path);
+		if (kind != ENV_NOTHING && kind != names[i].kind)
+			return diag_set(diag, ERR_INVALID, "%s is %s: seriesfs makes a %s there",
+					path,
+					kind == ENV_LINK ? "a symbolic link" : "something else",
+					names[i].kind == ENV_FILE ? "file" : "directory");
+	}
+	return OK;
 }
 
 static int make_directories(struct engine *engine)
@@ -531,7 +590,8 @@ static void sweep(struct engine *engine)
 	char path[ENGINE_PATH_BYTES_MAX];
 
 	path_of(engine, "shard", path);
-	if (env_list(path, dropped_name, engine) == OK && freeze_sweep(engine) == OK)
+	if (env_list(path, dropped_name, engine) == OK && freeze_sweep(engine) == OK &&
+	    !engine->removed_in_log)
 		catalog_forget_removed(engine->catalog);
 	path_of(engine, "trash", path);
 	env_list(path, trash_name, engine);
@@ -646,8 +706,9 @@ static int open_parts(struct engine *engine, struct diag *diag)
 		TRY(check_format(engine, diag));
 	else
 		TRY(directory_check(engine->path, diag));
-	if (!engine->options.read_only)
+	if (!engine->options.read_only && !env_is_directory(engine->path))
 		TRY(env_mkdir(engine->path));
+	TRY(check_kinds(engine, diag));
 	TRY(lock_directory(engine, diag));
 	TRY(check_format(engine, diag));
 	if (!engine->options.read_only)

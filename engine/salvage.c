@@ -13,6 +13,7 @@
 #include "engine/row_text.h"
 #include "engine/shard_record.h"
 #include "engine/store.h"
+#include "engine/store_files.h"
 
 /* A chunk that the directory tells of, and where. */
 struct told_chunk {
@@ -305,7 +306,9 @@ static int save_pair(void *arg, const struct store_pair *pair)
 
 /* --- a shard --------------------------------------------------------------------------------- */
 
-static int open_or_repair(struct store_pool *pool, const char *path, struct store **store)
+/* What does not match its mark has tables that only the repair finds; then the mark goes. */
+static int open_or_repair(struct store_pool *pool, const char *path, struct store **store,
+			  bool *is_repaired)
 {
 	bool exists;
 	int err;
@@ -316,8 +319,10 @@ static int open_or_repair(struct store_pool *pool, const char *path, struct stor
 		err = store_open_now(*store);
 	if (err == OK)
 		return OK;
+	*is_repaired = true;
 	store_abandon(*store);
 	TRY(store_repair(pool, path));
+	TRY(store_mark_remove(path));
 	return store_open_now(*store);
 }
 
@@ -353,9 +358,13 @@ static void tell_flushes(struct salvage *salvage)
 static int save_all(struct salvage *salvage, struct store_pool *pool, const char *from)
 {
 	struct salvage_report *report = salvage->report;
+	struct store_files files = { 0 };
 	struct store *store;
-	bool skipped = false;
-	int err = open_or_repair(pool, from, &store);
+	bool skipped = false, is_repaired = false;
+	struct diag diag;
+
+	store_files_look(from, &files, &diag);
+	int err = open_or_repair(pool, from, &store, &is_repaired);
 
 	if (err == OK) {
 		err = store_scan_readable(store, save_pair, salvage);
@@ -363,7 +372,7 @@ static int save_all(struct salvage *salvage, struct store_pool *pool, const char
 	}
 	if (err >= 0 || skipped)
 		err = generation_end(salvage);
-	if (has_lost_table(from) ||
+	if (has_lost_table(from) || (is_repaired && store_sequence(store) < files.marked) ||
 	    (skipped && report->chunks_lost == 0 && report->records_lost == 0))
 		tell_flushes(salvage);
 	if (salvage->batch)

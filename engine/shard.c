@@ -74,6 +74,7 @@ struct loading {
 	struct idmap *types;
 	struct generation generation;
 	struct record_head head, seen; /* told by the head, and counted */
+	uint64_t pairs;		       /* of the generations that are whole */
 	bool begun, has_head;
 };
 
@@ -178,6 +179,8 @@ static int load_close(struct loading *loading)
 	    loading->seen.stamps != loading->head.stamps ||
 	    loading->seen.packs != loading->head.packs)
 		return ERR_CORRUPT;
+	loading->pairs += 1 + loading->head.types + loading->head.masks + loading->head.stamps +
+			  2 * (uint64_t)loading->head.packs;
 	version = version_add(loading->version, &loading->generation);
 	version_unref(loading->version);
 	loading->version = version;
@@ -229,9 +232,16 @@ static int load(struct shard *shard)
 
 	idmap_release(&shard->types);
 	shard->types = (struct idmap){ 0 };
-	err = store_scan(shard->store, load_pair, &loading);
-	if (err == OK)
+	err = store_scan_readable(shard->store, load_pair, &loading);
+	bool is_damaged = err == ERR_CORRUPT;
+	if (err == OK || is_damaged)
 		err = load_close(&loading);
+	/*
+	 * On its way the scan reads a block of packs in each table, the last. Where all that was
+	 * ever put is accounted for, the damage is in packs: it costs who reads them.
+	 */
+	if (err == OK && is_damaged && loading.pairs != store_sequence(shard->store))
+		err = ERR_CORRUPT;
 	generation_release(&loading.generation);
 	if (err < 0) {
 		version_unref(loading.version);
@@ -748,6 +758,13 @@ int shard_is_settled(struct shard *shard, bool *settled)
 	struct heads heads = { 0 };
 	int err = store_scan(shard->store, look_at_head, &heads);
 
+	if (err == ERR_CORRUPT) { /* of a pack perhaps, which says nothing about heads */
+		pthread_mutex_lock(&shard->lock);
+		err = load_once_locked(shard);
+		*settled = err == OK && shard_version_is_settled(shard->version);
+		pthread_mutex_unlock(&shard->lock);
+		return err;
+	}
 	if (err < 0)
 		return err;
 	*settled = heads.generations == 0 || (heads.generations == 1 && heads.first.settled);

@@ -22,6 +22,7 @@
 #include "engine/base/lost_page.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
+#include "engine/store_files.h"
 
 #define PATH_BYTES_MAX	   4096
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
@@ -51,6 +52,7 @@ struct store {
 	bool failed;		     /* a write failed: db only reads */
 	bool in_doubt;		     /* what failed may turn up when it is opened next */
 	uint64_t log_bytes;	     /* written since db was opened or flushed */
+	uint64_t sequence;	     /* of the last pair, once it was opened */
 	struct store *newer, *older; /* while it has a place in the list */
 	/* not protected by lock */
 	_Atomic int64_t told_ns; /* when its last error went to the log */
@@ -239,10 +241,6 @@ static struct store *find_idle(struct store_pool *pool)
 
 /* --- opening --------------------------------------------------------------- */
 
-struct remains {
-	bool current, tables;
-};
-
 static bool ends_with(const char *name, const char *end)
 {
 	size_t length = strlen(name), end_length = strlen(end);
@@ -250,29 +248,19 @@ static bool ends_with(const char *name, const char *end)
 	return length >= end_length && strcmp(name + length - end_length, end) == 0;
 }
 
-static int look_at_name(void *arg, const char *name)
+/* Damaged is what LevelDB would make whole by deleting what it does not know. */
+static int path_exists(struct store *store, struct store_files *files)
 {
-	struct remains *remains = arg;
+	struct diag diag = { 0 };
+	int err = store_files_look(store->path, files, &diag);
 
-	remains->current |= strcmp(name, "CURRENT") == 0;
-	remains->tables |= ends_with(name, ".ldb") || ends_with(name, ".log");
-	return OK;
-}
-
-static int path_exists(struct store *store, bool *exists)
-{
-	struct remains remains = { 0 };
-	int err = env_list(store->path, look_at_name, &remains);
-
-	*exists = remains.current;
-	if (err == ERR_NOT_FOUND)
-		return OK;
-	TRY(err);
-	if (!remains.current && remains.tables) {
-		tell(store, "CURRENT is missing");
-		return ERR_CORRUPT;
-	}
-	return OK;
+	if (err == OK && files->exists && !files->has_current)
+		err = diag_set(&diag, ERR_CORRUPT, "CURRENT is missing");
+	if (err == OK && files->exists && store_files_lack(files, &diag))
+		err = ERR_CORRUPT;
+	if (err < 0 && diag.text[0])
+		tell(store, diag.text);
+	return err == ERR_NOT_PERMITTED ? ERR_CORRUPT : err;
 }
 
 static int sync_parent(const char *path)
@@ -300,22 +288,24 @@ static void remove_own_logs(const struct store *store)
 
 static int db_open(struct store *store, bool create, leveldb_t **db)
 {
+	struct store_files files;
 	char *error = NULL;
-	bool exists;
 	int err;
 
-	TRY(path_exists(store, &exists));
-	if (!exists && !create)
+	TRY(path_exists(store, &files));
+	if (!files.exists && !create)
 		return ERR_NOT_FOUND;
-	if (!exists) {
+	if (!files.exists) {
 		TRY(env_mkdir(store->path));
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
-	*db = leveldb_open(exists ? store->pool->options : store->pool->options_make, store->path,
-			   &error);
+	*db = leveldb_open(files.exists ? store->pool->options : store->pool->options_make,
+			   store->path, &error);
 	err = error_of(store, error);
-	if (err == OK) /* else they may say why */
-		remove_own_logs(store);
+	if (err == OK) {
+		store->sequence = files.sequence; /* nobody else has the store meanwhile */
+		remove_own_logs(store);		  /* else they may say why */
+	}
 	return err;
 }
 
@@ -516,8 +506,12 @@ int store_exists(struct store *store, bool *exists)
 	while (store->state == STATE_CHANGING || store->wanted)
 		wait_for_change(pool);
 	*exists = store->state == STATE_OPEN;
-	if (!*exists)
-		err = path_exists(store, exists);
+	if (!*exists) {
+		struct store_files files;
+
+		err = path_exists(store, &files);
+		*exists = files.exists;
+	}
 	pthread_mutex_unlock(&pool->lock);
 	return err;
 }
@@ -544,21 +538,28 @@ void store_batch_put(struct store_batch *batch, struct slice key, struct slice v
 	leveldb_writebatch_put(batch_of(batch), key.data, key.length, value.data, value.length);
 }
 
+struct batch_size {
+	size_t bytes, puts;
+};
+
 static void count_put(void *arg, const char *k, size_t klen, const char *v, size_t vlen)
 {
-	*(size_t *)arg += klen + vlen;
+	struct batch_size *size = arg;
+
+	size->bytes += klen + vlen;
+	size->puts++;
 }
 
 static void count_delete(void *arg, const char *k, size_t klen)
 {
 }
 
-static size_t batch_bytes(const struct store_batch *batch)
+static struct batch_size batch_size(const struct store_batch *batch)
 {
-	size_t bytes = 0;
+	struct batch_size size = { 0 };
 
-	leveldb_writebatch_iterate(batch_of(batch), &bytes, count_put, count_delete);
-	return bytes;
+	leveldb_writebatch_iterate(batch_of(batch), &size, count_put, count_delete);
+	return size;
 }
 
 /* What is in LevelDB's memory and its log and not yet in a table. */
@@ -605,13 +606,18 @@ int store_settle(struct store *store, bool *reopened)
 	return err;
 }
 
-static void write_done(struct store *store, int err, size_t bytes)
+/* What is durable is marked: after it, so that a mark never tells of more than there is. */
+static void write_done(struct store *store, int err, struct batch_size size)
 {
 	pthread_mutex_lock(&store->pool->lock);
-	store->log_bytes += bytes;
+	store->log_bytes += size.bytes;
 	if (err < 0)
 		store->failed = store->in_doubt = true;
+	else
+		store->sequence += size.puts;
 	pthread_mutex_unlock(&store->pool->lock);
+	if (err == OK)
+		store_mark(store->path, store->sequence); /* no other writes, and none moves it */
 }
 
 static uint64_t log_bytes_max(const struct store *store)
@@ -649,7 +655,7 @@ int store_write(struct store *store, const struct store_batch *batch)
 	err = error_of(store, error);
 	if (err == OK)
 		err = env_sync_dir(store->path); /* the log's own name */
-	write_done(store, err, batch_bytes(batch));
+	write_done(store, err, batch_size(batch));
 	if (err == OK)
 		flush_large_log(store);
 	unuse(store);
@@ -775,4 +781,12 @@ int store_repair(struct store_pool *pool, const char *path)
 	log_error("%s: %s", path, error);
 	leveldb_free(error);
 	return ERR_CORRUPT;
+}
+
+uint64_t store_sequence(struct store *store)
+{
+	pthread_mutex_lock(&store->pool->lock);
+	uint64_t sequence = store->sequence;
+	pthread_mutex_unlock(&store->pool->lock);
+	return sequence;
 }

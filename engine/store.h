@@ -102,6 +102,12 @@ struct store_pair {
 int store_scan(struct store *store, int (*each)(void *arg, const struct store_pair *pair),
 	       void *arg);
 
+/*
+ * How many pairs were ever put, once something was read: as many as there are, where no key was put
+ * twice. LevelDB may tell more after a write that failed, never fewer.
+ */
+uint64_t store_sequence(struct store *store);
+
 /* --- after damage --- */
 
 /* Does it open? ERR_NOT_FOUND: there is none. */

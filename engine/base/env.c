@@ -228,7 +228,9 @@ int env_mkdir(const char *path)
 
 	if (mkdir(path, 0700) == 0)
 		return OK;
-	if (errno == EEXIST && stat(path, &st) == 0)
+	if (errno == EEXIST && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		errno = ELOOP;
+	else if (errno == EEXIST && lstat(path, &st) == 0)
 		return S_ISDIR(st.st_mode) ? OK : ERR_EXISTS;
 	return failed("mkdir", path);
 }
@@ -370,6 +372,37 @@ int env_find(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) < 0 ? failed("stat", path) : OK;
+}
+
+enum env_kind env_kind(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return ENV_NOTHING;
+	return S_ISREG(st.st_mode)   ? ENV_FILE
+	       : S_ISDIR(st.st_mode) ? ENV_DIRECTORY
+	       : S_ISLNK(st.st_mode) ? ENV_LINK
+				     : ENV_OTHER;
+}
+
+bool env_is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void env_overwrite(const char *path, struct slice content)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return;
+	if (pwrite(fd, content.data, content.length, 0) < 0) {
+		/* it stays as it was */
+	}
+	env_close(fd);
 }
 
 bool env_exists(const char *path)

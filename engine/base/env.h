@@ -4,7 +4,8 @@
  * Tests wrap these functions to make the n-th call fail (-Wl,--wrap=env_append).
  * All return 0 or ERR_SPACE (disk or quota full), ERR_NOT_FOUND, ERR_EXISTS,
  * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_IO. Paths are NUL-terminated.
- * Descriptors are close-on-exec.
+ * Descriptors are close-on-exec. No last part of a path is followed when it is a symbolic link:
+ * whoever can put one into a data directory would choose what file of the owner is written.
  */
 #ifndef ENGINE_BASE_ENV_H
 #define ENGINE_BASE_ENV_H
@@ -33,6 +34,8 @@ int env_read_file(const char *path, struct buf *out);
 int env_read_system_file(const char *path, struct buf *out);
 /* Writes `path`.new, syncs it, renames it over `path`, syncs the directory. */
 int env_write_file(const char *path, struct slice content);
+/* The first bytes of a file in place; created when absent. Not synced, and told to nobody. */
+void env_overwrite(const char *path, struct slice content);
 /* The same without a sync: a crash may leave the old file, the new one, or an empty one. */
 int env_write_file_unsynced(const char *path, struct slice content);
 
@@ -51,6 +54,11 @@ int env_find(const char *path);	       /* OK: there is something */
  * what is there look like what never was. Who acts on what is missing asks env_find().
  */
 bool env_exists(const char *path);
+/* What a name is, a link not followed; ENV_NOTHING also where it cannot be looked at. */
+enum env_kind { ENV_NOTHING, ENV_FILE, ENV_DIRECTORY, ENV_LINK, ENV_OTHER };
+enum env_kind env_kind(const char *path);
+/* Follows links: what the user named may be one. */
+bool env_is_directory(const char *path);
 /* Calls `each` with every name but . and .. until it fails. */
 int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg);
 /* Bytes really used by the files directly in a directory. */

@@ -54,10 +54,11 @@ mount_stop
 rm -rf "$DATA"
 mkdir "$DATA"
 mount_start
-mkdir "$MNT/old" "$MNT/new"
+mkdir "$MNT/old"
 echo 'm v=1 1700000000000000000' >"$MNT/old/write"
 sync "$MNT/old/write"
 size=$(stat -c %s "$DATA/catalog")
+mkdir "$MNT/new"
 echo 'm v=2 1700000000000000000' >"$MNT/new/write"
 mkdir "$MNT/new/.snapshot/kept"
 mount_stop
