@@ -436,6 +436,7 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 static int keep_log(struct engine *engine, uint64_t records)
 {
 	char dir[ENGINE_PATH_BYTES_MAX], name[64];
+	uint64_t segment;
 
 	log_error(
 		"%s/catalog is damaged: %llu records of the log belong to groups that it has lost",
@@ -447,7 +448,8 @@ static int keep_log(struct engine *engine, uint64_t records)
 	snprintf(name, sizeof(name), "set-aside/log.%016llx", (unsigned long long)env_random());
 	path_of(engine, name, dir);
 	TRY(env_mkdir(dir));
-	TRY(wal_link(engine->wal, UINT64_MAX, dir));
+	TRY(wal_rotate(engine->wal, &segment)); /* what comes now is not to grow there */
+	TRY(wal_link(engine->wal, segment, dir));
 	log_error("the log as it was found is kept in %s", dir);
 	return env_sync_dir(dir);
 }
@@ -465,7 +467,8 @@ static int recover(struct engine *engine, uint64_t sequence)
 		log_error("%s: %llu records could not be understood", path,
 			  (unsigned long long)recovery.damaged);
 	engine->removed_in_log = recovery.removed > 0;
-	if (err == OK && recovery.unknown)
+	/* After a power cut the log may be ahead of a whole catalog: nobody was promised those. */
+	if (err == OK && recovery.unknown && engine->catalog_has_lost)
 		err = keep_log(engine, recovery.unknown);
 	if (recovery.rows)
 		log_info("recovered %llu points from the log", (unsigned long long)recovery.rows);
@@ -658,6 +661,7 @@ static int look_for_strangers(struct engine *engine)
 			"%s among them; they are left alone, and seriesfs-check --repair sets them "
 			"aside",
 			engine->path, strangers.count, strangers.first);
+	engine->catalog_has_lost = strangers.count > 0 || catalog_was_damaged(engine->catalog);
 	return catalog_reserve(engine->catalog, strangers.id_last);
 }
 

@@ -191,6 +191,8 @@ static int freeze_into(struct freezing *freezing)
 	struct engine *engine = freezing->engine;
 
 	TRY(make_directories(freezing->dir, freezing->database_id));
+	/* A snapshot of a database that the catalog does not know is taken for damage. */
+	TRY(catalog_sync(engine->catalog));
 	/* What is in memory goes into shards first: the log that is linked stays small. */
 	TRY(flush_all(engine));
 	pthread_mutex_lock(&engine->flush_lock);

@@ -86,8 +86,9 @@ struct engine {
 	int64_t space_failed_ns; /* protected by space_lock; when that failed last, 0 = it did not
 				  */
 	int lock_fd;
-	bool removed_in_log; /* set once: records of dropped groups, so that drops must stay known
-			      */
+	bool catalog_has_lost; /* set once: there is what no record made and none removed */
+	bool removed_in_log;   /* set once: records of dropped groups, so that drops must stay known
+				*/
 	struct catalog *catalog;
 	struct wal *wal;
 	struct shard_env *shard_env;

@@ -90,8 +90,7 @@ static void new_table(struct look *look, struct reader *in)
 	reader_prefixed(in);
 	reader_prefixed(in);
 	if (!in->failed)
-		idmap_set(&look->tables, number,
-			  idmap_find(&look->tables, number) == 1 ? 2 : 3);
+		idmap_set(&look->tables, number, idmap_find(&look->tables, number) == 1 ? 2 : 3);
 }
 
 static void deleted_table(struct look *look, struct reader *in)
@@ -279,10 +278,11 @@ bool store_files_lack(const struct store_files *files, struct diag *diag)
 	if (files->is_incomplete)
 		diag_set(diag, ERR_CORRUPT, "a table or a part of a log is missing");
 	else if (files->sequence < files->marked)
-		diag_set(diag, ERR_CORRUPT,
-			 "it has lost its newest records: it has %llu of %llu; it is not opened, so "
-			 "that nothing more is lost",
-			 (unsigned long long)files->sequence, (unsigned long long)files->marked);
+		diag_set(
+			diag, ERR_CORRUPT,
+			"it has lost its newest records: it has %llu of %llu; it is not opened, so "
+			"that nothing more is lost",
+			(unsigned long long)files->sequence, (unsigned long long)files->marked);
 	else
 		return false;
 	return true;
