@@ -2,6 +2,7 @@
 #include "engine/crash.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -9,12 +10,16 @@
 
 static const char *const crash_names[] = {
 #define CRASH_POINT(name, text) [CRASH_##name] = #name,
+#define PAUSE_POINT(name, text) CRASH_POINT(name, text)
 #include "engine/crash.def"
 #undef CRASH_POINT
+#undef PAUSE_POINT
 };
 
-/* Set before there are threads. */
-static enum crash_point chosen;
+/* Set before there are threads; CRASH_COUNT while somebody watches, which starts beside them. */
+static _Atomic enum crash_point chosen;
+static void (*watch)(void *arg, enum crash_point point);
+static void *watch_arg;
 
 int crash_choose(struct slice name)
 {
@@ -29,6 +34,21 @@ int crash_choose(struct slice name)
 
 void crash_at(enum crash_point point)
 {
-	if (point == chosen)
+	enum crash_point now = atomic_load_explicit(&chosen, memory_order_acquire);
+
+	if (now == CRASH_NEVER)
+		return;
+	if (now == point)
 		kill(getpid(), SIGKILL);
+	if (now == CRASH_COUNT)
+		watch(watch_arg, point);
+}
+
+void crash_watch(void (*act)(void *arg, enum crash_point point), void *arg)
+{
+	if (act) {
+		watch = act;
+		watch_arg = arg;
+	}
+	atomic_store(&chosen, act ? CRASH_COUNT : CRASH_NEVER);
 }

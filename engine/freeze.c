@@ -14,10 +14,12 @@
  * that a crash leaves none or all of it. Nothing changes it afterwards: who reads it opens links to
  * it, since LevelDB writes when it opens.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/state.h"
 #include "engine/store.h"
 
@@ -61,9 +63,14 @@ static void gate_close(struct engine *engine)
 {
 	pthread_mutex_lock(&engine->gate_lock);
 	engine->gate_closed = true;
+	pthread_mutex_unlock(&engine->gate_lock);
+	crash_at(CRASH_GATE_CLOSING);
+	pthread_mutex_lock(&engine->gate_lock);
 	while (engine->gate_inside > 0)
 		pthread_cond_wait(&engine->gate_changed, &engine->gate_lock);
+	assert(engine->gate_inside == 0); /* I10: no call of a writer is half done */
 	pthread_mutex_unlock(&engine->gate_lock);
+	crash_at(CRASH_GATE_CLOSED);
 }
 
 static void gate_open(struct engine *engine)

@@ -432,6 +432,8 @@ static int pin_older_views(struct live_group *group, uint32_t number, uint64_t g
 	for (struct view *view = group->views; view; view = view->next)
 		if (view->sequence < generation)
 			TRY(view_pin(view, number));
+	for (struct view *view = group->views; view; view = view->next)
+		assert(view->sequence >= generation || view->versions[number]); /* I9 */
 	return OK;
 }
 
@@ -561,9 +563,12 @@ static int apply_locked(struct live_group *group, struct wal_record *record, uin
 	wal_record_encode(record, &payload);
 	int err = wal_append(group->engine->wal, buf_slice(&payload), sequence);
 	buf_release(&payload);
-	if (err == OK)
-		live_group_replay(group, record, *sequence);
-	return err;
+	if (err < 0)
+		return err;
+	assert(*sequence >
+	       group->sequence_last); /* I1: the log has it, under a number of its own */
+	live_group_replay(group, record, *sequence);
+	return OK;
 }
 
 int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence)

@@ -351,7 +351,8 @@ static void add_row(struct memtable *memtable, struct memtable_series *series,
 	if (!block || block->row_count == block->capacity || block->layout != layout_number ||
 	    sequence - block->sequence_first > UINT32_MAX)
 		block = block_add(memtable, series, layout_number, sequence);
-	assert(block->sequence_first <= sequence && series->row_count < INT32_MAX);
+	assert(block->sequence_first <= sequence); /* I6: rows stand in the order of acceptance */
+	assert(series->row_count < INT32_MAX);
 	uint64_t *words = &block->words[block->row_count * (size_t)(1 + layout->field_count)];
 	words[0] = (uint64_t)row->time_ns;
 	put_values(memtable, words + 1, layout, row->values);

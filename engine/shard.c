@@ -515,6 +515,7 @@ int shard_batch_add(struct shard_batch *batch, uint32_t series_id, const struct 
 		.mtime = (uint64_t)rows->mtime_ns,
 	};
 
+	/* I3: the log is trimmed up to this number, so nothing above it is in the chunk. */
 	assert(rows->sequence_max <= batch->generation.number);
 	assert(series_id >= last_series(&batch->generation));
 	chunk_encode(&batch->pack, &chunk);

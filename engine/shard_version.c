@@ -402,6 +402,7 @@ struct shard_version *version_add(const struct shard_version *before, struct gen
 	struct shard_version *version = version_new(before->shard);
 	size_t count = before->generation_count;
 
+	/* I5, I6: what a view may see, and which value stands, is told by this order. */
 	assert(count == 0 || before->generations[count - 1] < generation->number);
 	version->sequence_flushed = generation->sequence_flushed > before->sequence_flushed
 					    ? generation->sequence_flushed

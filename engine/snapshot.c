@@ -1,8 +1,10 @@
 /* A database at one instant: a sequence, and a view of every shard group. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/crash.h"
 #include "engine/state.h"
 
 static void close_views(struct snapshot *snapshot)
@@ -24,6 +26,7 @@ static int open_views(struct snapshot *snapshot)
 	 */
 	snapshot->version = engine_database_version(engine, snapshot->database_id);
 	snapshot->sequence = wal_sequence(engine->wal);
+	crash_at(CRASH_SNAPSHOT_SEQUENCED);
 	TRY(live_groups(engine, snapshot->database_id, 0, INT64_MIN, INT64_MAX, &groups, &count));
 	snapshot->views = calloc(count + 1, sizeof(*snapshot->views));
 	if (!snapshot->views)
@@ -62,6 +65,7 @@ int snapshot_open(struct engine *engine, uint32_t database_id, struct snapshot *
 		close_views(snapshot);
 		err = open_views(snapshot);
 	}
+	assert(err < 0 || is_one_instant(snapshot)); /* I5 */
 	if (err < 0) {
 		index_let_go(snapshot->index);
 		free(snapshot);
@@ -334,8 +338,8 @@ int snapshot_series(struct snapshot *snapshot, uint32_t policy_id, uint32_t meas
 	*ids = NULL;
 	*count = 0;
 	if (measurement_id != ID_NONE)
-		err = index_series_of_measurement(snapshot->index, measurement_id,
-						  &wanted.items, &wanted.count);
+		err = index_series_of_measurement(snapshot->index, measurement_id, &wanted.items,
+						  &wanted.count);
 	if (err == OK)
 		err = list_series(snapshot, policy_id, measurement_id == ID_NONE ? NULL : &wanted,
 				  time_first_ns, time_last_ns, &list);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/crash.h"
 #include "engine/feeding.h"
 #include "engine/layouts.h"
 #include "engine/limits.h"
@@ -547,6 +548,7 @@ static int store_rows(struct writer *writer, bool in_midst)
 		stat_add(STAT_POINTS_WRITTEN, writer->now.row_count);
 		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
 		writer->stored_count++;
+		crash_at(CRASH_WRITE_STORED);
 		feed(writer, in_midst);
 	}
 	writer->lost |= err < 0;
