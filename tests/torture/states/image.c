@@ -79,6 +79,16 @@ struct tree {
 	size_t *counts;
 };
 
+enum moment_kind {
+	MOMENT_SHARD_SYNCED, /* LevelDB's log: chunks were committed */
+	MOMENT_LOG_SYNCED,
+	MOMENT_NAMES_SYNCED, /* catalog, index */
+	MOMENT_ANY_SYNCED,
+	MOMENT_LOG_GONE,
+	MOMENT_RENAMED, /* or gone */
+	MOMENT_KINDS,
+};
+
 struct recording {
 	char *map;
 	const struct record_head *head;
@@ -90,8 +100,11 @@ struct recording {
 	size_t op_count;
 	struct sync_span *commits; /* syncs that take all names with them (RULE_JOURNAL) */
 	size_t commit_count;
-	size_t *moments; /* records after which something has become durable or went */
-	size_t moment_count;
+	/* After which records something has become durable, or went: of each kind of moments. */
+	struct moments {
+		size_t *at;
+		size_t count;
+	} moments[MOMENT_KINDS];
 };
 
 size_t recording_count(const struct recording *recording)
@@ -349,6 +362,28 @@ static bool is_changed(const struct recording *recording, const struct node *nod
 	return false;
 }
 
+static void note_moment(struct recording *recording, enum moment_kind kind, size_t index)
+{
+	struct moments *moments = &recording->moments[kind];
+
+	PUSH(moments->at, moments->count) = index + 1;
+}
+
+static enum moment_kind synced_kind(const struct node *node)
+{
+	size_t length = strlen(node->path);
+
+	if (node->is_dir)
+		return MOMENT_ANY_SYNCED;
+	if (strncmp(node->path, "shard/", 6) == 0 && strcmp(node->path + length - 4, ".log") == 0)
+		return MOMENT_SHARD_SYNCED;
+	if (strncmp(node->path, "wal/", 4) == 0)
+		return MOMENT_LOG_SYNCED;
+	if (strncmp(node->path, "db/", 3) == 0 || strncmp(node->path, "catalog", 7) == 0)
+		return MOMENT_NAMES_SYNCED;
+	return MOMENT_ANY_SYNCED;
+}
+
 static void read_sync(struct reading *reading, size_t index, const size_t *begins)
 {
 	struct recording *recording = reading->recording;
@@ -371,7 +406,7 @@ static void read_sync(struct reading *reading, size_t index, const size_t *begin
 	if (is_changed(recording, node, begin))
 		PUSH(recording->commits, recording->commit_count) = span;
 	PUSH(node->syncs, node->sync_count) = span;
-	PUSH(recording->moments, recording->moment_count) = index + 1;
+	note_moment(recording, synced_kind(node), index);
 }
 
 static bool read_one(struct reading *reading, size_t index, size_t *begins)
@@ -395,13 +430,15 @@ static bool read_one(struct reading *reading, size_t index, size_t *begins)
 		memcpy(paths, record_payload(record), record->bytes);
 		read_move(reading, index, paths, record->kind == RECORD_LINK);
 		free(paths);
-		PUSH(reading->recording->moments, reading->recording->moment_count) = index + 1;
+		note_moment(reading->recording, MOMENT_RENAMED, index);
 		break;
 	}
 	case RECORD_UNLINK:
 	case RECORD_RMDIR:
 		read_gone(reading, index, path);
-		PUSH(reading->recording->moments, reading->recording->moment_count) = index + 1;
+		note_moment(reading->recording,
+			    strncmp(path, "wal/", 4) == 0 ? MOMENT_LOG_GONE : MOMENT_RENAMED,
+			    index);
 		break;
 	case RECORD_MKDIR: read_new(reading, index, path, true); break;
 	case RECORD_SYNC_BEGIN: begins[record->a] = index; break;
@@ -479,7 +516,8 @@ void recording_close(struct recording *recording)
 	free(recording->nodes);
 	free(recording->ops);
 	free(recording->commits);
-	free(recording->moments);
+	for (size_t i = 0; i < MOMENT_KINDS; i++)
+		free(recording->moments[i].at);
 	free(recording->records);
 	munmap(recording->map, RECORD_BYTES_MAX);
 	free(recording);
@@ -558,9 +596,9 @@ void choice_make(const struct recording *recording, uint64_t seed, bool strict,
 	uint64_t side;
 
 	*choice = (struct choice){ .seed = seed };
-	if (roll(&random, 4) && recording->moment_count)
-		choice->at = recording->moments[roll(&random, recording->moment_count)] +
-			     roll(&random, 3);
+	const struct moments *moments = &recording->moments[roll(&random, MOMENT_KINDS)];
+	if (roll(&random, 6) && moments->count)
+		choice->at = moments->at[roll(&random, moments->count)] + roll(&random, 3);
 	else
 		choice->at = roll(&random, recording->count) + 1;
 	if (choice->at > recording->count)
@@ -612,6 +650,14 @@ static const char *kind_of(const struct node *node)
 	return "another file";
 }
 
+static bool is_own_journal(const struct node *node)
+{
+	const char *kind = kind_of(node);
+
+	return strcmp(kind, "wal/") == 0 || strcmp(kind, "db/") == 0 ||
+	       strcmp(kind, "catalog") == 0;
+}
+
 /* Pick files with data in doubt: all of one kind, or one of them (the newest more often). */
 static void pick(struct chosen *chosen)
 {
@@ -624,6 +670,9 @@ static void pick(struct chosen *chosen)
 			pending[count++] = (uint32_t)i;
 	if (count) {
 		uint32_t one = pending[roll(&chosen->random, count)];
+		/* The log, the indexes and the catalog are few among many files of shards. */
+		for (int i = 0; i < 4 && !is_own_journal(&recording->nodes[one]); i++)
+			one = pending[roll(&chosen->random, count)];
 		const char *kind = kind_of(&recording->nodes[one]);
 		uint64_t side = roll(&chosen->random, 3);
 

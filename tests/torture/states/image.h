@@ -8,12 +8,11 @@
  *
  * What must be there is what was synced; rules tell what else a sync brings along:
  *
- *	RULE_JOURNAL  ext4, xfs: names reach the disk in order, and a sync of anything that changed
- *	              takes all earlier ones with it. Data of files that nobody synced does not
- *come. RULE_OWN      btrfs and the like: a sync of a file takes its own names with it, one of a
- *	              directory the names in it; all other names in order up to some moment before
- *	RULE_STRICT   POSIX: names are durable by a sync of their directory alone, others in any
- *order
+ *	RULE_JOURNAL  ext4, xfs: names reach the disk in order, and a sync of anything that
+ *	              changed takes all earlier ones with it. Data that nobody synced stays out.
+ *	RULE_OWN      btrfs and the like: a sync of a file takes its own names with it, one of a
+ *	              directory those in it; all others in order, up to some moment before
+ *	RULE_STRICT   POSIX: names by a sync of their directory alone, others in any order
  */
 #ifndef TESTS_TORTURE_IMAGE_H
 #define TESTS_TORTURE_IMAGE_H

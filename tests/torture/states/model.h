@@ -2,9 +2,8 @@
  * What a recording's marks say must be, may be and cannot be in a directory: a model of a page.
  *
  *	+ NUMBER THREAD WHAT ARGUMENTS…\nLINES	a call begins
- *	- NUMBER ERR				it returned
- *	= sync | commit				from here on every write is durable when it returns,
- *or not
+ *	- NUMBER ERR	it returned
+ *	= sync | commit	from here on a write is durable when it returns, or is not
  *
  * All is a key with a value, so that one rule judges all:
  *

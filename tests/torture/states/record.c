@@ -5,9 +5,9 @@
  * reaches in another way (a system call by number, a mapping that is written to) is not seen;
  * who reads the recording compares what it comes to with the directory, and so learns of it.
  *
- *	RECORD_SEED=n	syncs, and now and then other calls, take a while, by chance: on a file
- *system in memory two threads would meet in too few ways RECORD_DELAY_US=n	the longest such
- *while; 0 = none
+ *	RECORD_SEED=n		calls that take a while, by chance: on a file system in memory
+ *				two threads would meet in too few ways
+ *	RECORD_DELAY_US=n	the longest such while; 0 = none
  */
 #include "tests/torture/states/record.h"
 

@@ -234,22 +234,26 @@ static void delete_some(struct worker *worker)
 	end(number, work_delete(database, policy, made->key));
 }
 
+/* Bursts, and now and then a while as long as a flush, so that some fall into each part of one. */
 static void pause_some(struct random *random)
 {
-	nanosleep(&(struct timespec){ 0, (long)roll(random, 400) * 1000 }, NULL);
+	uint64_t us = roll(random, 3) ? roll(random, 400) : roll(random, 60000);
+
+	nanosleep(&(struct timespec){ 0, (long)us * 1000 }, NULL);
 }
 
 /* The last of the writers never syncs: what it wrote is durable by others. */
 static void *writer(void *arg)
 {
 	struct worker *worker = arg;
+	uint64_t syncs = seed % 5; /* in some workloads hardly anybody asks for a sync */
 
 	for (unsigned step = 0; step < STEPS; step++) {
 		uint64_t side = roll(&worker->random, 24);
 
-		if (side < 4 && worker->number + 1 < WRITERS)
+		if (side < syncs && worker->number + 1 < WRITERS)
 			sync_now(worker);
-		else if (side == 4)
+		else if (side == 5)
 			delete_some(worker);
 		else
 			write_some(worker);
@@ -417,7 +421,7 @@ static void *keep(void *arg)
 		case 9: sync_now(&keeper->worker); break;
 		default: call(keeper, "flush", work_flush); break;
 		}
-		pause_some(random);
+		nanosleep(&(struct timespec){ 0, (long)roll(random, 4000) * 1000 }, NULL);
 	}
 	return NULL;
 }
