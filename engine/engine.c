@@ -247,26 +247,7 @@ int engine_create_group(struct engine *engine, uint32_t policy_id, int64_t start
 	return err;
 }
 
-/* --- arrival ---------------------------------------------------------------------------- */
-
-void engine_note_arrival(struct engine *engine, int64_t arrival_ns)
-{
-	int64_t last = atomic_load(&engine->arrival_ns);
-
-	while (arrival_ns > last &&
-	       !atomic_compare_exchange_weak(&engine->arrival_ns, &last, arrival_ns))
-		;
-}
-
-int64_t engine_arrival_ns(struct engine *engine)
-{
-	int64_t now = env_now_ns(), last = atomic_load(&engine->arrival_ns), given;
-
-	do {
-		given = now > last ? now : last + 1;
-	} while (!atomic_compare_exchange_weak(&engine->arrival_ns, &last, given));
-	return given;
-}
+/* --- small texts ------------------------------------------------------------------------ */
 
 /* The last line is `# CHECKSUM`; texts without one are of a version that wrote none. */
 int engine_kept_read(const char *path, struct buf *out)
@@ -726,6 +707,7 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	TRY(clock_read(engine, &sequence));
 	retention_trust(engine);
 	TRY(recover(engine, sequence));
+	wall_open(engine);
 	for (size_t i = 0; i < engine->database_count; i++)
 		if (index_was_damaged(engine->databases[i]->index))
 			lost_names_search(engine, engine->databases[i]->id);

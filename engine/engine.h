@@ -39,6 +39,7 @@ struct engine_options {
 	uint32_t series_max;	     /* per database; 0 = default */
 	/* Groups past their window are rewritten after this long without a point; 0 = never. */
 	uint32_t cold_seconds;
+	bool trust_clock;	      /* it is a test's, or somebody looked */
 	uint32_t cold_period_seconds; /* between looks for such groups; 0 = default */
 };
 
@@ -86,8 +87,19 @@ int engine_disk(struct engine *engine, struct env_disk *out);
 int engine_keep(struct engine *engine, const char *name, struct slice text);
 int engine_kept(struct engine *engine, const char *name, struct buf *out);
 int engine_kept_read(const char *path, struct buf *out);
-/* A time of arrival: now, but later than any given out before, over restarts too. */
+/*
+ * A time of arrival: now, but later than any given out before, over restarts too. While the clock
+ * is ahead, what it would be.
+ */
 int64_t engine_arrival_ns(struct engine *engine);
+
+/* Of the wall clock, beside what is stored (wall.c): by years, not by less. */
+enum clock_state { CLOCK_FINE, CLOCK_AHEAD, CLOCK_BEHIND };
+/* `*expected_ns`: what it would show that went on from there. */
+enum clock_state engine_clock(struct engine *engine, int64_t *expected_ns);
+const char *clock_state_name(enum clock_state state);
+/* Somebody says that the clock is right. Flushes. */
+int engine_trust_clock(struct engine *engine);
 
 /* --- objects that have points below them (the rest goes to the catalog) -- */
 

@@ -7,9 +7,10 @@
  *
  * A wall clock that is ahead (a bad battery, a year typed wrong) would drop everything at once. How
  * long a rest was is known until the machine boots; over a boot the time of it counts as none, and
- * nothing is dropped before a point of today has come. When the wall clock jumps, times of points
- * tell nothing: some were its own. Where it has stood for an hour it was put right, as it is at
- * each start of a machine without a clock of its own.
+ * nothing is dropped before a point of today has come. While the clock stands years beyond all that
+ *is stored (wall.c) retention rests. When the wall clock jumps, times of points tell nothing: some
+ *were its own. Where it has stood for an hour it was put right, as it is at each start of a machine
+ *without a clock of its own.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,14 @@ void retention_trust(struct engine *engine)
 	engine->trusted_offset_ns = wall_offset();
 }
 
+void retention_trust_now(struct engine *engine)
+{
+	/* In this order: between the two a reader finds an earlier time, never a later one. */
+	atomic_store(&engine->trusted_elapsed_ns, env_elapsed_ns());
+	atomic_store(&engine->trusted_ns, env_now_ns());
+	atomic_store(&engine->trusted_offset_ns, wall_offset());
+}
+
 static bool is_jump(int64_t from_ns, int64_t to_ns)
 {
 	return to_ns - from_ns > JUMP_NS || to_ns - from_ns < -JUMP_NS;
@@ -79,11 +88,14 @@ static bool wall_stands(struct engine *engine)
 
 void retention_note(struct engine *engine, const struct memtable_row *rows, size_t count)
 {
-	int64_t newest_ns = INT64_MIN, known_ns = atomic_load(&engine->newest_ns);
+	int64_t newest_ns = INT64_MIN, known_ns = atomic_load(&engine->newest_ns), expected_ns;
 
 	for (size_t i = 0; i < count; i++)
 		newest_ns = rows[i].time_ns > newest_ns ? rows[i].time_ns : newest_ns;
 	if (newest_ns <= known_ns || !wall_stands(engine))
+		return;
+	/* It would be kept, and drop everything as soon as some later clock is ahead, too. */
+	if (engine_clock(engine, &expected_ns) == CLOCK_AHEAD)
 		return;
 	while (newest_ns > known_ns &&
 	       !atomic_compare_exchange_weak(&engine->newest_ns, &known_ns, newest_ns))
@@ -120,9 +132,11 @@ int engine_retention(struct engine *engine, size_t *dropped)
 {
 	struct object *databases, *policies;
 	size_t database_count, policy_count;
-	int64_t now_ns = retention_now(engine);
+	int64_t now_ns = retention_now(engine), expected_ns;
 
 	*dropped = 0;
+	if (engine_clock(engine, &expected_ns) == CLOCK_AHEAD)
+		return OK; /* a point that was written by such a clock would drop all others */
 	TRY(catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases,
 			 &database_count));
 	for (size_t i = 0; i < database_count; i++) {

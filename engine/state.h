@@ -105,8 +105,9 @@ struct engine {
 
 	pthread_mutex_t create_lock;
 	_Atomic int64_t arrival_ns;
-	/* What the clock of retention goes by (retention.c): set once when the engine opens. */
-	int64_t trusted_ns, trusted_elapsed_ns;
+	_Atomic int64_t known_offset_ns; /* of a clock that went on from what is stored (wall.c) */
+	/* What the clock of retention goes by (retention.c). */
+	_Atomic int64_t trusted_ns, trusted_elapsed_ns;
 	_Atomic int64_t trusted_offset_ns;	     /* of the wall clock */
 	_Atomic int64_t jumped_offset_ns, jumped_ns; /* where it jumped to, and when */
 	_Atomic int64_t newest_ns;		     /* time of a point of this run */
@@ -163,11 +164,17 @@ void engine_flushed(struct engine *engine); /* the disk is looked at with the ne
 bool engine_make_room(struct engine *engine);
 /* The same where the disk is nearly full. */
 void engine_make_room_after_drop(struct engine *engine);
+/* --- wall.c --- */
+void wall_open(struct engine *engine); /* once the last arrival is known */
+/* For a line without a time. ERR_INVALID: the clock is years ahead of what is stored. */
+int wall_arrival(struct engine *engine, int64_t *arrival_ns, struct diag *diag);
+void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
 /* --- retention.c --- */
 /* What of it is kept, the end of a line. */
 void retention_print(struct engine *engine, struct buf *out);
 void retention_read(struct engine *engine, const char *text);
-void retention_trust(struct engine *engine); /* once it was read */
+void retention_trust(struct engine *engine);	 /* once it was read */
+void retention_trust_now(struct engine *engine); /* somebody says that the clock is right */
 int64_t retention_now(const struct engine *engine);
 void retention_note(struct engine *engine, const struct memtable_row *rows, size_t count);
 /* Waits while memory is over its budget. ERR_SPACE, ERR_IO, …: why flushing fails. */

@@ -614,7 +614,7 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 	struct known_layout *known;
 
 	if (!line->has_time)
-		line->time_ns = engine_arrival_ns(writer->engine);
+		TRY(wall_arrival(writer->engine, &line->time_ns, diag));
 	TRY(at_time(line, enter_group(writer, line->time_ns, false, diag), diag));
 	TRY(resolve(writer, line, found, &known, diag));
 	if (!writer->group)

@@ -192,6 +192,7 @@ static int open_engine(struct mount *mount, struct diag *diag)
 		.memtable_bytes_max = options->memtable_mb << 20,
 		.shards_open_max = shards_that_fit((uint32_t)options->shards_open),
 		.series_max = (uint32_t)options->series_max,
+		.trust_clock = options->clock_ns != 0,
 		.cold_seconds = (uint32_t)options->cold_seconds,
 		.cold_period_seconds = (uint32_t)options->cold_period_seconds,
 	};

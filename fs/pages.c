@@ -42,7 +42,7 @@ static const char help_text[] =
 	"thaws\n"
 	"  .seriesfs/{help,version,status,metrics,errors,exec}\n"
 	"  .seriesfs/ctl             flush | compact [db [policy [group]]] | retention |\n"
-	"                            continuous | drop db policy group\n"
+	"                            continuous | drop db policy group | clock ok\n"
 	"\n"
 	"  echo 'select mean(v) from cpu group by time(5m) into 5m.cpu' > mydb/continuous/cpu_5m\n"
 	"                            runs every 5 minutes; without group by, every write feeds it\n"
@@ -175,6 +175,19 @@ static void print_held_samples(const struct held *held, struct buf *out)
 				  (double)(held->drop_ns / NS_PER_SECOND), out);
 }
 
+/* `fine`; or `ahead` or `behind`, and the time that goes on from what is stored. */
+static void print_clock(struct mount *mount, struct buf *out)
+{
+	char expected[WHEN_BYTES_MAX];
+	int64_t expected_ns;
+	enum clock_state state = engine_clock(mount->engine, &expected_ns);
+
+	buf_printf(out, "clock %s", clock_state_name(state));
+	if (state != CLOCK_FINE)
+		buf_printf(out, " %.*s", (int)when_print(expected, expected_ns), expected);
+	buf_append_byte(out, '\n');
+}
+
 static void print_status(struct mount *mount, struct buf *out)
 {
 	struct engine_gauges gauges;
@@ -201,6 +214,7 @@ static void print_status(struct mount *mount, struct buf *out)
 	buf_printf(out, "queries_waiting %zu\n", pool_waiting(mount->queries));
 	buf_printf(out, "read_only %s\n", mount->options.read_only ? "true" : "false");
 	buf_printf(out, "sync %s\n", mount->options.sync_writes ? "true" : "false");
+	print_clock(mount, out);
 	buf_printf(out, "confined %s\n", mount->confined ? "true" : "false");
 	options_print(&mount->options, out);
 	print_databases(mount, out);
@@ -255,6 +269,7 @@ static void print_process(struct buf *out)
 static void print_metrics(struct mount *mount, struct buf *out)
 {
 	struct engine_gauges gauges;
+	int64_t expected_ns;
 
 	for (int i = 0; i < STAT_COUNT; i++)
 		buf_printf(out,
@@ -263,6 +278,8 @@ static void print_metrics(struct mount *mount, struct buf *out)
 			   stat_name(i), stat_help(i), stat_name(i), stat_name(i),
 			   (unsigned long long)stat_get(i));
 	engine_gauges(mount->engine, &gauges);
+	print_gauge(out, "clock_doubted", "1: the clock is years from what is stored, see status",
+		    engine_clock(mount->engine, &expected_ns) != CLOCK_FINE);
 	print_gauge(out, "series", "series over all databases", gauges.series);
 	print_gauge(out, "groups", "shard groups", gauges.groups);
 	print_gauge(out, "shards_open", "shards open", gauges.shards_open);
