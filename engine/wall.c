@@ -1,16 +1,16 @@
 /*
  * Times of arrival, and whether the wall clock may be believed.
  *
- * A machine whose battery died, or whose year was typed wrong, starts years ahead. One point that got
- * its time there would be the newest for ever, retention would drop all others for it, and every later
- * time of arrival would lie behind it. So a clock that stands years beyond
+ * A machine whose battery died, or whose year was typed wrong, starts years ahead. One point that
+ *got its time there would be the newest for ever, retention would drop all others for it, and every
+ *later time of arrival would lie behind it. So a clock that stands years beyond
  *
  *	the last time of arrival (where none is known, the end of the last shard group)
  *	+ what went by since this start
  *
- * gives no times, and nothing is dropped by it, until it is put right or somebody says that it is. A
- * directory without points trusts it. A clock that stands before the last arrival does no such harm:
- * arrivals go on from the last one, as they do after each small step back.
+ * gives no times, and nothing is dropped by it, until it is put right or somebody says that it is.
+ *A directory without points trusts it. A clock that stands before the last arrival does no such
+ *harm: arrivals go on from the last one, as they do after each small step back.
  */
 #include <stdlib.h>
 
@@ -104,14 +104,14 @@ void wall_open(struct engine *engine)
 		return;
 	int now_length = (int)when_print(now, env_now_ns());
 	int known_length = (int)when_print(known, expected_ns);
-	log_warning("the clock stands at %.*s, years %s the last arrival in %s, %.*s%s", now_length,
-		    now, state == CLOCK_AHEAD ? "after" : "before", engine->path, known_length,
-		    known,
-		    state == CLOCK_AHEAD
-			    ? ": lines without a time are refused and nothing is dropped until it is "
-			      "put right, or `clock ok` is written to .seriesfs/ctl"
-			    : ": lines without a time go on from there until `clock ok` is written to "
-			      ".seriesfs/ctl");
+	log_warning(
+		"the clock stands at %.*s, years %s the last arrival in %s, %.*s%s", now_length,
+		now, state == CLOCK_AHEAD ? "after" : "before", engine->path, known_length, known,
+		state == CLOCK_AHEAD
+			? ": lines without a time are refused and nothing is dropped until it is "
+			  "put right, or `clock ok` is written to .seriesfs/ctl"
+			: ": lines without a time go on from there until `clock ok` is written to "
+			  ".seriesfs/ctl");
 }
 
 int64_t engine_arrival_ns(struct engine *engine)
@@ -151,8 +151,8 @@ int wall_arrival(struct engine *engine, int64_t *arrival_ns, struct diag *diag)
 }
 
 /*
- * Times of arrival that were given by a clock that was ahead are taken back: the next one is now. The log
- * tells them again at the next start, so it is emptied first.
+ * Times of arrival that were given by a clock that was ahead are taken back: the next one is now.
+ * The log tells them again at the next start, so it is emptied first.
  */
 int engine_trust_clock(struct engine *engine)
 {
