@@ -2,15 +2,15 @@
  * Times of arrival, and whether the wall clock may be believed.
  *
  * A machine whose battery died, or whose year was typed wrong, starts years ahead. One point that
- *got its time there would be the newest for ever, retention would drop all others for it, and every
- *later time of arrival would lie behind it. So a clock that stands years beyond
+ * got its time there would be the newest for ever, retention would drop all others for it, and
+ * every later time of arrival would lie behind it. So a clock that stands years beyond
  *
  *	the last time of arrival (where none is known, the end of the last shard group)
  *	+ what went by since this start
  *
  * gives no times, and nothing is dropped by it, until it is put right or somebody says that it is.
- *A directory without points trusts it. A clock that stands before the last arrival does no such
- *harm: arrivals go on from the last one, as they do after each small step back.
+ * A directory without points trusts it. A clock that stands before the last arrival does no such
+ * harm: arrivals go on from the last one, as they do after each small step back.
  */
 #include <stdlib.h>
 

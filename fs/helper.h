@@ -6,7 +6,7 @@
  *
  * A daemon that has dropped root, that may not gain rights by an exec (no_new_privs: fusermount3 is
  * setuid) or that Landlock confines cannot unmount by itself. Without a helper SIGTERM would leave
- *a dead mount. It ends with the daemon, however that ends. After kill -9 it leaves the mount dead:
+ * a dead mount. It ends with the daemon, however that ends. After kill -9 it leaves the mount dead:
  * what is written there meanwhile fails, and does not land in the directory below; the next
  * start clears it.
  */
