@@ -568,14 +568,28 @@ static int dropped_name(void *arg, const char *name)
 	return env_rename(from, to);
 }
 
+/* The same of a database's index. */
+static int dropped_database(void *arg, const char *name)
+{
+	struct engine *engine = arg;
+	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
+
+	if (catalog_was_removed(engine->catalog, id))
+		engine_forget_database(engine, id);
+	return OK;
+}
+
 /* Deleted is what a record removed, and nothing else: a catalog that lost its end drops nothing. */
 static void sweep(struct engine *engine)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
 
 	path_of(engine, "shard", path);
-	if (env_list(path, dropped_name, engine) == OK && freeze_sweep(engine) == OK &&
-	    !engine->removed_in_log)
+	int err = env_list(path, dropped_name, engine);
+	path_of(engine, "db", path);
+	if (err == OK)
+		err = env_list(path, dropped_database, engine);
+	if (err == OK && freeze_sweep(engine) == OK && !engine->removed_in_log)
 		catalog_forget_removed(engine->catalog);
 	path_of(engine, "trash", path);
 	env_list(path, trash_name, engine);

@@ -54,8 +54,9 @@ struct index {
 	uint32_t spelling_count, spelling_capacity;
 	uint32_t canonical_spellings;
 	size_t canonical_spelling_bytes, spelling_bytes;
-	struct journal *journal; /* NULL when read-only */
-	bool was_damaged;	 /* set once */
+	struct journal *journal;   /* NULL when read-only; it rests once it is synced */
+	pthread_mutex_t sync_lock; /* one sync at a time; taken before lock */
+	bool was_damaged;	   /* set once */
 	atomic_bool any_made_up;
 	struct buf record;	 /* what is being added */
 	struct buf waiting;	 /* additions that are not in the journal */
@@ -713,6 +714,7 @@ static void index_free(struct index *index)
 	buf_release(&index->waiting);
 	buf_release(&index->record_ends);
 	pthread_rwlock_destroy(&index->lock);
+	pthread_mutex_destroy(&index->sync_lock);
 	free(index);
 }
 
@@ -725,6 +727,7 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
 	if (!index)
 		return ERR_MEMORY;
 	lock_init_fair(&index->lock);
+	pthread_mutex_init(&index->sync_lock, NULL);
 	index->references = 1;
 	index->series_max = SERIES_PER_DATABASE_MAX;
 	tables_init(&index->tables);
@@ -741,7 +744,17 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
 int index_sync(struct index *index)
 {
 	TRY(index_write(index));
-	return index->journal ? journal_sync(index->journal) : OK;
+	if (!index->journal)
+		return OK;
+	pthread_mutex_lock(&index->sync_lock);
+	int err = journal_sync(index->journal);
+	if (err == OK) {
+		change(index);
+		journal_rest(index->journal);
+		unlock(index);
+	}
+	pthread_mutex_unlock(&index->sync_lock);
+	return err;
 }
 
 int index_copy(struct index *index, const char *from, const char *to)

@@ -26,7 +26,9 @@
 static const char magic[8] = "sfsjrnl1";
 
 struct journal {
-	int fd, copy_fd; /* of the copy; -1: none */
+	char *path;
+	int fd, copy_fd; /* of the copy; -1: none, or it rests */
+	bool is_resting, copy_rests;
 	uint64_t salt;
 	uint64_t sequence; /* of the last record */
 	struct buf buffer; /* records on their way to write(2) */
@@ -403,6 +405,9 @@ int journal_open(const char *path, struct journal **out)
 		env_close(journal->fd);
 		goto out;
 	}
+	journal->path = strdup(path);
+	if (!journal->path)
+		log_out_of_memory(strlen(path));
 	journal->salt = scan.salt;
 	journal->sequence = scan.sequence;
 	atomic_init(&journal->bytes, file.length);
@@ -425,6 +430,7 @@ void journal_close(struct journal *journal)
 	env_close(journal->fd);
 	env_close(journal->copy_fd);
 	buf_release(&journal->buffer);
+	free(journal->path);
 	free(journal);
 }
 
@@ -541,6 +547,51 @@ int journal_open_copied(const char *path, struct journal **out)
 	return OK;
 }
 
+/* --- resting --------------------------------------------------------------- */
+
+void journal_rest(struct journal *journal)
+{
+	if (journal->poisoned || journal->is_resting || journal->bytes_synced < journal->bytes)
+		return;
+	journal->copy_rests = journal->copy_fd >= 0;
+	env_close(journal->copy_fd);
+	env_close(journal->fd);
+	journal->fd = journal->copy_fd = -1;
+	journal->is_resting = true;
+}
+
+static void copy_wake(struct journal *journal)
+{
+	struct buf copy_path = { 0 };
+
+	buf_printf(&copy_path, "%s.copy", journal->path);
+	if (journal->copy_rests && env_open_write(buf_text(&copy_path), &journal->copy_fd) < 0) {
+		journal->copy_fd = -1;
+		copy_end(journal, "it cannot be opened");
+	}
+	buf_release(&copy_path);
+}
+
+/* Another file than the one that was left is none to append to. */
+static int wake(struct journal *journal)
+{
+	uint64_t size;
+
+	if (!journal->is_resting)
+		return OK;
+	TRY(env_open_append(journal->path, &journal->fd, &size));
+	if (size != journal->bytes) {
+		log_error("%s: it has %llu bytes and had %llu", journal->path,
+			  (unsigned long long)size, (unsigned long long)journal->bytes);
+		env_close(journal->fd);
+		journal->fd = -1;
+		return ERR_IO;
+	}
+	copy_wake(journal);
+	journal->is_resting = false;
+	return OK;
+}
+
 /* --- writing ------------------------------------------------------------- */
 
 static int buffer_record(struct journal *journal, const struct journal_record *record)
@@ -568,6 +619,7 @@ int journal_append(struct journal *journal, const struct journal_record *records
 	}
 	if (count == 0)
 		return OK;
+	TRY(wake(journal));
 	err = env_append(journal->fd, journal->buffer.data, journal->buffer.length);
 	if (err < 0) {
 		if (env_truncate(journal->fd, bytes) < 0)

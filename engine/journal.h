@@ -64,6 +64,11 @@ int journal_append(struct journal *journal, const struct journal_record *records
  * run beside an append of another thread.
  */
 int journal_sync(struct journal *journal);
+/*
+ * Until the next append it has no descriptor, if all of it is durable. Not beside another call.
+ * For those of which there are many: a process has a thousand descriptors where nobody raised that.
+ */
+void journal_rest(struct journal *journal);
 /* Of the last whole record, 0 when there is none. */
 uint64_t journal_sequence(const struct journal *journal);
 uint64_t journal_bytes(const struct journal *journal);
