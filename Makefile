@@ -57,7 +57,7 @@ TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
 
 # Searches of tests/torture: programs of several files, and what is preloaded into others.
-TORTURE := $(addprefix $(BUILD)/torture/,states states_work record.so)
+TORTURE := $(addprefix $(BUILD)/torture/,states states_work record.so calls fail.so)
 
 .PHONY: all run test test-all torture bench format fuzz install clean deps programs unit-tests tools
 all: programs tools compile_commands.json
@@ -107,7 +107,13 @@ $(BUILD)/torture/states: $(call states_object,states image model look) $(LIBS_BE
 $(BUILD)/torture/states_work: $(call states_object,work work_engine) $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY) -ldl
-# It defines open and open64, so it is built without the macro that makes one of the other.
+$(BUILD)/torture/calls: $(BUILD)/tests/torture/calls/calls.o $(BUILD)/tests/torture/calls/page.o $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+# They define open and open64, so they are built without the macro that makes one of the other.
+$(BUILD)/torture/fail.so: tests/torture/calls/fail.c tests/torture/calls/fail.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -I. $(filter-out -fsanitize%,$(CFLAGS)) -fPIC -shared -o $@ $< -ldl
 $(BUILD)/torture/record.so: tests/torture/states/record.c tests/torture/states/record.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -I. $(filter-out -fsanitize%,$(CFLAGS)) -fPIC -shared -o $@ $< -ldl

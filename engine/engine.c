@@ -483,7 +483,10 @@ static int check_format(struct engine *engine, struct diag *diag)
 		return diag_set(diag, err, "%s could not be read: %s", path, err_text(err));
 	char catalog[ENGINE_PATH_BYTES_MAX];
 	path_of(engine, "catalog", catalog);
-	if (engine->options.read_only || env_exists(catalog))
+	err = env_find(catalog);
+	if (err < 0 && err != ERR_NOT_FOUND)
+		return diag_set(diag, err, "%s could not be read: %s", catalog, err_text(err));
+	if (engine->options.read_only || err == OK)
 		return diag_set(diag, ERR_INVALID, "%s is not a data directory: %s is missing",
 				engine->path, path);
 	return env_write_file(path, SLICE(FORMAT_NEWEST_TEXT));
