@@ -509,7 +509,8 @@ static int check_kinds(struct engine *engine, struct diag *diag)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		path_of(engine, names[i].name, path);
-		enum env_kind kind = env_kind(path);
+		enum env_kind kind;
+		TRY(env_kind(path, &kind));
 		if (kind != ENV_NOTHING && kind != names[i].kind)
 			return diag_set(diag, ERR_INVALID, "%s is %s: seriesfs makes a %s there",
 					path,

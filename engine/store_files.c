@@ -46,7 +46,6 @@ struct look {
 	struct idmap tables; /* number -> 1: there is such a file; 2: and it is wanted; 3: wanted */
 	uint64_t *logs;
 	size_t log_count;
-	bool has_manifest;
 	uint64_t log_first, log_previous; /* as the MANIFEST says */
 	bool is_understood;
 };
@@ -162,11 +161,12 @@ static int look_at_name(void *arg, const char *name)
 	uint64_t number;
 
 	path_in(look, name, path);
-	if (env_kind(path) != ENV_FILE && strcmp(name, "lost") != 0)
+	enum env_kind kind;
+	TRY(env_kind(path, &kind));
+	if (kind != ENV_FILE && strcmp(name, "lost") != 0)
 		return diag_set(look->diag, ERR_NOT_PERMITTED,
 				"%s is a link or no file, and nothing below it is opened", path);
 	look->out->has_current |= strcmp(name, "CURRENT") == 0;
-	look->has_manifest |= strncmp(name, "MANIFEST-", 9) == 0;
 	if (number_before(name, ".ldb", &number) || number_before(name, ".sst", &number))
 		idmap_set(&look->tables, number, 1);
 	if (!number_before(name, ".log", &number))
@@ -250,21 +250,21 @@ static int read_all(struct look *look)
 int store_files_look(const char *path, struct store_files *out, struct diag *diag)
 {
 	struct look look = { .path = path, .out = out, .diag = diag };
-	enum env_kind kind = env_kind(path);
+	enum env_kind kind;
 
 	*out = (struct store_files){ 0 };
-	if (kind == ENV_NOTHING) {
-		int err = env_find(path);
-		return err == ERR_NOT_FOUND ? OK : err;
-	}
+	TRY(env_kind(path, &kind));
+	if (kind == ENV_NOTHING)
+		return OK;
 	if (kind != ENV_DIRECTORY)
 		return diag_set(diag, ERR_NOT_PERMITTED,
 				"%s is a link or no directory, and is not opened", path);
 	int err = env_list(path, look_at_name, &look);
 	if (err == OK) {
 		read_mark(&look);
-		out->exists = out->has_current || look.has_manifest || look.log_count ||
-			      idmap_bytes(&look.tables) || out->marked;
+		/* A MANIFEST alone is what making it left where the disk was full. */
+		out->exists = out->has_current || look.log_count || idmap_bytes(&look.tables) ||
+			      out->marked;
 		if (out->has_current)
 			err = read_all(&look);
 	}

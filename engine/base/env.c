@@ -374,16 +374,20 @@ int env_find(const char *path)
 	return lstat(path, &st) < 0 ? failed("stat", path) : OK;
 }
 
-enum env_kind env_kind(const char *path)
+int env_kind(const char *path, enum env_kind *kind)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
-		return ENV_NOTHING;
-	return S_ISREG(st.st_mode)   ? ENV_FILE
-	       : S_ISDIR(st.st_mode) ? ENV_DIRECTORY
-	       : S_ISLNK(st.st_mode) ? ENV_LINK
-				     : ENV_OTHER;
+	*kind = ENV_NOTHING;
+	if (lstat(path, &st) < 0) {
+		int err = failed("stat", path);
+		return err == ERR_NOT_FOUND ? OK : err;
+	}
+	*kind = S_ISREG(st.st_mode)   ? ENV_FILE
+		: S_ISDIR(st.st_mode) ? ENV_DIRECTORY
+		: S_ISLNK(st.st_mode) ? ENV_LINK
+				      : ENV_OTHER;
+	return OK;
 }
 
 bool env_is_directory(const char *path)

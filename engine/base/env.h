@@ -54,9 +54,9 @@ int env_find(const char *path);	       /* OK: there is something */
  * what is there look like what never was. Who acts on what is missing asks env_find().
  */
 bool env_exists(const char *path);
-/* What a name is, a link not followed; ENV_NOTHING also where it cannot be looked at. */
+/* What a name is, a link not followed. A look that fails is an error, and not ENV_NOTHING. */
 enum env_kind { ENV_NOTHING, ENV_FILE, ENV_DIRECTORY, ENV_LINK, ENV_OTHER };
-enum env_kind env_kind(const char *path);
+int env_kind(const char *path, enum env_kind *kind);
 /* Follows links: what the user named may be one. */
 bool env_is_directory(const char *path);
 /* Calls `each` with every name but . and .. until it fails. */
