@@ -1,6 +1,7 @@
 /* What all open files share. */
 #include "fs/handle.h"
 
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -71,9 +72,26 @@ void reply_taken(fuse_req_t req, struct handle *handle, size_t taken)
 	fuse_reply_write(req, taken);
 }
 
+/*
+ * libfuse 3.14 has no field for FOPEN_STREAM, so its answer is put together here. Without the flag
+ * the kernel holds the file's position while a read waits, and who else has the file open hangs,
+ * where no signal reaches it.
+ */
+static int reply_stream(fuse_req_t req, const struct fuse_file_info *info)
+{
+	struct fuse_open_out out = { .fh = info->fh, .open_flags = FOPEN_STREAM | FOPEN_DIRECT_IO };
+
+	if (info->noflush)
+		out.open_flags |= FOPEN_NOFLUSH;
+	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
+}
+
 void reply_open(fuse_req_t req, struct fuse_file_info *info, struct handle *handle)
 {
+	int sent;
+
 	info->fh = (uint64_t)(uintptr_t)handle;
-	if (fuse_reply_open(req, info) < 0)
+	sent = handle->is_stream ? reply_stream(req, info) : fuse_reply_open(req, info);
+	if (sent < 0)
 		handle->ops->release(handle);
 }

@@ -16,6 +16,13 @@
 /* A read that waits is answered when this much is there, so that pieces are not tiny. */
 #define PIECE_BYTES ((size_t)64 << 10)
 
+/* A read(2) that waits; several processes may have one open file. */
+struct stream_wait {
+	fuse_req_t req;
+	size_t length;
+	struct stream_wait *next;
+};
+
 struct stream {
 	struct mount *mount;
 	struct place place;
@@ -29,12 +36,10 @@ struct stream {
 	/* protected by lock */
 	char *ring;
 	size_t start, used;
-	uint64_t position; /* of the next byte to be read */
 	bool done;
 	int err;
-	fuse_req_t waiting; /* NULL = nobody */
-	size_t waiting_length;
-	int references; /* the handle's and the thread's */
+	struct stream_wait *waits; /* in the order in which they came */
+	int references;		   /* the handle's and the thread's */
 
 	struct stream *next; /* protected by the list's lock */
 };
@@ -93,25 +98,33 @@ static void reply_from_ring(struct stream *stream, fuse_req_t req, size_t length
 	fuse_reply_iov(req, parts, count > first ? 2 : 1);
 	stream->start = (stream->start + count) % STREAM_BYTES;
 	stream->used -= count;
-	stream->position += count;
 	pthread_cond_signal(&stream->room);
 }
 
-/* Answer who waits, if there is enough for it. Called with the lock. */
+static void reply_wait(struct stream *stream, const struct stream_wait *wait)
+{
+	if (stream->used > 0)
+		reply_from_ring(stream, wait->req, wait->length);
+	else if (stream->err < 0)
+		reply_err(wait->req, stream->err);
+	else
+		fuse_reply_buf(wait->req, NULL, 0);
+}
+
+/* Answer those who wait, one by one, while there is enough for the first. Called with the lock. */
 static void serve(struct stream *stream)
 {
-	size_t enough = stream->waiting_length < PIECE_BYTES ? stream->waiting_length : PIECE_BYTES;
-	fuse_req_t req = stream->waiting;
+	struct stream_wait *wait;
 
-	if (!req || (stream->used < enough && !stream->done))
-		return;
-	stream->waiting = NULL;
-	if (stream->used > 0)
-		reply_from_ring(stream, req, stream->waiting_length);
-	else if (stream->err < 0)
-		reply_err(req, stream->err);
-	else
-		fuse_reply_buf(req, NULL, 0);
+	while ((wait = stream->waits)) {
+		size_t enough = wait->length < PIECE_BYTES ? wait->length : PIECE_BYTES;
+
+		if (stream->used < enough && !stream->done)
+			return;
+		stream->waits = wait->next;
+		reply_wait(stream, wait);
+		free(wait);
+	}
 }
 
 /* As much of `bytes` as there is room for. Called with the lock. */
@@ -213,18 +226,20 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* The offset says nothing: the kernel keeps none for a stream. */
 static void stream_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
 {
 	struct stream *stream = ((struct stream_handle *)handle)->stream;
+	struct stream_wait *wait = calloc(1, sizeof(*wait)), **end;
 
+	if (!wait)
+		log_out_of_memory(sizeof(*wait));
+	*wait = (struct stream_wait){ .req = req, .length = length };
 	pthread_mutex_lock(&stream->lock);
-	if (offset != stream->position || stream->waiting) {
-		fuse_reply_err(req, ESPIPE);
-	} else {
-		stream->waiting = req;
-		stream->waiting_length = length;
-		serve(stream);
-	}
+	for (end = &stream->waits; *end; end = &(*end)->next)
+		;
+	*end = wait;
+	serve(stream);
 	pthread_mutex_unlock(&stream->lock);
 }
 
@@ -321,6 +336,7 @@ int stream_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	}
 	handle = handle_new(sizeof(*handle), &stream_handle_ops, mount, node, info->flags);
 	handle->stream = stream;
+	handle->base.is_stream = true;
 	info->direct_io = 1;
 	info->noflush = 1;
 	*out = &handle->base;
@@ -338,12 +354,25 @@ static void each_stream(void (*visit)(struct stream *stream))
 	pthread_mutex_unlock(&streams.lock);
 }
 
+/* EINTR to those who were interrupted, or to all. Called with the lock. */
+static void end_waits(struct stream *stream, bool all)
+{
+	for (struct stream_wait **link = &stream->waits; *link;) {
+		struct stream_wait *wait = *link;
+
+		if (!all && !fuse_req_interrupted(wait->req)) {
+			link = &wait->next;
+			continue;
+		}
+		*link = wait->next;
+		fuse_reply_err(wait->req, EINTR);
+		free(wait);
+	}
+}
+
 static void answer_interrupted(struct stream *stream)
 {
-	if (stream->waiting && fuse_req_interrupted(stream->waiting)) {
-		fuse_reply_err(stream->waiting, EINTR);
-		stream->waiting = NULL;
-	}
+	end_waits(stream, false);
 }
 
 void stream_tick(struct mount *mount)
@@ -359,9 +388,7 @@ bool stream_any(void)
 static void cancel_and_answer(struct stream *stream)
 {
 	cancel(stream);
-	if (stream->waiting)
-		fuse_reply_err(stream->waiting, EINTR);
-	stream->waiting = NULL;
+	end_waits(stream, true);
 }
 
 void stream_cancel_all(struct mount *mount)

@@ -3,6 +3,9 @@
  * of its own, that runs ahead of its reader by at most STREAM_BYTES.
  *
  *	query ─► | ring | ─► read(2), in order, once
+ *
+ * To the kernel it is a stream (FOPEN_STREAM), as a pipe: no offsets, so no lseek and no pread, and
+ * several who have it open share its bytes, each read(2) the next of them.
  */
 #ifndef FS_STREAM_H
 #define FS_STREAM_H
