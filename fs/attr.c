@@ -198,7 +198,9 @@ static int stat_fixed(struct mount *mount, struct node *node, struct stat *out)
 	uint64_t size = 0;
 
 	TRY(lender(mount, &node->place, &attrs));
-	if (tree_mode(kind) == MODE_PUBLIC) {
+	if (tree_mode(kind) == MODE_PUBLIC && !page_is_kept(kind))
+		attrs.mtime_ns = attrs.ctime_ns = env_now_ns();
+	else if (tree_mode(kind) == MODE_PUBLIC) {
 		size = page_text(node).length;
 		attrs.mtime_ns = attrs.ctime_ns = page_time_ns(node);
 	}

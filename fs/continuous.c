@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/clean.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
 #include "engine/base/when.h"
@@ -776,8 +777,10 @@ static void print_entry(struct continuous *continuous, const struct entry *entry
 {
 	struct seen seen = see(continuous, entry);
 
-	buf_printf(out, "continuous %.*s %.*s", (int)entry->database.length, entry->database.data,
-		   (int)entry->object.name.length, entry->object.name.data);
+	buf_append_text(out, "continuous ");
+	print_word(out, entry->database);
+	buf_append_byte(out, ' ');
+	print_word(out, entry->object.name);
 	print_time(out, " last_run ", seen.last_ns);
 	buf_printf(out, " lag %llds points %llu", (long long)(seen.lag_ns / NS_PER_SECOND),
 		   (unsigned long long)seen.written);
@@ -789,19 +792,29 @@ static void print_entry(struct continuous *continuous, const struct entry *entry
 		if (entry->progress.backfill_end_ns < TIME_MAX_NS)
 			print_time(out, " of ", entry->progress.backfill_end_ns);
 	}
-	buf_printf(out, " error %s\n",
-		   seen.err == OK	 ? "none"
-		   : entry->diag.text[0] ? entry->diag.text
-					 : err_text(seen.err));
+	buf_append_text(out, " error ");
+	clean_append(out,
+		     slice_of_text(seen.err == OK	 ? "none"
+				   : entry->diag.text[0] ? entry->diag.text
+							 : err_text(seen.err)),
+		     false);
+	buf_append_byte(out, '\n');
 }
 
-void continuous_print_status(struct continuous *continuous, struct buf *out)
+static bool is_told(const struct page_reader *reader, const struct entry *entry)
+{
+	return page_tells(reader, entry->database_id, entry->object.id);
+}
+
+void continuous_print_status(struct continuous *continuous, const struct page_reader *reader,
+			     struct buf *out)
 {
 	if (!continuous)
 		return;
 	pthread_mutex_lock(&continuous->lock);
 	for (size_t i = 0; i < continuous->entry_count; i++)
-		print_entry(continuous, continuous->entries[i], out);
+		if (is_told(reader, continuous->entries[i]))
+			print_entry(continuous, continuous->entries[i], out);
 	pthread_mutex_unlock(&continuous->lock);
 }
 
@@ -827,20 +840,25 @@ static const struct {
 	{ FAILING, "continuous_failing", "gauge", "1: its last run met an error" },
 };
 
-void continuous_print_metrics(struct continuous *continuous, struct buf *out)
+void continuous_print_metrics(struct continuous *continuous, const struct page_reader *reader,
+			      struct buf *out)
 {
+	size_t told_count = 0;
+
 	if (!continuous)
 		return;
 	pthread_mutex_lock(&continuous->lock);
-	for (size_t k = 0; k < sizeof(measures) / sizeof(measures[0]); k++) {
-		if (continuous->entry_count)
-			buf_printf(out, "# HELP seriesfs_%s %s\n# TYPE seriesfs_%s %s\n",
-				   measures[k].name, measures[k].help, measures[k].name,
-				   measures[k].type);
+	for (size_t i = 0; i < continuous->entry_count; i++)
+		told_count += is_told(reader, continuous->entries[i]);
+	for (size_t k = 0; told_count && k < sizeof(measures) / sizeof(measures[0]); k++) {
+		buf_printf(out, "# HELP seriesfs_%s %s\n# TYPE seriesfs_%s %s\n", measures[k].name,
+			   measures[k].help, measures[k].name, measures[k].type);
 		for (size_t i = 0; i < continuous->entry_count; i++) {
 			const struct entry *entry = continuous->entries[i];
 			struct seen seen = see(continuous, entry);
 
+			if (!is_told(reader, entry))
+				continue;
 			buf_printf(out, "seriesfs_%s{database=\"", measures[k].name);
 			print_label(out, entry->database);
 			buf_append_text(out, "\",query=\"");

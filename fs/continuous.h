@@ -16,6 +16,7 @@
 #define FS_CONTINUOUS_H
 
 #include "fs/mount.h"
+#include "fs/pages.h"
 
 struct continuous;
 
@@ -37,7 +38,9 @@ void continuous_run_now(struct continuous *continuous);
 int64_t continuous_looked_ns(const struct continuous *continuous);
 
 /* A line each, for `status` and `metrics`. NULL prints nothing. */
-void continuous_print_status(struct continuous *continuous, struct buf *out);
-void continuous_print_metrics(struct continuous *continuous, struct buf *out);
+void continuous_print_status(struct continuous *continuous, const struct page_reader *reader,
+			     struct buf *out);
+void continuous_print_metrics(struct continuous *continuous, const struct page_reader *reader,
+			      struct buf *out);
 
 #endif

@@ -136,7 +136,9 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 	if (node_requests_in_pool(mount->nodes, node) > 0 && tree_type(node->place.kind) == S_IFREG)
 		return true;
 	switch (header->opcode) {
-	case FUSE_OPEN: return reads_much(node) && open_reads(header);
+	case FUSE_OPEN:
+		return node->place.kind == KIND_STATUS || node->place.kind == KIND_METRICS ||
+		       (reads_much(node) && open_reads(header));
 	case FUSE_READ:
 	case FUSE_GETXATTR:
 		return reads_much(node) || node->place.kind == KIND_GROUP ||

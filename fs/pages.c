@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/clean.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
@@ -60,61 +61,122 @@ struct page {
 	int64_t made_ns;
 };
 
-static void print_help(struct mount *mount, struct buf *out)
+struct page_handle {
+	struct handle base;
+	struct buf text;
+};
+
+static void print_help(const struct page_reader *reader, struct buf *out)
 {
 	buf_append_text(out, help_text);
 }
 
-static void print_version(struct mount *mount, struct buf *out)
+static void print_version(const struct page_reader *reader, struct buf *out)
 {
 	buf_append_text(out, "seriesfs " SERIESFS_VERSION "\n");
 }
 
 /* --- databases and policies ---------------------------------------------------------------- */
 
-void print_label(struct buf *out, struct slice text)
+static bool has_any(struct slice text, const char *bytes)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if (strchr(bytes, text.data[i]))
+			return true;
+	return false;
+}
+
+static void print_escaped(struct buf *out, struct slice text, const char *escaped)
 {
 	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] == '"' || text.data[i] == '\\')
+		if (strchr(escaped, text.data[i]))
 			buf_append_byte(out, '\\');
 		buf_append_byte(out, text.data[i]);
 	}
 }
 
+void print_label(struct buf *out, struct slice text)
+{
+	struct buf clean = { 0 };
+
+	clean_append(&clean, text, true);
+	print_escaped(out, buf_slice(&clean), "\"\\");
+	buf_release(&clean);
+}
+
+void print_word(struct buf *out, struct slice text)
+{
+	struct buf clean = { 0 };
+	struct slice word;
+
+	clean_append(&clean, text, true);
+	word = buf_slice(&clean);
+	if (word.length && !has_any(word, " \"")) {
+		buf_append_slice(out, word);
+	} else {
+		buf_append_byte(out, '"');
+		print_escaped(out, word, "\"");
+		buf_append_byte(out, '"');
+	}
+	buf_release(&clean);
+}
+
+bool page_tells(const struct page_reader *reader, uint32_t database_id, uint32_t object_id)
+{
+	struct catalog *catalog = reader->mount->catalog;
+
+	return caller_is_owner(reader->mount, reader->caller) ||
+	       (caller_check_object(catalog, reader->caller, database_id, false) == OK &&
+		(!object_id ||
+		 caller_check_object(catalog, reader->caller, object_id, false) == OK));
+}
+
 /* A policy and what it holds. */
 struct held {
-	const struct object *database, *policy;
+	struct object database, policy;
 	struct policy_stat stat;
 	int64_t drop_ns; /* when its oldest group is due; 0 = never */
 };
 
-typedef void print_held(const struct held *held, struct buf *out);
-
-static int each_policy(struct mount *mount, bool load, print_held *print, struct buf *out)
+static void add_held(struct mount *mount, const struct object *database,
+		     const struct object *policy, bool load, struct buf *out)
 {
+	struct held held = { .database = *database, .policy = *policy };
+	int64_t duration_ns = policy->policy.duration_ns;
+
+	if (engine_policy_stat(mount->engine, policy->id, load, &held.stat) < 0)
+		return;
+	if (duration_ns && held.stat.groups)
+		held.drop_ns = held.stat.first_end_s * NS_PER_SECOND + duration_ns;
+	buf_append(out, &held, sizeof(held));
+}
+
+/* Every policy that the reader may read, as an array of struct held. */
+static void list_held(const struct page_reader *reader, bool load, struct buf *out)
+{
+	struct mount *mount = reader->mount;
 	struct object *databases, *policies;
 	size_t database_count, policy_count;
 
-	TRY(catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases,
-			 &database_count));
+	if (catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases,
+			 &database_count) < 0)
+		return;
 	for (size_t i = 0; i < database_count; i++) {
 		if (catalog_list(mount->catalog, databases[i].id, OBJECT_POLICY, &policies,
 				 &policy_count) < 0)
 			continue;
-		for (size_t k = 0; k < policy_count; k++) {
-			struct held held = { &databases[i], &policies[k], { 0 }, 0 };
-			int64_t duration_ns = policies[k].policy.duration_ns;
-
-			if (engine_policy_stat(mount->engine, policies[k].id, load, &held.stat) < 0)
-				continue;
-			if (duration_ns && held.stat.groups)
-				held.drop_ns = held.stat.first_end_s * NS_PER_SECOND + duration_ns;
-			print(&held, out);
-		}
+		for (size_t k = 0; k < policy_count; k++)
+			if (page_tells(reader, databases[i].id, policies[k].id))
+				add_held(mount, &databases[i], &policies[k], load, out);
 		free(policies);
 	}
 	free(databases);
-	return OK;
+}
+
+static const struct held *held_of(const struct buf *list, size_t *count)
+{
+	*count = list->length / sizeof(struct held);
+	return (const struct held *)(const void *)list->data;
 }
 
 static void print_held_line(const struct held *held, struct buf *out)
@@ -122,9 +184,9 @@ static void print_held_line(const struct held *held, struct buf *out)
 	char due[WHEN_BYTES_MAX];
 
 	buf_append_text(out, "policy ");
-	buf_append_slice(out, held->database->name);
+	print_word(out, held->database.name);
 	buf_append_byte(out, ' ');
-	buf_append_slice(out, held->policy->name);
+	print_word(out, held->policy.name);
 	buf_printf(out, " groups %llu points %llu bytes %llu next_retention ",
 		   (unsigned long long)held->stat.groups, (unsigned long long)held->stat.points,
 		   (unsigned long long)held->stat.disk_bytes);
@@ -135,44 +197,101 @@ static void print_held_line(const struct held *held, struct buf *out)
 	buf_append_byte(out, '\n');
 }
 
-static void print_databases(struct mount *mount, struct buf *out)
+static void print_held_lines(const struct page_reader *reader, struct buf *out)
 {
+	struct buf list = { 0 };
+	const struct held *held;
+	size_t count;
+
+	list_held(reader, true, &list);
+	held = held_of(&list, &count);
+	for (size_t i = 0; i < count; i++)
+		print_held_line(&held[i], out);
+	buf_release(&list);
+}
+
+static void print_databases(const struct page_reader *reader, struct buf *out)
+{
+	struct mount *mount = reader->mount;
 	struct object *databases;
 	size_t count;
 
 	if (catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		struct index *index = engine_hold_index(mount->engine, databases[i].id);
+		struct index *index = engine_index(mount->engine, databases[i].id);
 
+		if (!page_tells(reader, databases[i].id, 0))
+			continue;
 		buf_append_text(out, "database ");
-		buf_append_slice(out, databases[i].name);
+		print_word(out, databases[i].name);
 		buf_printf(out, " series %u\n", index ? index_series_count(index) : 0);
-		index_let_go(index);
 	}
 	free(databases);
 }
 
-static void print_held_sample(const char *name, const struct held *held, double value,
-			      struct buf *out)
+static bool measure_groups(const struct held *held, double *value)
 {
-	buf_printf(out, "seriesfs_policy_%s{database=\"", name);
-	print_label(out, held->database->name);
-	buf_append_text(out, "\",policy=\"");
-	print_label(out, held->policy->name);
-	buf_printf(out, "\"} %.15g\n", value);
+	*value = (double)held->stat.groups;
+	return true;
+}
+
+static bool measure_bytes(const struct held *held, double *value)
+{
+	*value = (double)held->stat.disk_bytes;
+	return true;
 }
 
 /* Points of shards that nobody asked since the start are not known, and then not told. */
-static void print_held_samples(const struct held *held, struct buf *out)
+static bool measure_points(const struct held *held, double *value)
 {
-	print_held_sample("groups", held, (double)held->stat.groups, out);
-	print_held_sample("bytes", held, (double)held->stat.disk_bytes, out);
-	if (held->stat.has_points)
-		print_held_sample("points", held, (double)held->stat.points, out);
-	if (held->drop_ns)
-		print_held_sample("next_retention_seconds", held,
-				  (double)(held->drop_ns / NS_PER_SECOND), out);
+	*value = (double)held->stat.points;
+	return held->stat.has_points;
+}
+
+static bool measure_retention(const struct held *held, double *value)
+{
+	*value = (double)(held->drop_ns / NS_PER_SECOND);
+	return held->drop_ns != 0;
+}
+
+static const struct {
+	const char *name, *help;
+	bool (*measure)(const struct held *held, double *value); /* false: there is none */
+} held_measures[] = {
+	{ "policy_groups", "shard groups of a policy", measure_groups },
+	{ "policy_bytes", "bytes on disk of a policy", measure_bytes },
+	{ "policy_points", "points of a policy, where they were counted", measure_points },
+	{ "policy_next_retention_seconds", "when the oldest group of a policy is dropped",
+	  measure_retention },
+};
+
+/* Samples of one metric stand together, behind what it is: a scrape is refused otherwise. */
+static void print_held_metrics(const struct page_reader *reader, struct buf *out)
+{
+	struct buf list = { 0 };
+	const struct held *held;
+	size_t count;
+
+	list_held(reader, false, &list);
+	held = held_of(&list, &count);
+	for (size_t k = 0; count && k < sizeof(held_measures) / sizeof(held_measures[0]); k++) {
+		const char *name = held_measures[k].name;
+		double value;
+
+		buf_printf(out, "# HELP seriesfs_%s %s\n# TYPE seriesfs_%s gauge\n", name,
+			   held_measures[k].help, name);
+		for (size_t i = 0; i < count; i++) {
+			if (!held_measures[k].measure(&held[i], &value))
+				continue;
+			buf_printf(out, "seriesfs_%s{database=\"", name);
+			print_label(out, held[i].database.name);
+			buf_append_text(out, "\",policy=\"");
+			print_label(out, held[i].policy.name);
+			buf_printf(out, "\"} %.15g\n", value);
+		}
+	}
+	buf_release(&list);
 }
 
 /* `fine`; or `ahead` or `behind`, and the time that goes on from what is stored. */
@@ -188,8 +307,9 @@ static void print_clock(struct mount *mount, struct buf *out)
 	buf_append_byte(out, '\n');
 }
 
-static void print_status(struct mount *mount, struct buf *out)
+static void print_status(const struct page_reader *reader, struct buf *out)
 {
+	struct mount *mount = reader->mount;
 	struct engine_gauges gauges;
 	char uptime[DURATION_BYTES_MAX];
 	size_t length = duration_print(uptime, (env_now_ns() - mount->started_ns) / NS_PER_SECOND *
@@ -197,7 +317,9 @@ static void print_status(struct mount *mount, struct buf *out)
 
 	engine_gauges(mount->engine, &gauges);
 	buf_printf(out, "version %s\n", SERIESFS_VERSION);
-	buf_printf(out, "data %s\n", mount->options.data_path);
+	buf_append_text(out, "data ");
+	clean_append(out, slice_of_text(mount->options.data_path), true);
+	buf_append_byte(out, '\n');
 	buf_printf(out, "up %.*s\n", (int)length, uptime);
 	buf_printf(out, "series %llu\n", (unsigned long long)gauges.series);
 	buf_printf(out, "groups %llu\n", (unsigned long long)gauges.groups);
@@ -217,9 +339,9 @@ static void print_status(struct mount *mount, struct buf *out)
 	print_clock(mount, out);
 	buf_printf(out, "confined %s\n", mount->confined ? "true" : "false");
 	options_print(&mount->options, out);
-	print_databases(mount, out);
-	each_policy(mount, true, print_held_line, out);
-	continuous_print_status(mount->continuous, out);
+	print_databases(reader, out);
+	print_held_lines(reader, out);
+	continuous_print_status(mount->continuous, reader, out);
 }
 
 static void print_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -266,8 +388,9 @@ static void print_process(struct buf *out)
 		   taken ? (double)process.disk_bytes_written / (double)taken : 0.0);
 }
 
-static void print_metrics(struct mount *mount, struct buf *out)
+static void print_metrics(const struct page_reader *reader, struct buf *out)
 {
+	struct mount *mount = reader->mount;
 	struct engine_gauges gauges;
 	int64_t expected_ns;
 
@@ -287,19 +410,34 @@ static void print_metrics(struct mount *mount, struct buf *out)
 	print_memory(mount, &gauges, out);
 	print_process(out);
 	print_gauge(out, "nodes", "names the kernel knows", node_count(mount->nodes));
-	each_policy(mount, false, print_held_samples, out);
-	continuous_print_metrics(mount->continuous, out);
+	print_held_metrics(reader, out);
+	continuous_print_metrics(mount->continuous, reader, out);
 }
 
 static const struct {
 	enum kind kind;
-	void (*print)(struct mount *mount, struct buf *out);
+	bool is_kept;
+	void (*print)(const struct page_reader *reader, struct buf *out);
 } pages[] = {
-	{ KIND_HELP, print_help },
-	{ KIND_VERSION, print_version },
-	{ KIND_STATUS, print_status },
-	{ KIND_METRICS, print_metrics },
+	{ KIND_HELP, true, print_help },
+	{ KIND_VERSION, true, print_version },
+	{ KIND_STATUS, false, print_status },
+	{ KIND_METRICS, false, print_metrics },
 };
+
+static size_t page_index(enum kind kind)
+{
+	size_t i = 0;
+
+	while (pages[i].kind != kind)
+		i++;
+	return i;
+}
+
+bool page_is_kept(enum kind kind)
+{
+	return pages[page_index(kind)].is_kept;
+}
 
 static void page_release(void *payload)
 {
@@ -311,15 +449,19 @@ static void page_release(void *payload)
 
 struct node *page_lookup(struct mount *mount, const struct place *place)
 {
-	struct page *page = calloc(1, sizeof(*page));
-	struct node *node = node_add(mount->nodes, place, slice_of("", 0));
+	struct page_reader nobody = { .mount = mount };
+	struct page *page;
+	struct node *node;
+	bool is_new;
 
+	if (!page_is_kept(place->kind))
+		return node_intern(mount->nodes, place, slice_of("", 0), &is_new);
+	page = calloc(1, sizeof(*page));
 	if (!page)
 		log_out_of_memory(sizeof(*page));
+	node = node_add(mount->nodes, place, slice_of("", 0));
 	page->made_ns = env_now_ns();
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-		if (pages[i].kind == place->kind)
-			pages[i].print(mount, &page->text);
+	pages[page_index(place->kind)].print(&nobody, &page->text);
 	node->payload = page;
 	node->payload_release = page_release;
 	return node;
@@ -337,19 +479,42 @@ int64_t page_time_ns(const struct node *node)
 
 static void page_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
 {
-	reply_bytes(req, page_text(handle->node), length, offset);
+	const struct node *node = handle->node;
+
+	reply_bytes(req,
+		    page_is_kept(node->place.kind)
+			    ? page_text(node)
+			    : buf_slice(&((struct page_handle *)handle)->text),
+		    length, offset);
+}
+
+static void page_close(struct handle *handle)
+{
+	buf_release(&((struct page_handle *)handle)->text);
+	handle_free(handle);
 }
 
 static const struct handle_ops page_handle_ops = {
 	.read = page_read,
-	.release = handle_free,
+	.release = page_close,
 };
 
 int page_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
 	      struct handle **out)
 {
-	*out = handle_new(sizeof(**out), &page_handle_ops, mount, node, info->flags);
-	info->keep_cache = 1;
+	struct page_handle *handle =
+		handle_new(sizeof(*handle), &page_handle_ops, mount, node, info->flags);
+	struct caller caller;
+	struct page_reader reader = { mount, &caller };
+
+	if (page_is_kept(node->place.kind)) {
+		info->keep_cache = 1;
+	} else {
+		caller_of(req, true, &caller);
+		pages[page_index(node->place.kind)].print(&reader, &handle->text);
+		info->direct_io = 1;
+	}
 	info->noflush = 1;
+	*out = &handle->base;
 	return OK;
 }
