@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/env.h"
@@ -647,6 +648,20 @@ static int complete_policy(struct catalog *catalog, struct object *object,
 }
 
 /* Judge the object, fill in what the catalog settles, and print the change. */
+void attrs_inherit(struct attrs *attrs, const struct attrs *parent, bool is_directory)
+{
+	if (!(parent->mode & S_ISGID))
+		return;
+	attrs->gid = parent->gid;
+	if (is_directory)
+		attrs->mode |= S_ISGID;
+}
+
+static bool is_directory(enum object_kind kind)
+{
+	return kind != OBJECT_POLICY_FILE && kind != OBJECT_CONTINUOUS_QUERY && kind != OBJECT_VIEW;
+}
+
 static int print_add(struct catalog *catalog, struct object *object, struct buf *name)
 {
 	const struct node *parent = tree_get(&catalog->tree, object->parent_id);
@@ -664,6 +679,7 @@ static int print_add(struct catalog *catalog, struct object *object, struct buf 
 	if (object->kind == OBJECT_POLICY)
 		TRY(complete_policy(catalog, object, parent));
 	complete_attrs(&object->attrs, now_ns);
+	attrs_inherit(&object->attrs, &parent->object.attrs, is_directory(object->kind));
 	object->id = catalog->tree.id_next;
 	change_put(&catalog->record, &catalog->tree, object);
 	touch(catalog, parent, now_ns);

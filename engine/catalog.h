@@ -45,6 +45,12 @@ struct attrs {
 	int64_t atime_ns, mtime_ns, ctime_ns;
 };
 
+/*
+ * As ext4 does: what is made in a directory with the setgid bit gets that one's group, and a
+ * directory the bit, too.
+ */
+void attrs_inherit(struct attrs *attrs, const struct attrs *parent, bool is_directory);
+
 struct object {
 	uint32_t id; /* never reused; dense from 1 */
 	uint32_t parent_id;
