@@ -434,6 +434,8 @@ int attr_apply(struct mount *mount, struct node *node, const struct stat *to, in
 		TRY(truncate_node(mount, node, (uint64_t)to->st_size, info));
 	if (tree_mode(kind) == MODE_OWN)
 		return set_object(mount, node, to, what);
+	if (kind == KIND_SCRATCH_DIR)
+		return scratch_set(mount, node, to, what);
 	if (kind == KIND_SCRATCH)
 		return scratch_became(mount, node, &place) ? set_series(mount, &place, to, what)
 							   : scratch_set(mount, node, to, what);

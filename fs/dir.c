@@ -46,7 +46,7 @@ static void add_name(struct listing *listing, const struct place *place, struct 
 
 static void add_scratch(void *arg, const struct place *place, struct slice name)
 {
-	add_name(arg, place, name, S_IFREG);
+	add_name(arg, place, name, tree_type(place->kind));
 }
 
 static void add_frozen(void *arg, const struct place *place, struct slice name)
@@ -96,6 +96,7 @@ static int fill(struct listing *listing)
 		scratch_list(mount, dir, add_scratch, listing);
 		return engine_group_series(mount->engine, dir->policy_id, dir->group_id,
 					   &listing->series_ids, &listing->series_count);
+	case KIND_SCRATCH_DIR: scratch_list(mount, dir, add_scratch, listing); return OK;
 	case KIND_SNAPSHOTS:
 	case KIND_FROZEN_DIR: return frozen_list(mount, dir, add_frozen, listing);
 	default: return OK; /* what resolves there is not listed */

@@ -217,7 +217,8 @@ static int take_requests(struct exec_handle *handle, struct slice data, size_t *
 		const char *newline = slice_find(rest, '\n');
 		size_t length = newline ? (size_t)(newline - rest.data) : rest.length;
 
-		if (newline)
+		/* A word of ctl ends with its write(2), so that its error is not one of close. */
+		if (newline || handle->base.node->place.kind == KIND_CONTROL)
 			err = run_waiting(handle, slice_of(rest.data, length));
 		else
 			err = keep_unfinished(handle, rest);

@@ -6,6 +6,8 @@
  *	read  ─ ends an unfinished one; gives the answer, from the offset after the last write on
  *	close ─ of a write-only file ends one as well
  *
+ * A write to ctl ends a request, with a newline or without.
+ *
  * Requests run in the pool for queries; the kernel's request waits as an entry
  * of a list, so that an interrupted one is answered and its query cancelled.
  */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/when.h"
 #include "fs/attr.h"
 #include "fs/place.h"
 #include "fs/setting.h"
@@ -33,6 +34,9 @@ struct frozen {
 	pthread_mutex_t lock;
 	struct engine *engine; /* protected by lock; once there, it stays */
 	struct buf entries;    /* of struct entry; there when the engine is */
+	/* Who listed its top, and when last that one went on; protected by the table's lock */
+	uint32_t remover_pid;
+	int64_t remover_ns; /* monotonic */
 	struct frozen *next;
 };
 
@@ -283,6 +287,51 @@ int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struc
 	place = place_of_top(frozen);
 	pthread_mutex_unlock(&table->lock);
 	return frozen_lookup(mount, &place, out);
+}
+
+/* How long between two steps of one rm -r. */
+#define REMOVER_NS (10 * NS_PER_SECOND)
+
+/* With the table's lock. */
+static struct frozen *find_number(struct frozen_table *table, uint64_t number)
+{
+	struct frozen *frozen = table->first;
+
+	while (frozen && frozen->number != number)
+		frozen = frozen->next;
+	return frozen;
+}
+
+void frozen_listed(struct mount *mount, const struct place *place, uint32_t pid)
+{
+	struct frozen_table *table = mount->snapshots;
+	struct frozen *frozen;
+
+	pthread_mutex_lock(&table->lock);
+	frozen = find_number(table, place->unique >> 32);
+	if (frozen && (place->unique & UINT32_MAX) == 0) {
+		frozen->remover_pid = pid;
+		frozen->remover_ns = env_monotonic_ns();
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid)
+{
+	struct frozen_table *table = mount->snapshots;
+	int64_t now_ns = env_monotonic_ns();
+	struct frozen *frozen;
+	bool is;
+
+	pthread_mutex_lock(&table->lock);
+	frozen = find_number(table, place->unique >> 32);
+	/* The top itself is no name in it: its rmdir is the one that counts. */
+	is = frozen && (place->series_id || place->unique & UINT32_MAX) &&
+	     frozen->remover_pid == pid && now_ns - frozen->remover_ns < REMOVER_NS;
+	if (is)
+		frozen->remover_ns = now_ns;
+	pthread_mutex_unlock(&table->lock);
+	return is;
 }
 
 int frozen_rmdir(struct mount *mount, const struct place *place)

@@ -23,6 +23,13 @@ int frozen_list(struct mount *mount, const struct place *dir,
 		void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
 int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struct node **out);
 /* Only a whole snapshot; what the kernel still knows stays readable. */
+/*
+ * rm -r lists the top of a snapshot, then removes name after name, and the top at the end. In a
+ * snapshot nothing is removed but the whole: to the process that began at the top, its names go
+ * without a word, until the rmdir that lets go of all. Others get EROFS for each.
+ */
+void frozen_listed(struct mount *mount, const struct place *place, uint32_t pid);
+bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid);
 int frozen_rmdir(struct mount *mount, const struct place *place);
 /*
  * The engine that answers below a query/: a snapshot's by its number, with a reference to end, or

@@ -92,7 +92,14 @@ int names_mkdir(struct mount *mount, struct node *dir, struct slice name, const 
 	switch ((enum kind)dir->place.kind) {
 	case KIND_ROOT: return mkdir_database(mount, dir, name, attrs, out);
 	case KIND_DATABASE: return mkdir_policy(mount, dir, name, attrs, out);
-	case KIND_POLICY: return mkdir_group(mount, dir, name, attrs, out);
+	case KIND_POLICY:
+	case KIND_GROUP:
+	case KIND_CONTINUOUS:
+		if (is_dotted(name))
+			return scratch_mkdir(mount, &dir->place, name, attrs, out);
+		if (dir->place.kind == KIND_POLICY)
+			return mkdir_group(mount, dir, name, attrs, out);
+		return ERR_NOT_PERMITTED;
 	case KIND_SNAPSHOTS: return frozen_mkdir(mount, dir, name, out);
 	default: return ERR_NOT_PERMITTED;
 	}
@@ -199,6 +206,10 @@ int names_rmdir(struct mount *mount, const struct place *place)
 	case KIND_VIEWS:
 		TRY(check_empty(mount, place));
 		return catalog_remove(mount->catalog, place->object_id);
+	case KIND_SCRATCH_DIR:
+		if (scratch_count(mount, place) > 0)
+			return ERR_NOT_EMPTY;
+		return scratch_remove(mount, place);
 	case KIND_FROZEN_DIR: return frozen_rmdir(mount, place);
 	default: return ERR_NOT_PERMITTED;
 	}

@@ -118,7 +118,10 @@ static int lookup_place(struct mount *mount, const struct place *place, struct s
 	switch ((enum kind)place->kind) {
 	case KIND_SERIES:
 	case KIND_SERIES_ALL: return series_lookup(mount, place, text, out);
-	case KIND_SCRATCH: *out = scratch_lookup(mount, place); return *out ? OK : ERR_NOT_FOUND;
+	case KIND_SCRATCH:
+	case KIND_SCRATCH_DIR:
+		*out = scratch_lookup(mount, place);
+		return *out ? OK : ERR_NOT_FOUND;
 	case KIND_HELP:
 	case KIND_VERSION:
 	case KIND_STATUS:
@@ -274,11 +277,24 @@ static struct attrs attrs_of_caller(fuse_req_t req, mode_t mode)
 	return caller_attrs(&caller, mode);
 }
 
+/* What has no object of its own in the catalog inherits here: a scratch file. */
+static struct attrs attrs_in(fuse_req_t req, struct mount *mount, const struct node *dir,
+			     mode_t mode, bool is_directory)
+{
+	struct attrs attrs = attrs_of_caller(req, mode);
+	struct object parent;
+
+	if (dir->place.object_id &&
+	    catalog_get(mount->catalog, dir->place.object_id, &parent) == OK)
+		attrs_inherit(&attrs, &parent.attrs, is_directory);
+	return attrs;
+}
+
 static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct mount *mount = mount_of(req);
 	struct node *dir = node_of(req, parent), *node;
-	struct attrs attrs = attrs_of_caller(req, mode);
+	struct attrs attrs;
 	int refused, err;
 
 	if (!dir)
@@ -288,6 +304,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		fuse_reply_err(req, refused);
 		return;
 	}
+	attrs = attrs_in(req, mount, dir, mode, true);
 	err = names_mkdir(mount, dir, slice_of_text(name), &attrs, &node);
 	reply_node(req, mount, err, node);
 }
@@ -322,6 +339,12 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!dir)
 		return;
 	err = find_place(mount, dir, slice_of_text(name), &place, &text);
+	if (err == OK && tree_mode(place.kind) == MODE_FROZEN &&
+	    frozen_is_being_removed(mount, &place, (uint32_t)fuse_req_ctx(req)->pid)) {
+		reply_err(req, OK);
+		buf_release(&text);
+		return;
+	}
 	if (err == OK)
 		refused = tree_call(place.kind, CALL_REMOVE);
 	if (err == OK && !refused)
@@ -423,7 +446,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 {
 	struct mount *mount = mount_of(req);
 	struct node *dir = node_of(req, parent), *node;
-	struct attrs attrs = attrs_of_caller(req, mode);
+	struct attrs attrs;
 	struct handle *handle;
 	int refused, err;
 
@@ -434,6 +457,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		fuse_reply_err(req, refused);
 		return;
 	}
+	attrs = attrs_in(req, mount, dir, mode, false);
 	err = names_create(mount, dir, slice_of_text(name), &attrs, info->flags, &node);
 	if (err == OK) {
 		err = opens[node->place.kind](req, mount, node, info, &handle);
@@ -517,6 +541,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 
 	if (!node)
 		return;
+	if (node->place.kind == KIND_FROZEN_DIR)
+		frozen_listed(mount_of(req), &node->place, (uint32_t)fuse_req_ctx(req)->pid);
 	err = dir_open(mount_of(req), node, info);
 	if (err < 0)
 		reply_err(req, err);

@@ -220,6 +220,7 @@ int place_find(struct mount *mount, const struct node *dir, struct slice name, s
 		if (err == ERR_NOT_FOUND)
 			err = scratch_find(mount, place, name, out);
 		return err == ERR_NOT_FOUND ? find_series(mount, place, name, out, text) : err;
+	case KIND_SCRATCH_DIR: return scratch_find(mount, place, name, out);
 	case KIND_GROUP:
 		err = scratch_find(mount, place, name, out);
 		return err == ERR_NOT_FOUND ? find_series(mount, place, name, out, text) : err;
@@ -300,7 +301,7 @@ void place_print(struct mount *mount, const struct place *place, struct slice te
 		print_series(mount, place, text, out);
 	else if (kind == KIND_PREFIX || kind == KIND_ANSWER)
 		print_part(out, SLICE("query")), print_part(out, text);
-	else if (kind == KIND_SCRATCH)
+	else if (kind == KIND_SCRATCH || kind == KIND_SCRATCH_DIR)
 		scratch_print_name(mount, place, out);
 	else if (text.length)
 		print_part(out, text);

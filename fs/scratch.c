@@ -24,6 +24,7 @@ struct scratch {
 	uint64_t number;
 	struct place dir;
 	struct mount *mount;
+	bool is_directory;     /* holds other scratch files, and nothing else */
 	atomic_int references; /* the table's and the nodes' */
 
 	pthread_mutex_t lock;
@@ -154,7 +155,8 @@ uint64_t scratch_table_bytes(struct scratch_table *table)
 
 static bool in_dir(const struct scratch *scratch, const struct place *dir)
 {
-	return scratch->dir.kind == dir->kind && scratch->dir.object_id == dir->object_id;
+	return scratch->dir.kind == dir->kind && scratch->dir.object_id == dir->object_id &&
+	       scratch->dir.unique == dir->unique;
 }
 
 static void link_scratch(struct scratch_table *table, struct scratch *scratch)
@@ -216,8 +218,9 @@ static struct place place_of(const struct scratch *scratch)
 {
 	struct place place = scratch->dir;
 
-	place.kind = KIND_SCRATCH;
-	place.object_id = 0;
+	place.kind = scratch->is_directory ? KIND_SCRATCH_DIR : KIND_SCRATCH;
+	if (!scratch->is_directory)
+		place.object_id = 0;
 	place.unique = scratch->number;
 	return place;
 }
@@ -250,6 +253,7 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	bool dotted = name.length && name.data[0] == '.';
 
 	switch ((enum kind)dir->kind) {
+	case KIND_SCRATCH_DIR: return true;
 	case KIND_CONTINUOUS: return dotted;
 	/* sed -i of .policy begins with a name like sedXy12Zz. */
 	case KIND_POLICY:
@@ -302,8 +306,8 @@ static void touch_dir(const struct scratch *scratch)
 	catalog_touch(scratch->mount->catalog, scratch->dir.object_id);
 }
 
-int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
-		   const struct attrs *attrs, struct node **out)
+static int create(struct mount *mount, const struct place *dir, struct slice name,
+		  const struct attrs *attrs, bool is_directory, struct node **out)
 {
 	struct scratch *scratch;
 
@@ -313,21 +317,39 @@ int scratch_create(struct mount *mount, const struct place *dir, struct slice na
 	if (!scratch)
 		log_out_of_memory(sizeof(*scratch));
 	scratch->dir = *dir;
+	scratch->is_directory = is_directory;
 	scratch->mount = mount;
 	scratch->name = strndup(name.data, name.length);
 	scratch->attrs = *attrs;
 	scratch->attrs.atime_ns = scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	atomic_init(&scratch->references, 2); /* the table's and the node's */
 	pthread_mutex_init(&scratch->lock, NULL);
-	if (dir->kind == KIND_GROUP) {
+	if (dir->group_id && !is_directory) {
 		scratch->cut = engine_cut(mount->engine, dir->group_id);
 		scratch->has_cut = true;
 	}
-	decide_by_name(mount, scratch);
+	if (!is_directory)
+		decide_by_name(mount, scratch);
 	link_scratch(mount->scratches, scratch);
 	*out = add_node(mount, scratch);
 	touch_dir(scratch);
 	return OK;
+}
+
+int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
+		   const struct attrs *attrs, struct node **out)
+{
+	return create(mount, dir, name, attrs, false, out);
+}
+
+int scratch_mkdir(struct mount *mount, const struct place *dir, struct slice name,
+		  const struct attrs *attrs, struct node **out)
+{
+	struct place other;
+
+	if (scratch_find(mount, dir, name, &other) == OK)
+		return ERR_EXISTS;
+	return create(mount, dir, name, attrs, true, out);
 }
 
 int scratch_find(struct mount *mount, const struct place *dir, struct slice name, struct place *out)
@@ -385,6 +407,15 @@ size_t scratch_count(struct mount *mount, const struct place *dir)
 
 	scratch_list(mount, dir, count_one, &count);
 	return count;
+}
+
+/* Is it in `dir`, in a scratch directory there, or `dir` one where it is? */
+static bool is_near(const struct scratch *scratch, const struct place *dir)
+{
+	bool is_through = scratch->dir.kind == KIND_SCRATCH_DIR || dir->kind == KIND_SCRATCH_DIR;
+
+	return in_dir(scratch, dir) ||
+	       (is_through && scratch->dir.object_id == dir->object_id && !scratch->is_directory);
 }
 
 static bool any_linked(struct scratch_table *table)
@@ -499,7 +530,7 @@ int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
 	struct scratch *scratch = scratch_of(node);
 
 	pthread_mutex_lock(&scratch->lock);
-	attr_fill(out, KIND_SCRATCH, &scratch->attrs, scratch->bytes.length);
+	attr_fill(out, node->place.kind, &scratch->attrs, scratch->bytes.length);
 	pthread_mutex_unlock(&scratch->lock);
 	out->st_ino = tree_ino(&node->place, slice_of("", 0));
 	return OK;
@@ -869,14 +900,14 @@ int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 /* --- rename ------------------------------------------------------------------ */
 
 /* The series that the new name stands for; for an unknown cut name, what the first line says. */
-static int target_series(struct mount *mount, struct scratch *scratch, struct slice name,
-			 struct place *out, struct buf *key)
+static int target_series(struct mount *mount, struct scratch *scratch, const struct place *dir,
+			 struct slice name, struct place *out, struct buf *key)
 {
 	struct line_context context = { 0 };
 	struct arena arena = { .bytes_max = LINE_BYTES_MAX * 2 };
 	struct line parsed;
 	struct slice line;
-	int err = series_of_name(mount, &scratch->dir, name, out, key);
+	int err = series_of_name(mount, dir, name, out, key);
 
 	if (err < 0 || !tells_no_key(name, out))
 		return err;
@@ -909,14 +940,30 @@ static void tell_replace(struct mount *mount, const struct place *series, struct
 	place_tell(mount, series, key, err, diag, number, line);
 }
 
-static int replace_series(struct mount *mount, struct scratch *scratch, struct slice name)
+static bool has_points(struct mount *mount, const struct place *series)
+{
+	struct series_stat stat;
+
+	return series->series_id != ID_NONE &&
+	       engine_series_stat(mount->engine, series->policy_id, series->group_id,
+				  series->series_id, &stat) == OK;
+}
+
+static int replace_series(struct mount *mount, struct scratch *scratch, const struct place *dir,
+			  struct slice name)
 {
 	struct writer_options options;
 	struct diag diag = { 0 };
 	struct buf key = { 0 };
 	struct place series;
-	int err = target_series(mount, scratch, name, &series, &key);
+	int err = target_series(mount, scratch, dir, name, &series, &key);
 
+	/* A copy that broke off is empty, too; and only rm deletes. */
+	if (err == OK && !scratch->bytes.length && has_points(mount, &series)) {
+		err = diag_set(&diag, ERR_INVALID,
+			       "an empty file replaces no points: rm deletes a series");
+		tell_replace(mount, &series, buf_slice(&key), slice_of("", 0), err, &diag);
+	}
 	if (err == OK && scratch->bytes.length &&
 	    scratch->bytes.data[scratch->bytes.length - 1] != '\n')
 		buf_append_byte(&scratch->bytes, '\n'),
@@ -948,7 +995,7 @@ static int replace_series(struct mount *mount, struct scratch *scratch, struct s
 	return err;
 }
 
-static int rename_only(struct scratch *scratch, struct slice name)
+static int rename_only(struct scratch *scratch, const struct place *dir, struct slice name)
 {
 	struct scratch_table *table = scratch->mount->scratches;
 	char *copy = strndup(name.data, name.length);
@@ -957,6 +1004,7 @@ static int rename_only(struct scratch *scratch, struct slice name)
 	pthread_mutex_lock(&scratch->lock);
 	free(scratch->name);
 	scratch->name = copy;
+	scratch->dir = *dir;
 	pthread_mutex_unlock(&scratch->lock);
 	pthread_mutex_unlock(&table->lock);
 	touch_dir(scratch);
@@ -978,13 +1026,16 @@ static int rename_locked(struct mount *mount, struct scratch *scratch, const str
 {
 	bool dotted = name.data[0] == '.';
 
+	if (dir->kind == KIND_SCRATCH_DIR)
+		return END;
 	if (dir->kind == KIND_POLICY && slice_equal(name, SLICE(".policy")))
 		return install_setting(mount, scratch, dir, name);
 	if (dotted && !slice_equal(name, SLICE(".write")))
 		return END;
 	if (dir->kind == KIND_CONTINUOUS)
 		return install_setting(mount, scratch, dir, name);
-	return dir->kind == KIND_GROUP ? replace_series(mount, scratch, name) : ERR_NOT_PERMITTED;
+	return dir->kind == KIND_GROUP ? replace_series(mount, scratch, dir, name)
+				       : ERR_NOT_PERMITTED;
 }
 
 int scratch_rename(struct mount *mount, const struct place *place, const struct place *dir,
@@ -996,7 +1047,7 @@ int scratch_rename(struct mount *mount, const struct place *place, const struct 
 
 	if (!scratch)
 		return ERR_NOT_FOUND;
-	if (!in_dir(scratch, dir) || name.length == 0) {
+	if (!is_near(scratch, dir) || name.length == 0) {
 		unref(scratch);
 		return ERR_NOT_PERMITTED;
 	}
@@ -1009,7 +1060,7 @@ int scratch_rename(struct mount *mount, const struct place *place, const struct 
 	if (err == OK)
 		scratch_remove(mount, place);
 	else if (err == END)
-		err = rename_only(scratch, name);
+		err = rename_only(scratch, dir, name);
 	unref(scratch);
 	return err;
 }

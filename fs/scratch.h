@@ -32,6 +32,12 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags);
 /* Make one with a node (one lookup). ERR_LIMIT. */
 int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
 		   const struct attrs *attrs, struct node **out);
+/*
+ * A directory for such files, with a dot in front: rsync --delay-updates puts what it has copied
+ * into one, and renames all of it out at the end.
+ */
+int scratch_mkdir(struct mount *mount, const struct place *dir, struct slice name,
+		  const struct attrs *attrs, struct node **out);
 /* ERR_NOT_FOUND. */
 int scratch_find(struct mount *mount, const struct place *dir, struct slice name,
 		 struct place *out);
@@ -55,7 +61,8 @@ int scratch_stat(struct mount *mount, struct node *node, struct stat *out);
 int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what);
 int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes);
 int scratch_remove(struct mount *mount, const struct place *place);
-/* Within its directory: another scratch name, a series, `.policy`, a continuous query. */
+/* Within its directory and the scratch directories in it: another scratch name, a series,
+ * `.policy`, a continuous query. */
 int scratch_rename(struct mount *mount, const struct place *place, const struct place *dir,
 		   struct slice name, unsigned flags);
 int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,

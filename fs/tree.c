@@ -105,7 +105,8 @@ uint64_t tree_ino(const struct place *place, struct slice text)
 	switch ((enum kind)place->kind) {
 	case KIND_SERIES:
 	case KIND_SERIES_ALL: return ino(INO_SERIES, container, place->series_id);
-	case KIND_SCRATCH: return ino(INO_SCRATCH, place->unique >> 32, place->unique);
+	case KIND_SCRATCH:
+	case KIND_SCRATCH_DIR: return ino(INO_SCRATCH, place->unique >> 32, place->unique);
 	case KIND_PREFIX:
 	case KIND_ANSWER:
 		return ino(INO_TEXT, 0, 0) |

@@ -25,6 +25,8 @@ def prepare():
             f.write("select mean(v) into m5 from m group by time(5m)\n")
     if not os.path.islink(db + "/views/view"):
         os.symlink("../query/select 1", db + "/views/view")
+    if not os.path.isdir(group + "/.dir"):
+        os.mkdir(group + "/.dir")
     with open(group + "/.scratch", "w") as f:
         f.write("x")
 
@@ -33,7 +35,7 @@ paths = {
     "ROOT": mnt, "DATABASE": db, "POLICY": db + "/autogen", "POLICY_FILE": db + "/autogen/.policy",
     "GROUP": group, "SERIES": group + "/m", "SERIES_ALL": db + "/autogen/m",
     "CONTINUOUS": db + "/continuous", "CONTINUOUS_QUERY": db + "/continuous/cq",
-    "VIEWS": db + "/views", "VIEW": db + "/views/view", "SCRATCH": group + "/.scratch",
+    "VIEWS": db + "/views", "VIEW": db + "/views/view", "SCRATCH": group + "/.scratch", "SCRATCH_DIR": group + "/.dir",
     "SERVICE": mnt + "/.seriesfs", "HELP": mnt + "/.seriesfs/help",
     "VERSION": mnt + "/.seriesfs/version", "STATUS": mnt + "/.seriesfs/status",
     "METRICS": mnt + "/.seriesfs/metrics", "SERVICE_ERRORS": mnt + "/.seriesfs/errors",
