@@ -18,10 +18,10 @@ programs=$PWD/$BUILD/torture
 base=${TMPDIR:-/dev/shm}
 [ -w "$base" ] || base=/tmp
 work=$(mktemp -d "$base/seriesfs-states.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'fusermount3 -qu "$work/mnt" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
-tried=0 failed=0 recordings=0
+tried=0 failed=0 recordings=0 mounted=0
 began=$SECONDS
 
 # record SEED MODE: a run that ends without a close, and one that goes on from there
@@ -44,6 +44,28 @@ keep() {
 	echo "    recording kept; again: mkdir -p $kept/try; $BUILD/torture/states $kept/log $kept/data $kept/try seed=$1 only=N [keep=DIR]"
 }
 
+# through_a_mount SEED N: state N as the daemon shows it, and seriesfs-check of what it leaves
+through_a_mount() {
+	local again=("$programs/states" "$work/log" "$work/data" "$work/try" "seed=$1" "only=$2" "strict=$STRICT")
+
+	mkdir -p "$work/mnt"
+	"${again[@]}" keep="$work/kept" >"$work/out"
+	"$BUILD/seriesfs" -f "$work/kept" "$work/mnt" 2>"$work/errors" &
+	daemon=$!
+	while ! mountpoint -q "$work/mnt" && kill -0 $daemon 2>/dev/null; do sleep 0.02; done
+	"${again[@]}" mounted="$work/mnt" >>"$work/out"
+	code=$?
+	fusermount3 -u "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null
+	wait $daemon || code=1
+	"$BUILD/seriesfs-check" "$work/kept" >"$work/checked" || code=1
+	tried=$((tried + 1)) mounted=$((mounted + 1))
+	[ $code != 0 ] || return 0
+	failed=$((failed + 1))
+	echo "FAILED: through a mount, seed $1, mode $mode, state $2"
+	cat "$work/out" "$work/errors" "$work/checked" | grep -v '^0 states\|^1 states' | head -20 | cut -c1-240
+	keep "$1" $mode
+}
+
 seed=$((SEED * 1000))
 while [ $tried -lt "$COUNT" ] && [ $((SECONDS - began)) -lt "$SECONDS_MAX" ]; do
 	for mode in ${MODE:-default sync long}; do
@@ -58,20 +80,21 @@ while [ $tried -lt "$COUNT" ] && [ $((SECONDS - began)) -lt "$SECONDS_MAX" ]; do
 		left=$((COUNT - tried))
 		[ $left -lt "$EACH" ] || left=$EACH
 		"$programs/states" "$work/log" "$work/data" "$work/try" seed=$seed count=$left strict="$STRICT" \
-			seconds=$((SECONDS_MAX - SECONDS + began + 1)) jobs="${JOBS:-$(nproc)}" stop="$STOP" >"$work/out" 2>&1
+			seconds=$((SECONDS_MAX - SECONDS + began + 1)) jobs="${JOBS:-$(nproc)}" stop="$STOP" >"$work/tries" 2>&1
 		code=$?
-		read -r some bad < <(sed -n 's/^\([0-9]*\) states, .* \([0-9]*\) failed$/\1 \2/p' "$work/out" | tail -1)
+		read -r some bad < <(sed -n 's/^\([0-9]*\) states, .* \([0-9]*\) failed$/\1 \2/p' "$work/tries" | tail -1)
 		tried=$((tried + ${some:-0}))
 		[ -n "${bad:-}" ] && [ $code -lt 2 ] || bad=1
+		through_a_mount $seed $((seed % EACH))
 		[ "$bad" = 0 ] && continue
 		failed=$((failed + bad))
 		echo "FAILED: seed $seed, mode $mode"
-		grep -v ' states, ' "$work/out" | cut -c1-240
+		grep -v ' states, ' "$work/tries" | cut -c1-240
 		keep $seed $mode
 	done
 	seed=$((seed + 1))
 done
-echo "states: $tried crash states of $recordings recordings, $failed failed"
+echo "states: $tried crash states of $recordings recordings ($mounted through a mount), $failed failed"
 # Until flush and recovery are mended, faults are shown and not counted.
 [ -n "${ENFORCE:-}" ] || failed=0
 [ $tried -gt 0 ] || failed=$((failed + 1))

@@ -36,22 +36,32 @@ static struct engine *open_at(const char *path, bool read_only, struct found *fo
 
 /* --- reading everything ------------------------------------------------------------------ */
 
-static void object_key(const struct object *database, const struct object *policy, char out[300])
+static void names_key(const char *database, const char *policy, char out[300])
 {
 	char d[128], p[128];
 	unsigned long number;
 
-	snprintf(d, sizeof(d), "%.*s", (int)database->name.length, database->name.data);
+	snprintf(d, sizeof(d), "%.120s", database);
 	if (sscanf(d, "d%lu", &number) == 1)
 		snprintf(d, sizeof(d), "D%lu", number);
 	if (!policy) {
 		snprintf(out, 300, "%s", d);
 		return;
 	}
-	snprintf(p, sizeof(p), "%.*s", (int)policy->name.length, policy->name.data);
+	snprintf(p, sizeof(p), "%.120s", policy);
 	if (sscanf(p, "p%lu", &number) == 1)
 		snprintf(p, sizeof(p), "P%lu", number);
 	snprintf(out, 300, "%s %s", d, p);
+}
+
+static void object_key(const struct object *database, const struct object *policy, char out[300])
+{
+	char d[128], p[128] = "";
+
+	snprintf(d, sizeof(d), "%.*s", (int)database->name.length, database->name.data);
+	if (policy)
+		snprintf(p, sizeof(p), "%.*s", (int)policy->name.length, policy->name.data);
+	names_key(d, policy ? p : NULL, out);
 }
 
 /* A line as the engine prints it; one that is no such line is a name that nobody made. */
@@ -486,6 +496,101 @@ static void look_at(const struct model *model, const char *path, const struct ch
 	compare_now(engine, found, found, "reopened again");
 	engine_close(engine);
 	check(path, choice->has_holes, found);
+}
+
+/* --- through a mount ----------------------------------------------------------------------------
+ */
+
+/* Where a walk is, as deep as a tree of a mount: database, policy, group, series. */
+struct walk {
+	struct found *found;
+	const char *names[4];
+	char path[2200];
+};
+
+static int walk_name(void *arg, const char *name);
+
+static void walk_below(struct walk *walk, unsigned depth)
+{
+	struct walk below = *walk;
+
+	below.names[depth] = NULL;
+	int err = env_list(walk->path, walk_name, &below);
+	if (err < 0)
+		found_fault(walk->found, "CANNOT be listed: %s: %s", walk->path, err_text(err));
+}
+
+static void walk_file(struct walk *walk, const char *object)
+{
+	struct buf bytes = { 0 };
+	char *next;
+	int err = env_read_file(walk->path, &bytes);
+
+	if (err < 0)
+		found_fault(walk->found, "CANNOT be read: %s: %s", walk->path, err_text(err));
+	char *all = strndup(bytes.data ? bytes.data : "", bytes.length);
+	for (char *line = strtok_r(all, "\n", &next); line; line = strtok_r(NULL, "\n", &next))
+		take_line(object, line, walk->found);
+	free(all);
+	buf_release(&bytes);
+}
+
+static int snapshot_name(void *arg, const char *name)
+{
+	const struct walk *walk = arg;
+	char key[400];
+
+	snprintf(key, sizeof(key), "%s snapshot %s", walk->names[0], name);
+	found_add(walk->found, key, "there");
+	return OK;
+}
+
+static void walk_snapshots(const struct walk *database, const char *object)
+{
+	struct walk walk = { .found = database->found, .names = { object } };
+
+	snprintf(walk.path, sizeof(walk.path), "%.2000s/.snapshot", database->path);
+	int err = env_list(walk.path, snapshot_name, &walk);
+	if (err < 0)
+		found_fault(walk.found, "CANNOT be listed: %s: %s", walk.path, err_text(err));
+}
+
+static int walk_name(void *arg, const char *name)
+{
+	struct walk *walk = arg, at = *walk;
+	unsigned depth = 0;
+	char object[300];
+
+	while (depth < 3 && at.names[depth])
+		depth++;
+	at.names[depth] = name;
+	snprintf(at.path, sizeof(at.path), "%.1900s/%.255s", walk->path, name);
+	if (name[0] == '.' || (depth == 1 && name[0] != 'p'))
+		return OK;
+	names_key(at.names[0], depth > 0 ? at.names[1] : NULL, object);
+	if (depth < 2)
+		found_add(walk->found, object, name);
+	if (depth == 0)
+		walk_snapshots(&at, object);
+	if (depth < 3)
+		walk_below(&at, depth + 1);
+	else
+		walk_file(&at, object);
+	return OK;
+}
+
+void look_mounted(const struct model *model, const char *mountpoint, const struct choice *choice,
+		  struct buf *out)
+{
+	struct found found = { 0 };
+	struct walk walk = { .found = &found };
+
+	snprintf(walk.path, sizeof(walk.path), "%s", mountpoint);
+	walk_below(&walk, 0);
+	found_sort(&found);
+	model_judge(model, choice->at, !choice->has_holes, &found);
+	buf_append_slice(out, buf_slice(&found.faults));
+	found_release(&found);
 }
 
 void look(const struct model *model, const char *path, const struct choice *choice, struct buf *out)

@@ -10,5 +10,8 @@
  */
 void look(const struct model *model, const char *path, const struct choice *choice,
 	  struct buf *out);
+/* The same of what a mount of it shows, file by file, and no more: nothing is written. */
+void look_mounted(const struct model *model, const char *mountpoint, const struct choice *choice,
+		  struct buf *out);
 
 #endif

@@ -371,13 +371,14 @@ static bool may_be(const struct moment *moment, const struct call *call)
 	return call->begin < moment->at;
 }
 
-/* Of one thread: the newest call of which something is there, the oldest of which something is not.
+/* Of one thread in one database: the newest call of which something is there, the oldest of which
+ * something is not.
  */
 struct order {
 	size_t newest_there, oldest_missing;
 	const char *there, *missing;
 };
-#define THREADS_MAX 16
+#define ORDERS_MAX 4096
 
 /* Of one drop: what it had to take is there, or gone. */
 struct half {
@@ -388,8 +389,8 @@ struct judging {
 	const struct model *model;
 	struct moment moment;
 	struct found *found;
-	struct order orders[THREADS_MAX];
-	struct half *halves; /* of each call */
+	struct order *orders; /* ORDERS_MAX */
+	struct half *halves;  /* of each call */
 	size_t faults;
 };
 
@@ -410,13 +411,22 @@ static void fault(struct judging *judging, const char *what, const struct key *k
 			    call ? call->what : "");
 }
 
+/* As through one handle: databases have numbers below 200, or 1000 more in a second run. */
+static struct order *order_of(struct judging *judging, const struct call *call,
+			      const struct key *key)
+{
+	unsigned long database = strtoul(key->key + 1, NULL, 10);
+
+	return &judging->orders[(database % 1000 * 8 + call->thread) % ORDERS_MAX];
+}
+
 static void note_order(struct judging *judging, const struct key *key, size_t seen, size_t last)
 {
 	const struct model *model = judging->model;
 
 	if (seen != NEVER && key->versions[seen].value) {
 		const struct call *call = &model->calls[key->versions[seen].call];
-		struct order *order = &judging->orders[call->thread % THREADS_MAX];
+		struct order *order = order_of(judging, call, key);
 
 		if (call->is_ordered && (!order->there || call->begin > order->newest_there)) {
 			order->newest_there = call->begin;
@@ -425,7 +435,7 @@ static void note_order(struct judging *judging, const struct key *key, size_t se
 	}
 	for (size_t v = seen == NEVER ? 0 : seen + 1; v < last; v++) {
 		const struct call *call = &model->calls[key->versions[v].call];
-		struct order *order = &judging->orders[call->thread % THREADS_MAX];
+		struct order *order = order_of(judging, call, key);
 
 		if (call->is_ordered && call->end < judging->moment.at &&
 		    (!order->missing || call->begin < order->oldest_missing)) {
@@ -498,6 +508,7 @@ static void judge(struct judging *judging)
 {
 	const struct model *model = judging->model;
 
+	judging->orders = calloc(ORDERS_MAX, sizeof(*judging->orders));
 	judging->halves = calloc(model->call_count + 1, sizeof(*judging->halves));
 	for (size_t i = 0; i < model->key_count; i++)
 		judge_key(judging, &model->keys[i]);
@@ -513,14 +524,14 @@ void model_judge(const struct model *model, size_t at, bool in_order, struct fou
 	struct judging judging = { .model = model, .moment = { at, NEVER }, .found = found };
 
 	judge(&judging);
-	for (size_t i = 0; i < THREADS_MAX && in_order; i++) {
+	for (size_t i = 0; i < ORDERS_MAX && in_order; i++) {
 		const struct order *order = &judging.orders[i];
 
 		if (order->there && order->missing && order->oldest_missing < order->newest_there)
 			found_fault(found,
 				    "no PREFIX: thread %zu has %s (record %zu) and lacks the "
 				    "earlier %s (record %zu)",
-				    i, order->there, order->newest_there, order->missing,
+				    i % 8, order->there, order->newest_there, order->missing,
 				    order->oldest_missing);
 	}
 	for (size_t i = 0; i < model->call_count; i++)
@@ -529,6 +540,7 @@ void model_judge(const struct model *model, size_t at, bool in_order, struct fou
 				    model->calls[i].what, judging.halves[i].there,
 				    judging.halves[i].gone);
 	free(judging.halves);
+	free(judging.orders);
 }
 
 static const struct call *freeze_of(const struct model *model, const char *name)
@@ -571,5 +583,6 @@ void model_judge_snapshot(const struct model *model, const char *name, struct fo
 		(struct moment){ freeze->end == NEVER ? NEVER : freeze->end, freeze->begin };
 	judge(&judging);
 	free(judging.halves);
+	free(judging.orders);
 	free(only.keys);
 }

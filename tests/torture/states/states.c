@@ -2,11 +2,12 @@
  * Crash states of a recording, tried one after the other:
  *
  *	states RECORDING DATADIR WORKDIR [seed=N] [count=N] [seconds=N] [jobs=N] [only=N] [strict=1]
- *	       [keep=DIR] [stop=N]
+ *	       [keep=DIR] [mounted=DIR] [stop=N]
  *
  * DATADIR is what the recorded workload left: first it must be what the recording comes to, or the
  * recorder missed something. `only` tries state N alone, `keep` leaves it there as the crash left
- * it. Prints each fault, and at the end how many states there were and how many failed.
+ * it, `mounted` judges a mount of what was kept. Prints each fault, and at the end how many states
+ *there were and how many failed.
  *
  * Each state is tried in a process of its own: one that ends badly, or never, is a fault of it.
  */
@@ -26,7 +27,7 @@
 #define STATE_SECONDS_MAX 60u
 
 struct options {
-	const char *recording, *datadir, *workdir, *keep;
+	const char *recording, *datadir, *workdir, *keep, *mounted;
 	uint64_t seed, count, seconds, jobs, only, stop;
 	bool strict, has_only, verbose;
 };
@@ -70,6 +71,8 @@ static bool read_options(int argc, char **argv, struct options *options)
 		}
 		if (strncmp(argv[i], "keep=", 5) == 0)
 			options->keep = argv[i] + 5;
+		if (strncmp(argv[i], "mounted=", 8) == 0)
+			options->mounted = argv[i] + 8;
 	}
 	return true;
 }
@@ -140,6 +143,19 @@ static bool is_repeated(struct trying *trying, uint64_t hash, size_t at)
 	return is_known;
 }
 
+static void try_mounted(struct trying *trying, struct choice *choice)
+{
+	struct buf faults = { 0 };
+
+	look_mounted(trying->model, trying->options->mounted, choice, &faults);
+	trying->counts.tried++;
+	trying->counts.failed += faults.length != 0;
+	if (faults.length)
+		printf("FAILED: through a mount, %s, before record %zu\n%s", choice->text,
+		       choice->at, buf_text(&faults));
+	buf_release(&faults);
+}
+
 static void try_state(struct trying *trying, uint64_t number)
 {
 	const struct options *options = trying->options;
@@ -154,6 +170,10 @@ static void try_state(struct trying *trying, uint64_t number)
 	if (choice_build(trying->recording, &choice, path, &hash) < 0) {
 		printf("FAILED: state %llu could not be written\n", (unsigned long long)number);
 		trying->counts.failed++;
+		return;
+	}
+	if (options->mounted) {
+		try_mounted(trying, &choice);
 		return;
 	}
 	if (options->keep) {
