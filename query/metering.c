@@ -8,7 +8,7 @@ int metering_begin(struct metering *metering, const struct query_env *env, struc
 {
 	if (memory_is_scarce())
 		return diag_set(diag, ERR_MEMORY, "%s", err_text(ERR_MEMORY));
-	all_queries.bytes_max = env->limits->memory_all_bytes_max;
+	atomic_store(&all_queries.bytes_max, env->limits->memory_all_bytes_max);
 	*metering = (struct metering){ .meter.parent = &all_queries,
 				       .meter.bytes_max = env->limits->memory_bytes_max };
 	metering->before = memory_enter(&metering->meter);
@@ -51,7 +51,7 @@ int query_memory(const struct query_env *env, struct diag *diag)
 		return diag_set(diag, err,
 				"all queries together need more than their %llu bytes of memory: "
 				"ask again when others are done",
-				(unsigned long long)meter->parent->bytes_max);
+				(unsigned long long)atomic_load(&meter->parent->bytes_max));
 	return diag_set(diag, err,
 			"the query needs more than its %llu bytes of memory: ask for less time, "
 			"fewer series or larger windows",

@@ -6,7 +6,9 @@ set -eu
 build="gcc make pkg-config libfuse3-dev fuse3 libleveldb-dev libsnappy-dev libpcre2-dev libxxhash-dev"
 # The codecs are tested on arm64, too: 50 MB to fetch.
 arm64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-test="$build $arm64 clang-format rsync python3 influxdb attr vim-tiny borgbackup tar procps util-linux e2fsprogs faketime autofs"
+# What a test goes without: InfluxDB is the oracle of one, autofs mounts in another, cuts are tried on xfs, too.
+optional="influxdb autofs xfsprogs"
+test="$build $arm64 clang-format rsync python3 attr vim-tiny borgbackup tar procps util-linux e2fsprogs faketime $optional"
 peers="victoria-metrics"
 command -v npm >/dev/null || peers="$peers nodejs npm"
 bench="$test $peers"
@@ -32,9 +34,8 @@ export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq || true
 # shellcheck disable=SC2086
 if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/tmp/seriesfs-deps.$$ 2>&1; then
-	# influxdb is the oracle of one test, autofs mounts in another, arm64 is a part of a third, the peers have columns in the bench; all
-	# else goes without them.
-	needed=$(echo "$missing" | tr ' ' '\n' | grep -vx -e influxdb -e autofs $(printf -- '-e %s ' $arm64 $peers) | tr '\n' ' ')
+	# arm64 is a part of a test, the peers have columns in the bench; all else goes without them.
+	needed=$(echo "$missing" | tr ' ' '\n' | grep -vx $(printf -- '-e %s ' $optional $arm64 $peers) | tr '\n' ' ')
 	if [ -n "${needed# }" ] && ! $sudo apt-get install -y -qq --no-install-recommends $needed \
 		>/tmp/seriesfs-deps.$$ 2>&1; then
 		tail -20 /tmp/seriesfs-deps.$$ >&2

@@ -28,7 +28,7 @@
 
 struct memory_meter {
 	struct memory_meter *parent; /* counts what this one counts; or NULL */
-	uint64_t bytes_max;	     /* 0 = no limit */
+	_Atomic uint64_t bytes_max;  /* 0 = no limit; each query tells its parent again */
 	_Atomic int64_t bytes, peak; /* without what threads have not settled yet */
 	atomic_bool is_over;	     /* it went over its limit: for good */
 	atomic_bool is_over_all;     /* its parent was over when it wanted more: for good */

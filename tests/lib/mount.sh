@@ -7,6 +7,8 @@
 #	check_equal "size" 12 "$(stat -c %s "$MNT/db/autogen/m")"
 #	check_fails "rmdir of a full directory" "Directory not empty" rmdir "$MNT/db"
 #
+#	mount_damaged                   # what is left is not to be whole
+#
 # Each check counts; the script ends with `N passed, N failed` and its exit code.
 # Whatever happens, the mount is gone and $WORK removed at the end.
 
@@ -97,6 +99,10 @@ check_fails() {
 	fi
 }
 
+# Says that the script damages $DATA on purpose: else seriesfs-check must find nothing in it at the end.
+mount_damaged() { data_is_damaged=1; }
+data_is_damaged=0
+
 mount_end() {
 	code=$?
 	trap - EXIT
@@ -104,6 +110,9 @@ mount_end() {
 	pid=$(mount_pid)
 	[ -z "$pid" ] || kill -9 "$pid"
 	umount -l "$MNT" 2>/dev/null
+	if [ -e "$DATA/format" ] && [ $data_is_damaged = 0 ]; then
+		check "seriesfs-check finds no damage in what the test leaves" "$PWD/$BUILD/seriesfs-check" "$DATA"
+	fi
 	rm -rf "$WORK"
 	[ $code = 0 ] || [ $checks_failed -gt 0 ] || { echo "FAILED: exit code $code"; checks_failed=1; }
 	echo "$checks_passed passed, $checks_failed failed"

@@ -97,6 +97,7 @@ rm "$db/continuous/large"
 # A kill leaves nothing of an acknowledged write out.
 install killed 'select * from k into k.[u]'
 for i in 1 2 3; do
+	rm -f "$WORK/writing"
 	python3 - "$db/write" "$WORK/acked" $i <<'PY' &
 import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY)
@@ -107,11 +108,14 @@ with open(sys.argv[2], "a") as acked:
             if os.write(fd, lines) != len(lines):
                 break
             acked.write("20\n"); acked.flush()
+            if n == 0:
+                open(os.path.dirname(sys.argv[2]) + "/writing", "w")
     except OSError:
         pass
 PY
 	writer=$!
-	sleep 0.7
+	wait_until 60 '[ -e "$WORK/writing" ]'
+	sleep 0.5
 	mount_kill9
 	wait $writer
 	mount_start

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Whose the data directory is, as whom the daemon serves, and what it gives away.
+ON_DISK=1 # the kernel counts what is written to it
 . "$(dirname "$0")/../lib/mount.sh"
 
 # --- a directory of somebody else's is refused, by name, and nothing of it changes -----------------

@@ -6,7 +6,7 @@ ON_DISK=1 # the kernel counts what is written to it
 
 metric() { sed -n "s/^seriesfs_$1 //p" "$MNT/.seriesfs/metrics"; }
 
-mount_start -o memtable_mb=8,shards_open=2,write_threads=4
+mount_start -o commit=3600,memtable_mb=8,shards_open=2,write_threads=4
 check_equal "nothing was counted yet" 0 "$(grep '^seriesfs_.*_total' "$MNT/.seriesfs/metrics" | awk '{ n += $2 } END { print n }')"
 mkdir "$MNT/db"
 "$TOOLS/gen" 500 400 rand >"$WORK/long.lp"

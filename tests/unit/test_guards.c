@@ -1,6 +1,7 @@
 /*
- * What the numbered invariants of engine/README.md stand on: for each guard a test that fails when it is taken out.
- * Threads are held at rows of engine/crash.def, so that what takes luck elsewhere happens each time.
+ * What the numbered invariants of engine/README.md stand on: for each guard a test that fails when
+ * it is taken out. Threads are held at rows of engine/crash.def, so that what takes luck elsewhere
+ * happens each time.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -126,7 +127,11 @@ static void go_on_after_a_kill(void)
 	char copy[330], command[1100];
 
 	snprintf(copy, sizeof(copy), "%s.killed", here.path);
-	snprintf(command, sizeof(command), "cp -a '%s' '%s' && rm -f '%s/lock'", here.path, copy, copy);
+	/* Trash goes meanwhile. */
+	snprintf(command, sizeof(command),
+		 "for i in 1 2 3 4 5 6 7 8; do rm -rf '%s'; cp -a '%s' '%s' 2>/dev/null && exit; "
+		 "done; exit 1",
+		 copy, here.path, copy);
 	CHECK_INT(system(command), 0);
 	done();
 	open_at(copy);
@@ -147,7 +152,8 @@ static bool wait_for(_Atomic bool *flag, unsigned ms)
 	return atomic_load(flag);
 }
 
-/* --- an answer is as new as the data ------------------------------------------------------------- */
+/* --- an answer is as new as the data -------------------------------------------------------------
+ */
 
 TEST(guard__each_write_makes_the_version_of_its_database_another)
 {
@@ -162,7 +168,8 @@ TEST(guard__each_write_makes_the_version_of_its_database_another)
 	done();
 }
 
-/* --- I1: in the log before it is in memory ----------------------------------------------------------- */
+/* --- I1: in the log before it is in memory
+ * ----------------------------------------------------------- */
 
 TEST(guard__what_the_log_does_not_take_is_not_seen)
 {
@@ -182,7 +189,8 @@ TEST(guard__what_the_log_does_not_take_is_not_seen)
 	done();
 }
 
-/* --- I2, I3: what is not in a shard stays in the log --------------------------------------------------- */
+/* --- I2, I3: what is not in a shard stays in the log
+ * --------------------------------------------------- */
 
 /* The group's shard cannot be made while a file has its name. */
 static void shard_in_the_way(bool is_there)
@@ -231,7 +239,38 @@ TEST(guard__a_flush_after_a_failed_one_takes_what_came_since)
 	remove_copy();
 }
 
-/* --- I5: one snapshot --------------------------------------------------------------------------------- */
+/* --- I8: a shard that was being made when the end came
+ * --------------------------------------------- */
+
+TEST(guard__what_a_kill_leaves_of_a_new_shard_is_no_damage)
+{
+	static const char *const files[] = { "LOCK", "LOG", "MANIFEST-000001", "000001.dbtmp" };
+	struct object policy, group;
+	char path[450];
+
+	for (size_t count = 0; count <= sizeof(files) / sizeof(files[0]); count++) {
+		make();
+		CHECK_INT(write_one('a', 1, 0), OK);
+		catalog_default_policy(engine_catalog(here.engine), here.database_id, &policy);
+		CHECK_INT(catalog_find_group(engine_catalog(here.engine), policy.id,
+					     A_NS / NS_PER_SECOND, &group),
+			  OK);
+		snprintf(path, sizeof(path), "%s/shard/%u.0", here.path, group.id);
+		CHECK_INT(env_mkdir(path), OK);
+		for (size_t i = 0; i < count; i++) {
+			snprintf(path, sizeof(path), "%s/shard/%u.0/%s", here.path, group.id,
+				 files[i]);
+			CHECK_INT(env_write_file(path, SLICE("")), OK);
+		}
+		CHECK_STR(values_of("a"), "1 ");
+		CHECK_INT(engine_flush(here.engine), OK);
+		CHECK_STR(values_of("a"), "1 ");
+		done();
+	}
+}
+
+/* --- I5: one snapshot
+ * --------------------------------------------------------------------------------- */
 
 static struct {
 	pthread_t reader, flusher;
@@ -246,8 +285,8 @@ static void *flush_once(void *arg)
 }
 
 /*
- * Between the sequence of a snapshot and its views points come into both groups, and of a flush one group is done. The
- * view of that group has them.
+ * Between the sequence of a snapshot and its views points come into both groups, and of a flush one
+ * group is done. The view of that group has them.
  */
 static void come_between(void *arg, enum crash_point point)
 {
@@ -288,7 +327,8 @@ TEST(guard__a_snapshot_is_of_one_instant_though_a_flush_comes_between)
 	done();
 }
 
-/* --- I6: of two values the later accepted one ------------------------------------------------------------ */
+/* --- I6: of two values the later accepted one
+ * ------------------------------------------------------------ */
 
 TEST(guard__the_later_accepted_value_stands_wherever_both_are)
 {
@@ -313,7 +353,8 @@ TEST(guard__the_later_accepted_value_stands_wherever_both_are)
 	}
 }
 
-/* --- I9: a view older than a rewrite ---------------------------------------------------------------------- */
+/* --- I9: a view older than a rewrite
+ * ---------------------------------------------------------------------- */
 
 TEST(guard__a_snapshot_from_before_a_rewrite_reads_on)
 {
@@ -337,7 +378,8 @@ TEST(guard__a_snapshot_from_before_a_rewrite_reads_on)
 	done();
 }
 
-/* --- I10: one call of a writer is on one side of what is frozen ---------------------------------------------- */
+/* --- I10: one call of a writer is on one side of what is frozen
+ * ---------------------------------------------- */
 
 static struct {
 	_Atomic bool is_inside, may_leave, is_closing, is_closed, closed_while_inside;
@@ -361,7 +403,8 @@ static void *write_both(void *arg)
 {
 	char text[200];
 
-	snprintf(text, sizeof(text), "a v=5i %lld\nb v=5i %lld\n", (long long)A_NS, (long long)B_NS);
+	snprintf(text, sizeof(text), "a v=5i %lld\nb v=5i %lld\n", (long long)A_NS,
+		 (long long)B_NS);
 	CHECK_INT(write_text(text), OK);
 	return arg;
 }
