@@ -4,8 +4,8 @@
 # and not another's, torn, zeroed. Each is started, judged by a model of what was acknowledged and
 # what was synced, written to, flushed, started twice more, compared, and checked. README.md tells more.
 #
-# COUNT=n (or STATES=n) states, at most SECONDS_MAX=n, SEED=n; MODE=default|sync|long of the mount (else each in
-# turn); STRICT=1 tries POSIX's rule for names, too, which no file system in use is as weak as.
+# COUNT=n (or STATES=n) states, at most SECONDS_MAX=n, SEED=n; MODE=default|sync|long, or with mount- before it through a
+# mount (else each in turn); STRICT=1 tries POSIX's rule for names, too, which no file system in use is as weak as.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 SEED=${SEED:-1} COUNT=${COUNT:-240} STATES=${STATES:-1000000000} SECONDS_MAX=${SECONDS_MAX:-20} STRICT=${STRICT:-0}
@@ -24,15 +24,42 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
 tried=0 failed=0 recordings=0 mounted=0
 began=$SECONDS
 
+recorded() {
+	RECORD_LOG=$work/log RECORD_DIR=$work/data RECORD_SEED=$1 RECORD_DELAY_US=3000 LD_PRELOAD=$programs/record.so \
+		timeout 120 "${@:2}" 2>"$work/errors"
+}
+
+# Wait until a daemon of ours answers; it is $daemon.
+await_mount() {
+	while ! mountpoint -q "$work/mnt" && kill -0 $daemon 2>/dev/null; do sleep 0.02; done
+}
+
+unmount() {
+	fusermount3 -u "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null
+}
+
 # record SEED MODE: a run that ends without a close, and one that goes on from there
 record() {
 	rm -rf "$work/data" "$work/log"
-	mkdir -p "$work/data" "$work/try"
-	for part in "0 kill" 1000; do
-		# shellcheck disable=SC2086
-		RECORD_LOG=$work/log RECORD_DIR=$work/data RECORD_SEED=$1 RECORD_DELAY_US=3000 \
-			LD_PRELOAD=$programs/record.so timeout 120 "$programs/states_work" "$work/data" "$1" "$2" $part \
-			2>"$work/errors" || return 1
+	mkdir -p "$work/data" "$work/try" "$work/mnt"
+	if [ "${2#mount-}" = "$2" ]; then
+		recorded "$1" "$programs/states_work" "$work/data" "$1" "$2" 0 kill &&
+			recorded "$1" "$programs/states_work" "$work/data" "$1" "$2" 1000
+		return
+	fi
+	for first in 0 1000; do
+		option=commit=1
+		[ "$2" != mount-sync ] || option=sync
+		[ "$2" != mount-long ] || option=commit=3600
+		recorded "$1" "$BUILD/seriesfs" -f -o $option "$work/data" "$work/mnt" &
+		daemon=$!
+		await_mount
+		recorded "$1" "$programs/states_work_mount" "$work/mnt" "$1" "${2#mount-}" $first kill
+		code=$?
+		[ $first = 1000 ] || kill -9 $(pgrep -f "^$BUILD/seriesfs .*$work/mnt\$")
+		unmount
+		wait $daemon 2>/dev/null
+		[ $code = 0 ] || return $code
 	done
 }
 
@@ -48,14 +75,13 @@ keep() {
 through_a_mount() {
 	local again=("$programs/states" "$work/log" "$work/data" "$work/try" "seed=$1" "only=$2" "strict=$STRICT")
 
-	mkdir -p "$work/mnt"
 	"${again[@]}" keep="$work/kept" >"$work/out"
 	"$BUILD/seriesfs" -f "$work/kept" "$work/mnt" 2>"$work/errors" &
 	daemon=$!
-	while ! mountpoint -q "$work/mnt" && kill -0 $daemon 2>/dev/null; do sleep 0.02; done
+	await_mount
 	"${again[@]}" mounted="$work/mnt" >>"$work/out"
 	code=$?
-	fusermount3 -u "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null
+	unmount
 	wait $daemon || code=1
 	"$BUILD/seriesfs-check" "$work/kept" >"$work/checked" || code=1
 	tried=$((tried + 1)) mounted=$((mounted + 1))
@@ -68,7 +94,7 @@ through_a_mount() {
 
 seed=$((SEED * 1000))
 while [ $tried -lt "$COUNT" ] && [ $((SECONDS - began)) -lt "$SECONDS_MAX" ]; do
-	for mode in ${MODE:-default sync long}; do
+	for mode in ${MODE:-default sync long mount-default mount-sync mount-long}; do
 		[ $tried -lt "$COUNT" ] && [ $((SECONDS - began)) -lt "$SECONDS_MAX" ] || break
 		recordings=$((recordings + 1))
 		if ! record $seed $mode; then

@@ -4,10 +4,10 @@
  *
  *	states_work DATADIR SEED default|sync|long [FIRST [end|kill]]
  *
- * It marks in the recording what it asks for and what was acknowledged; model.h says how. Every
- * value is written once, and its name says whose it is, so that any that turns up elsewhere is
- * known. FIRST numbers what is done from there, for a process that goes on where another ended;
- * `kill` ends without closing.
+ * (states_work_mount MOUNTPOINT … does the same through a mount.) It marks in the recording what it
+ *asks for and what was acknowledged; model.h says how. Every value is written once, and its name
+ *says whose it is, so that any that turns up elsewhere is known. FIRST numbers what is done from
+ *there, for a process that goes on where another ended; `kill` ends without closing.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -469,8 +469,7 @@ static void run_threads(void)
 int main(int argc, char **argv)
 {
 	if (argc < 4) {
-		fprintf(stderr,
-			"usage: states_work DATADIR SEED default|sync|long [FIRST [kill]]\n");
+		fprintf(stderr, "usage: states_work DIR SEED default|sync|long [FIRST [kill]]\n");
 		return 2;
 	}
 	mark = (record_mark_function *)dlsym(RTLD_DEFAULT, "record_mark");
