@@ -30,7 +30,7 @@ LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 FUSE_CFLAGS := $(shell pkg-config --cflags fuse3 2>/dev/null)
-LIBS_ENGINE := -lleveldb -lsnappy -lxxhash -lpthread -lm
+LIBS_ENGINE := -lleveldb -lstdc++ -lsnappy -lxxhash -lpthread -lm
 LIBS_QUERY := -lpcre2-8 $(LIBS_ENGINE)
 LIBS_FS := $(shell pkg-config --libs fuse3 2>/dev/null) $(LIBS_QUERY)
 

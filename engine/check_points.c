@@ -283,7 +283,8 @@ static void check_memory(struct place *place)
 	uint32_t *ids;
 	size_t count;
 
-	memtable_series(place->group->active, &ids, &count);
+	if (memtable_series(place->group->active, &ids, &count) < 0)
+		log_out_of_memory(0);
 	for (size_t i = 0; i < count; i++) {
 		struct memtable_info info;
 

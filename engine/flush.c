@@ -271,7 +271,7 @@ static int flush_group(const struct sealed *sealed)
 	size_t count;
 	int err = OK;
 
-	memtable_series(sealed->memtable, &ids, &count);
+	TRY(memtable_series(sealed->memtable, &ids, &count));
 	for (uint32_t i = 0; err == OK && i < sealed->group->shard_count; i++)
 		err = flush_shard(sealed, i, ids, count);
 	free(ids);

@@ -498,17 +498,19 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count)
+int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count)
 {
 	uint32_t *list = malloc((memtable->series_count + 1) * sizeof(*list));
 
+	*ids = list;
+	*count = 0;
 	if (!list)
-		log_out_of_memory(memtable->series_count * sizeof(*list));
+		return ERR_MEMORY;
 	for (uint32_t i = 0; i < memtable->series_count; i++)
 		list[i] = series_at(memtable, i)->series_id;
 	qsort(list, memtable->series_count, sizeof(*list), compare_ids);
-	*ids = list;
 	*count = memtable->series_count;
+	return OK;
 }
 
 /* The rows of a block with a sequence at or before `sequence`. */

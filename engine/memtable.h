@@ -62,8 +62,8 @@ bool memtable_is_empty(const struct memtable *memtable);
 size_t memtable_bytes(const struct memtable *memtable);
 size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked ones too */
 
-/* The series in it that have rows, mtimes or masks: ascending, free() the array. */
-void memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
+/* The series in it that have rows, mtimes or masks: ascending, free() the array. ERR_MEMORY. */
+int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
 
 #define MTIME_NONE INT64_MIN /* any time can be set, 0 too */
 struct memtable_info {

@@ -454,7 +454,8 @@ static bool has_old_mask(struct memtable *memtable, uint64_t generation)
 
 	if (!memtable)
 		return false;
-	memtable_series(memtable, &ids, &count);
+	if (memtable_series(memtable, &ids, &count) < 0)
+		return true; /* it waits */
 	for (size_t i = 0; i < count; i++) {
 		struct masks masks = { 0 };
 

@@ -545,13 +545,52 @@ static void count_decoded(struct scan *scan, size_t first, size_t end)
 		scan->decoded += scan->sources[i].capture == NULL;
 }
 
+/*
+ * Decoded rows of one cluster take an eighth of what the thread's query may hold at most: a chunk
+ * of a hundred fields is 8 MB, and a series may have a million rows in a memtable.
+ */
+#define PIECE_PART  8
+#define ROW_BYTES   sizeof(struct captured_row)
+#define VALUE_BYTES 16 /* some are strings */
+
+static uint64_t piece_rows(const struct scan *scan)
+{
+	uint64_t limit = memory_limit(), rows;
+
+	if (limit == UINT64_MAX)
+		return UINT64_MAX;
+	rows = limit / PIECE_PART / (scan->spec.field_count * VALUE_BYTES + ROW_BYTES);
+	return rows > VECTOR_ROWS ? rows : VECTOR_ROWS;
+}
+
+/*
+ * Room for the rows of a cluster is asked for in pieces that cannot fail one by one; so whether the
+ * system has that much is asked before.
+ */
+static int ask_for_room(const struct scan *scan, size_t first, size_t end)
+{
+	uint64_t rows = 0;
+
+	for (size_t i = first; i < end; i++)
+		rows += scan->sources[i].capture ? scan->sources[i].capture->row_count
+						 : scan->sources[i].ref.row_count;
+	if (scan->pieces.first != scan->pieces.end && rows > piece_rows(scan))
+		rows = piece_rows(scan);
+	rows *= (end - first > 1) + 1u;
+	return memory_is_there(rows * (scan->spec.field_count * VALUE_BYTES + ROW_BYTES))
+		       ? OK
+		       : ERR_MEMORY;
+}
+
 /* The rows of a closed range of times. */
 static int load_cluster(struct scan *scan, size_t first, size_t end, int64_t first_ns,
 			int64_t last_ns, struct segment *out)
 {
-	struct source *ordered = room(scan, (end - first) * sizeof(*ordered));
+	struct source *ordered;
 	size_t count = 0;
 
+	TRY(ask_for_room(scan, first, end));
+	ordered = room(scan, (end - first) * sizeof(*ordered));
 	for (size_t i = first; i < end; i++)
 		if (scan->sources[i].time_first_ns <= last_ns &&
 		    scan->sources[i].time_last_ns >= first_ns)
@@ -576,24 +615,6 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, int64_t fir
 }
 
 /* --- pieces ------------------------------------------------------------------------------ */
-
-/*
- * Decoded rows of one cluster take an eighth of what the thread's query may hold at most: a chunk
- * of a hundred fields is 8 MB, and a series may have a million rows in a memtable.
- */
-#define PIECE_PART  8
-#define ROW_BYTES   sizeof(struct captured_row)
-#define VALUE_BYTES 16 /* some are strings */
-
-static uint64_t piece_rows(const struct scan *scan)
-{
-	uint64_t limit = memory_limit(), rows;
-
-	if (limit == UINT64_MAX)
-		return UINT64_MAX;
-	rows = limit / PIECE_PART / (scan->spec.field_count * VALUE_BYTES + ROW_BYTES);
-	return rows > VECTOR_ROWS ? rows : VECTOR_ROWS;
-}
 
 /* OK with rows or none. */
 static int load_piece(struct scan *scan, struct segment *out)

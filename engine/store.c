@@ -20,6 +20,7 @@
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/lost_page.h"
+#include "engine/base/memory.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
 #include "engine/store_files.h"
@@ -103,6 +104,15 @@ static int error_of(struct store *store, char *text)
 
 /* --- the pool ------------------------------------------------------------- */
 
+/* std::set_new_handler, as C calls it: LevelDB would end the process where it gets no memory. */
+void (*_ZSt15set_new_handlerPFvvE(void (*handler)(void)))(void);
+
+static void make_room(void)
+{
+	if (!memory_make_room())
+		log_out_of_memory(0);
+}
+
 static leveldb_options_t *options_new(leveldb_cache_t *cache, bool make)
 {
 	leveldb_options_t *options = leveldb_options_create();
@@ -129,6 +139,7 @@ struct store_pool *store_pool_open(uint32_t open_max)
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
 	pool->open_max = open_max;
+	_ZSt15set_new_handlerPFvvE(make_room);
 	pool->cache = leveldb_cache_create_lru(CACHE_BYTES);
 	pool->options = options_new(pool->cache, false);
 	pool->options_make = options_new(pool->cache, true);

@@ -198,15 +198,19 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void append_ids(uint32_t **list, size_t *count, uint32_t *more, size_t more_count)
+/* Consumes `more`. */
+static int append_ids(uint32_t **list, size_t *count, uint32_t *more, size_t more_count)
 {
-	*list = realloc(*list, (*count + more_count + 1) * sizeof(**list));
-	if (!*list)
-		log_out_of_memory((*count + more_count) * sizeof(**list));
-	if (more_count)
-		memcpy(*list + *count, more, more_count * sizeof(*more));
-	*count += more_count;
+	uint32_t *grown = realloc(*list, (*count + more_count + 1) * sizeof(*grown));
+
+	if (grown) {
+		*list = grown;
+		if (more_count)
+			memcpy(grown + *count, more, more_count * sizeof(*more));
+		*count += more_count;
+	}
 	free(more);
+	return grown ? OK : ERR_MEMORY;
 }
 
 static void sort_unique(uint32_t *ids, size_t *count)
@@ -220,34 +224,49 @@ static void sort_unique(uint32_t *ids, size_t *count)
 	*count = kept;
 }
 
-int view_series(struct view *view, uint32_t **ids, size_t *count)
+static int add_shard_series(struct view *view, uint32_t number, uint32_t **ids, size_t *count)
 {
-	struct memtable *memtables[2] = { view->sealed, view->active };
+	struct shard_version *version;
 	uint32_t *more;
 	size_t more_count;
 
+	TRY(version_of_shard(view, number, &version));
+	shard_version_series(version, view->sequence, &more, &more_count);
+	return append_ids(ids, count, more, more_count);
+}
+
+static int add_memtable_series(struct view *view, struct memtable *memtable, uint32_t **ids,
+			       size_t *count)
+{
+	uint32_t *more;
+	size_t more_count;
+	int err;
+
+	if (!memtable)
+		return OK;
+	pthread_mutex_lock(&view->group->lock);
+	err = memtable_series(memtable, &more, &more_count);
+	pthread_mutex_unlock(&view->group->lock);
+	return err < 0 ? err : append_ids(ids, count, more, more_count);
+}
+
+int view_series(struct view *view, uint32_t **ids, size_t *count)
+{
+	int err = OK;
+
 	*ids = NULL;
 	*count = 0;
-	for (uint32_t i = 0; i < view->group->shard_count; i++) {
-		struct shard_version *version;
-		int err = version_of_shard(view, i, &version);
-
-		if (err < 0) {
-			free(*ids);
-			*ids = NULL;
-			*count = 0;
-			return err;
-		}
-		shard_version_series(version, view->sequence, &more, &more_count);
-		append_ids(ids, count, more, more_count);
-	}
-	for (int i = 0; i < 2; i++) {
-		if (!memtables[i])
-			continue;
-		pthread_mutex_lock(&view->group->lock);
-		memtable_series(memtables[i], &more, &more_count);
-		pthread_mutex_unlock(&view->group->lock);
-		append_ids(ids, count, more, more_count);
+	for (uint32_t i = 0; err == OK && i < view->group->shard_count; i++)
+		err = add_shard_series(view, i, ids, count);
+	if (err == OK)
+		err = add_memtable_series(view, view->sealed, ids, count);
+	if (err == OK)
+		err = add_memtable_series(view, view->active, ids, count);
+	if (err < 0) {
+		free(*ids);
+		*ids = NULL;
+		*count = 0;
+		return err;
 	}
 	sort_unique(*ids, count);
 	return OK;

@@ -269,6 +269,8 @@ static int sink_write(void *arg, struct slice bytes)
 		answer->too_large = true;
 		return ERR_LIMIT;
 	}
+	if (!buf_try_reserve(&answer->bytes, bytes.length))
+		return ERR_MEMORY;
 	buf_append_slice(&answer->bytes, bytes);
 	return OK;
 }

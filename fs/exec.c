@@ -10,6 +10,8 @@
 #include "fs/control.h"
 #include "fs/place.h"
 
+#define ANSWER_BYTES_KEPT ((size_t)64 << 10)
+
 struct exec_handle {
 	struct handle base;
 	struct caller caller;
@@ -23,6 +25,7 @@ struct exec_handle {
 	/* protected by lock */
 	struct buf request; /* unfinished */
 	struct buf answer;  /* of the last one */
+	size_t held;	    /* of these, as the mount's budget counts them */
 	bool is_too_large;  /* more than query_memory_mb */
 	uint64_t answer_at; /* the file offset where it begins */
 	struct buf owed;    /* a request that failed behind others of its write(2) */
@@ -93,6 +96,22 @@ static int check(void *arg, uint32_t database_id, uint32_t policy_id, bool write
 			   policy_id, write);
 }
 
+/* False: open files hold as much as they may. */
+static bool hold(struct exec_handle *handle, size_t answer_bytes)
+{
+	return budget_hold(&handle->base.mount->held, &handle->held,
+			   handle->request.length + answer_bytes);
+}
+
+/* What an answer took goes with it: a handle may stay open for long. */
+static void drop_answer(struct exec_handle *handle)
+{
+	if (handle->answer.capacity > ANSWER_BYTES_KEPT)
+		buf_release(&handle->answer);
+	buf_reset(&handle->answer);
+	hold(handle, 0);
+}
+
 static int sink_write(void *arg, struct slice bytes)
 {
 	struct exec_handle *handle = arg;
@@ -102,6 +121,10 @@ static int sink_write(void *arg, struct slice bytes)
 		handle->is_too_large = true;
 		return ERR_LIMIT;
 	}
+	if (!hold(handle, handle->answer.length + bytes.length))
+		return ERR_LIMIT;
+	if (!buf_try_reserve(&handle->answer, bytes.length))
+		return ERR_MEMORY;
 	buf_append_slice(&handle->answer, bytes);
 	return OK;
 }
@@ -127,7 +150,7 @@ static int run_statements(struct exec_handle *handle, struct slice text, struct 
 	err = query_run(&env, text, &handle->options, &sink, diag);
 	if (!handle->is_too_large)
 		return err;
-	buf_reset(&handle->answer);
+	drop_answer(handle);
 	*diag = (struct diag){ 0 };
 	return diag_set(diag, ERR_LIMIT,
 			"an answer of more than %llu MiB (query_memory_mb): read it from a name "
@@ -152,7 +175,7 @@ static int run_request(struct exec_handle *handle, struct slice text)
 
 	if (is_blank(text))
 		return OK;
-	buf_reset(&handle->answer);
+	drop_answer(handle);
 	notes_release(&handle->notes);
 	if (node->place.kind == KIND_CONTROL)
 		err = control_run(handle->base.mount, text, &diag);
@@ -176,6 +199,7 @@ static int run_waiting(struct exec_handle *handle, struct slice end)
 	buf_append_slice(&handle->request, end);
 	err = run_request(handle, buf_slice(&handle->request));
 	buf_reset(&handle->request);
+	hold(handle, handle->answer.length);
 	atomic_store(&handle->is_pending, false);
 	return err;
 }
@@ -187,6 +211,8 @@ static int keep_unfinished(struct exec_handle *handle, struct slice text)
 		atomic_store(&handle->is_pending, false);
 		return ERR_TOO_LONG;
 	}
+	if (!budget_hold(&handle->base.mount->held, &handle->held, handle->held + text.length))
+		return ERR_LIMIT;
 	buf_append_slice(&handle->request, text);
 	atomic_store(&handle->is_pending, handle->request.length > 0);
 	return OK;
@@ -278,6 +304,7 @@ static void unref(struct exec_handle *handle)
 		return;
 	buf_release(&handle->request);
 	buf_release(&handle->answer);
+	budget_hold(&handle->base.mount->held, &handle->held, 0);
 	buf_release(&handle->owed);
 	notes_release(&handle->notes);
 	pthread_mutex_destroy(&handle->lock);

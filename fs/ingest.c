@@ -1,6 +1,8 @@
 /* A tail, a count of lines, and one failure that is owed. */
 #include "fs/ingest.h"
 
+#define TAIL_BYTES_KEPT ((size_t)64 << 10)
+
 /*
  * The kernel cuts a long write(2) at 256 pages, and at a page less some bytes
  * when the buffer does not begin on a page.
@@ -16,6 +18,7 @@ void ingest_init(struct ingest *ingest, const struct ingest_owner *owner, size_t
 void ingest_release(struct ingest *ingest)
 {
 	buf_release(&ingest->tail);
+	budget_hold(ingest->budget, &ingest->held, 0);
 	pthread_mutex_destroy(&ingest->lock);
 }
 
@@ -73,6 +76,15 @@ static bool continues(const struct ingest *ingest, uint64_t offset)
 	return ingest->request_length >= FULL_REQUEST_BYTES && ingest->request_end == offset;
 }
 
+/* Its memory as well where there was much: a handle may stay open for long. */
+static void drop_tail(struct ingest *ingest)
+{
+	if (ingest->tail.capacity > TAIL_BYTES_KEPT)
+		buf_release(&ingest->tail);
+	buf_reset(&ingest->tail);
+	budget_hold(ingest->budget, &ingest->held, 0);
+}
+
 /*
  * A bad line at `consumed` of what waited and came. What came before it in
  * this request counts as taken; when that is nothing, the request fails. The
@@ -82,7 +94,7 @@ static bool continues(const struct ingest *ingest, uint64_t offset)
 static int refuse(struct ingest *ingest, int err, size_t waited, size_t consumed, uint64_t offset,
 		  size_t *taken)
 {
-	buf_reset(&ingest->tail);
+	drop_tail(ingest);
 	if (consumed > waited) {
 		*taken = consumed - waited;
 		ingest->failure = err;
@@ -117,6 +129,13 @@ static int take(struct ingest *ingest, struct slice text, uint64_t offset, size_
 	if (err < 0)
 		return refuse(ingest, err, waited, consumed, offset, taken);
 	keep_rest(ingest, text, waited > 0, consumed);
+	if (!budget_hold(ingest->budget, &ingest->held, ingest->tail.length)) {
+		struct diag diag = { 0 };
+
+		diag_set(&diag, ERR_LIMIT, "open files hold more than their memory (scratch_mb)");
+		tell(ingest, ERR_LIMIT, &diag, ingest->line_count + 1, buf_slice(&ingest->tail));
+		return refuse(ingest, ERR_LIMIT, waited, consumed, offset, taken);
+	}
 	*taken = length;
 	return OK;
 }
@@ -146,7 +165,7 @@ int ingest_flush(struct ingest *ingest)
 	if (ingest->tail.length > 0) {
 		err = store(ingest, buf_slice(&ingest->tail), true, &consumed);
 		if (err == OK)
-			buf_reset(&ingest->tail);
+			drop_tail(ingest);
 	}
 	pthread_mutex_unlock(&ingest->lock);
 	return err;
@@ -165,5 +184,5 @@ void ingest_finish(struct ingest *ingest)
 				  &lines, &diag);
 	if (err < 0)
 		tell(ingest, err, &diag, ingest->line_count + 1, buf_slice(&ingest->tail));
-	buf_reset(&ingest->tail);
+	drop_tail(ingest);
 }

@@ -17,6 +17,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/err.h"
+#include "fs/budget.h"
 
 struct ingest_owner {
 	/* As writer_write() (engine.h). */
@@ -31,9 +32,11 @@ struct ingest_owner {
 struct ingest {
 	struct ingest_owner owner;
 	size_t line_bytes_max;
+	struct budget *budget; /* of the unfinished line; may be NULL */
 	pthread_mutex_t lock;
 	/* protected by lock */
 	struct buf tail;       /* the unfinished line */
+	size_t held;	       /* as the budget counts it */
 	uint64_t line_count;   /* whole lines that went before the tail */
 	int failure;	       /* what the next write answers; 0 = nothing */
 	uint64_t request_end;  /* offset behind the last request */

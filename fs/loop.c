@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 
 /* A write that parses longer than the wake-up of a worker takes. */
 #define BULK_BYTES	  (32u << 10)
@@ -164,11 +167,47 @@ static void note_answered(struct mount *mount, uint32_t opcode)
 	loop.on_ready = NULL;
 }
 
+/* What asks or adds; who closes and removes gives back, and looks at a name before. */
+static bool may_be_refused(uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_OPEN:
+	case FUSE_OPENDIR:
+	case FUSE_CREATE:
+	case FUSE_READ:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_WRITE:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_SETATTR:
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+	case FUSE_GETXATTR: return true;
+	default: return false;
+	}
+}
+
+/* The reserve is for what was begun: what comes while it is half used hears so at once. */
+static bool refuse(struct mount *mount, const struct fuse_in_header *header)
+{
+	struct fuse_out_header out = { .len = sizeof(out),
+				       .error = -ENOMEM,
+				       .unique = header->unique };
+
+	return memory_is_scarce() && may_be_refused(header->opcode) &&
+	       write(fuse_session_fd(mount->session), &out, sizeof(out)) == sizeof(out);
+}
+
 static void dispatch(struct request *request)
 {
 	struct mount *mount = request->mount;
 	const struct fuse_in_header *header = request->buf.mem;
 
+	if (request->buf.size >= sizeof(*header) && refuse(mount, header)) {
+		give_request(request);
+		return;
+	}
 	if (request->buf.size < sizeof(*header) || !takes_long(mount, header)) {
 		uint32_t opcode = request->buf.size < sizeof(*header) ? 0 : header->opcode;
 
@@ -204,7 +243,10 @@ int loop_run(struct mount *mount)
 			continue;
 		}
 		give_request(request);
-		if (result != -EINTR && result != -EAGAIN)
+		/* libfuse found no memory for a request: one that a worker gives back has some. */
+		if (result == -ENOMEM)
+			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+		else if (result != -EINTR && result != -EAGAIN)
 			break;
 	}
 	atomic_store(&loop.running, false);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
 #include "fs/clock.h"
@@ -218,7 +219,8 @@ static int start_parts(struct mount *mount)
 	mount->nodes = node_table_new(&place_root);
 	mount->errors = errors_log_new();
 	errors_log_hear(mount->errors);
-	mount->scratches = scratch_table_new(mount->options.scratch_mb << 20);
+	mount->held.bytes_max = mount->options.scratch_mb << 20;
+	mount->scratches = scratch_table_new(&mount->held);
 	mount->answers = answer_table_new(mount->options.answers_mb << 20);
 	mount->snapshots = frozen_table_new(mount);
 	TRY(engine_start(mount->engine));
@@ -377,6 +379,9 @@ static int run_child(struct mount *mount, struct fuse_args *args)
 	if (mount->options.clock_ns)
 		env_move_clock(mount->options.clock_ns);
 	mount->started_ns = env_now_ns();
+	/* Mapped, not used: it costs nothing before the system has no more. */
+	if (memory_reserve(mount->options.reserve_mb << 20) < 0)
+		return complain(err_text(ERR_MEMORY), EXIT_FAILED);
 	mount->query_limits = options_query_limits(&mount->options);
 	ignore_signals();
 	/* Before the first file and the first thread: it has neither. */

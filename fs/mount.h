@@ -8,6 +8,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
+#include "fs/budget.h"
 #include "fs/errors_log.h"
 #include "fs/lower.h"
 #include "fs/node.h"
@@ -27,6 +28,7 @@ struct mount {
 
 	struct node_table *nodes;
 	struct errors_log *errors;
+	struct budget held; /* by open files */
 	struct scratch_table *scratches;
 	struct answer_table *answers;
 	struct frozen_table *snapshots;

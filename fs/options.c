@@ -14,21 +14,29 @@
 #include "engine/base/when.h"
 #include "engine/crash.h"
 #include "engine/limits.h"
+#include "fs/machine.h"
 
 struct number_option {
 	const char *name;
 	size_t offset; /* of a uint64_t in struct options */
 	uint64_t value, min, max;
 	const char *help;
+	uint64_t
+		part; /* of megabytes: the default is at most this part of the machine's; 0 = any */
 };
 #define ROW(field, value, min, max, help)                                                          \
 	{                                                                                          \
-#field, offsetof(struct options, field), value, min, max, help                     \
+#field, offsetof(struct options, field), value, min, max, help, 0                  \
+	}
+/* All of them together are a fifth: beside them lie indexes, LevelDB and the program. */
+#define MEMORY(field, value, part, min, max, help)                                                 \
+	{                                                                                          \
+#field, offsetof(struct options, field), value, min, max, help, part               \
 	}
 static const struct number_option numbers[] = {
 	ROW(commit_seconds, COMMIT_SECONDS, 0, 3600, "power loss costs at most this (as commit=)"),
-	ROW(memtable_mb, MEMTABLE_BYTES_MAX >> 20, 8, MEMTABLE_BYTES_LIMIT >> 20,
-	    "points held in memory"),
+	MEMORY(memtable_mb, MEMTABLE_BYTES_MAX >> 20, 16, 8, MEMTABLE_BYTES_LIMIT >> 20,
+	       "points held in memory"),
 	ROW(write_threads, 0, 0, 16, "threads that take writes (0 = one a core, 2 at least)"),
 	ROW(query_threads, 0, 0, 16, "queries that run at once (0 = cores and two)"),
 	ROW(scan_threads, 0, 0, 16, "threads that read for one query (0 = one a core)"),
@@ -40,19 +48,24 @@ static const struct number_option numbers[] = {
 	    "a shard group past its window is rewritten when quiet for so long (0 = never)"),
 	ROW(cold_period_seconds, COLD_PERIOD_SECONDS, 1, 86400,
 	    "how often such groups are looked for"),
-	ROW(query_memory_mb, 64, 1, 1 << 20, "a query's state, and an answer kept whole"),
+	MEMORY(query_memory_mb, 64, 32, 1, 1 << 20,
+	       "what a query allocates, and an answer kept whole"),
+	MEMORY(queries_memory_mb, 512, 20, 1, 1 << 20, "what all queries allocate together"),
 	ROW(query_buckets, 10000000, 1, UINT64_MAX, "rows of time buckets of a statement"),
 	ROW(query_series, 10000000, 1, UINT64_MAX, "series a statement may touch"),
 	ROW(query_points, 0, 0, UINT64_MAX, "points a statement may read (0 = any)"),
 	ROW(query_seconds, 0, 0, 1 << 30, "how long a query may run (0 = any)"),
 	ROW(query_bytes, 1 << 20, 64, 64 << 20, "length of a query's text"),
-	ROW(answers_mb, 256, 1, 1 << 20, "answers kept for the next reader"),
+	MEMORY(answers_mb, 256, 32, 1, 1 << 20, "answers kept for the next reader"),
 	ROW(streams_max, 16, 1, 1024, "answers over query_memory_mb read at once"),
-	ROW(scratch_mb, 1024, 1, 1 << 20, "all scratch files together"),
+	MEMORY(scratch_mb, 1024, 32, 1, 1 << 20,
+	       "all scratch files, and what writers have not ended, together"),
+	MEMORY(reserve_mb, 16, 64, 1, 1024, "set aside for when the system has no more"),
 	ROW(snapshots_max, 16, 1, 1024, "snapshots of a database"),
 	ROW(landlock, 1, 0, 1, "the kernel keeps the daemon from all other files"),
 };
 #undef ROW
+#undef MEMORY
 #define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
 
 /*
@@ -75,6 +88,17 @@ static const char *const ignored_starts[] = {
 static uint64_t *number_at(struct options *options, size_t row)
 {
 	return (uint64_t *)((char *)options + numbers[row].offset);
+}
+
+/* What fits the machine: a default that is too large for it ends it, and nobody sets options
+ * before. */
+static uint64_t default_of(const struct number_option *number)
+{
+	uint64_t fits = number->part ? (machine_memory_bytes() >> 20) / number->part : UINT64_MAX;
+
+	if (fits >= number->value)
+		return number->value;
+	return fits > number->min ? fits : number->min;
 }
 
 static struct slice option_name(struct slice option)
@@ -259,7 +283,7 @@ int options_parse(struct options *options, struct fuse_args *args, struct buf *w
 	struct parse parse = { options, why };
 
 	for (size_t row = 0; row < NUMBER_COUNT; row++)
-		*number_at(options, row) = numbers[row].value;
+		*number_at(options, row) = default_of(&numbers[row]);
 	if (fuse_opt_parse(args, &parse, keys, take_argument) < 0) {
 		if (why->length == 0)
 			buf_append_text(why, "the options are not understood");
@@ -414,6 +438,7 @@ struct query_limits options_query_limits(const struct options *options)
 	struct query_limits limits = query_limits_default;
 
 	limits.memory_bytes_max = options->query_memory_mb << 20;
+	limits.memory_all_bytes_max = options->queries_memory_mb << 20;
 	limits.buckets_max = options->query_buckets;
 	limits.series_max = options->query_series;
 	limits.points_max = options->query_points;
@@ -433,5 +458,5 @@ void options_print_help(struct buf *out)
 {
 	for (size_t row = 0; row < NUMBER_COUNT; row++)
 		buf_printf(out, "    -o %-18s %s (default %llu)\n", numbers[row].name,
-			   numbers[row].help, (unsigned long long)numbers[row].value);
+			   numbers[row].help, (unsigned long long)default_of(&numbers[row]));
 }

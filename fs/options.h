@@ -36,6 +36,7 @@ struct options {
 	uint64_t cold_seconds, cold_period_seconds;
 	uint64_t retention_seconds;
 	uint64_t query_memory_mb;
+	uint64_t queries_memory_mb;
 	uint64_t query_buckets;
 	uint64_t query_series;
 	uint64_t query_points;
@@ -44,6 +45,7 @@ struct options {
 	uint64_t answers_mb;
 	uint64_t streams_max;
 	uint64_t scratch_mb;
+	uint64_t reserve_mb;
 	uint64_t snapshots_max;
 	uint64_t landlock;
 };

@@ -57,11 +57,11 @@ struct scratch_table {
 	/* protected by spare_lock; what one that is done had: a restore makes file after file, and
 	 * the kernel would give and clear pages for each. */
 	struct buf spare;
-	atomic_ullong bytes;
-	uint64_t bytes_max;
+	atomic_ullong bytes; /* of `held`, those of scratch files */
+	struct budget *held; /* borrowed */
 };
 
-struct scratch_table *scratch_table_new(uint64_t bytes_max)
+struct scratch_table *scratch_table_new(struct budget *held)
 {
 	struct scratch_table *table = calloc(1, sizeof(*table));
 
@@ -69,7 +69,7 @@ struct scratch_table *scratch_table_new(uint64_t bytes_max)
 		log_out_of_memory(sizeof(*table));
 	pthread_mutex_init(&table->lock, NULL);
 	pthread_mutex_init(&table->spare_lock, NULL);
-	table->bytes_max = bytes_max;
+	table->held = held;
 	table->number_next = 1;
 	return table;
 }
@@ -81,12 +81,23 @@ static void drop_cut(struct scratch *scratch)
 	scratch->has_cut = false;
 }
 
+/* False: over what open files may hold. */
+static bool count_bytes(struct scratch_table *table, size_t before, size_t bytes)
+{
+	size_t held = before;
+
+	if (!budget_hold(table->held, &held, bytes))
+		return false;
+	atomic_fetch_add(&table->bytes, (uint64_t)bytes - before);
+	return true;
+}
+
 static void drop_bytes(struct scratch *scratch)
 {
 	struct scratch_table *table = scratch->mount->scratches;
 	struct buf unused = scratch->bytes;
 
-	atomic_fetch_sub(&table->bytes, unused.length);
+	count_bytes(table, unused.length, 0);
 	scratch->bytes = (struct buf){ 0 };
 	buf_reset(&unused);
 	pthread_mutex_lock(&table->spare_lock);
@@ -570,21 +581,16 @@ static int resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end)
 	struct scratch_table *table = scratch->mount->scratches;
 	size_t before = scratch->bytes.length;
 
+	if (bytes > SIZE_MAX / 4 || !count_bytes(table, before, (size_t)bytes))
+		return ERR_LIMIT;
 	if (bytes > before) {
-		uint64_t extra = bytes - before;
-
-		if (bytes > table->bytes_max ||
-		    atomic_fetch_add(&table->bytes, extra) + extra > table->bytes_max) {
-			if (bytes <= table->bytes_max)
-				atomic_fetch_sub(&table->bytes, extra);
-			return ERR_LIMIT;
-		}
 		take_spare(scratch, (size_t)bytes);
-		buf_reserve(&scratch->bytes, (size_t)extra);
+		if (!buf_try_reserve(&scratch->bytes, (size_t)bytes - before)) {
+			count_bytes(table, (size_t)bytes, before);
+			return ERR_MEMORY;
+		}
 		if (zeros_end > before)
 			memset(scratch->bytes.data + before, 0, (size_t)(zeros_end - before));
-	} else {
-		atomic_fetch_sub(&table->bytes, before - bytes);
 	}
 	scratch->bytes.length = (size_t)bytes;
 	return OK;

@@ -18,7 +18,7 @@
 struct scratch_table;
 struct scratch;
 
-struct scratch_table *scratch_table_new(uint64_t bytes_max);
+struct scratch_table *scratch_table_new(struct budget *held);
 void scratch_table_free(struct scratch_table *table);
 uint64_t scratch_table_bytes(struct scratch_table *table);
 /*

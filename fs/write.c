@@ -274,6 +274,7 @@ int write_stream_open(struct mount *mount, const struct place *place, struct sli
 		    &(struct import_owner){ write_points, run_statement, go_to_policy, stream });
 	ingest_init(&stream->ingest, &(struct ingest_owner){ store, tell, stream },
 		    mount->options.line_bytes);
+	stream->ingest.budget = &mount->held;
 	*out = stream;
 	return OK;
 }

@@ -82,11 +82,16 @@ static int add_window(struct aggregate *aggregate, int64_t start_ns, size_t *buc
 	if (aggregate->count == aggregate->capacity) {
 		size_t capacity = aggregate->capacity ? aggregate->capacity * 2 : 16;
 
-		aggregate->starts = realloc(aggregate->starts, capacity * sizeof(int64_t));
-		aggregate->states =
-			realloc(aggregate->states, capacity * leaves * sizeof(union state));
-		if (!aggregate->starts || !aggregate->states)
-			log_out_of_memory(capacity * leaves * sizeof(union state));
+		int64_t *starts = realloc(aggregate->starts, capacity * sizeof(*starts));
+		union state *states;
+
+		if (!starts)
+			return ERR_MEMORY;
+		aggregate->starts = starts;
+		states = realloc(aggregate->states, capacity * leaves * sizeof(*states));
+		if (!states)
+			return ERR_MEMORY;
+		aggregate->states = states;
 		aggregate->capacity = capacity;
 	}
 	*bucket = aggregate->count++;
@@ -125,38 +130,45 @@ static size_t first_capacity(const struct aggregate *aggregate)
 	return windows < 256 ? (size_t)windows + 1 : 256;
 }
 
-static void reserve_part(struct aggregate *aggregate)
+static int reserve_part(struct aggregate *aggregate)
 {
 	struct recording *recording = aggregate->recording;
 	size_t leaves = aggregate->spec.leaf_count, before = recording->capacity;
+	struct accumulator *parts;
+	int64_t *starts;
 
 	if (recording->count < recording->capacity)
-		return;
+		return OK;
 	recording->capacity = before ? before * 2 : first_capacity(aggregate);
-	recording->starts =
-		reallocarray(recording->starts, recording->capacity, sizeof(*recording->starts));
-	recording->parts = reallocarray(recording->parts, recording->capacity * leaves,
-					sizeof(*recording->parts));
-	if (!recording->starts || !recording->parts)
-		log_out_of_memory(recording->capacity * leaves * sizeof(*recording->parts));
+	starts = reallocarray(recording->starts, recording->capacity, sizeof(*starts));
+	if (!starts)
+		return ERR_MEMORY;
+	recording->starts = starts;
+	parts = reallocarray(recording->parts, recording->capacity * leaves, sizeof(*parts));
+	if (!parts)
+		return ERR_MEMORY;
+	recording->parts = parts;
+	return OK;
 }
 
 /* Parts are made where they are recorded: copying 400 bytes a window took a twelfth of a scan. */
-static void record_part(struct aggregate *aggregate)
+static int record_part(struct aggregate *aggregate)
 {
 	struct recording *recording = aggregate->recording;
 
 	recording->starts[recording->count++] = aggregate->window.start_ns;
-	reserve_part(aggregate);
+	TRY(reserve_part(aggregate));
 	aggregate->parts = recording->parts + recording->count * aggregate->spec.leaf_count;
+	return OK;
 }
 
-static void begin_recording(struct aggregate *aggregate, struct recording *recording)
+static int begin_recording(struct aggregate *aggregate, struct recording *recording)
 {
 	aggregate->recording = recording;
-	reserve_part(aggregate);
+	TRY(reserve_part(aggregate));
 	aggregate->parts = recording->parts;
 	memset(aggregate->parts, 0, aggregate->spec.leaf_count * sizeof(*aggregate->parts));
+	return OK;
 }
 
 /* Parts of all leaves go into the window at hand. */
@@ -181,15 +193,16 @@ static void join_parts(struct aggregate *aggregate, const struct accumulator *pa
 }
 
 /* The part ends. */
-static void join_part(struct aggregate *aggregate)
+static int join_part(struct aggregate *aggregate)
 {
 	if (aggregate->bucket == SIZE_MAX)
-		return;
+		return OK;
 	if (aggregate->recording)
-		record_part(aggregate);
+		TRY(record_part(aggregate));
 	else
 		join_parts(aggregate, aggregate->parts);
 	memset(aggregate->parts, 0, aggregate->spec.leaf_count * sizeof(*aggregate->parts));
+	return OK;
 }
 
 static int enter_window(struct aggregate *aggregate, int64_t time_ns)
@@ -197,7 +210,7 @@ static int enter_window(struct aggregate *aggregate, int64_t time_ns)
 	const struct window_spec *spec = &aggregate->spec.window;
 	size_t bucket;
 
-	join_part(aggregate);
+	TRY(join_part(aggregate));
 	if (window_is_given(spec))
 		aggregate->window = window_behind(spec, aggregate->window, time_ns);
 	else
@@ -305,7 +318,7 @@ static int add_sample(struct aggregate *aggregate, struct samples *samples, stru
 				   (capacity - samples->capacity) * sizeof(*items)));
 		items = realloc(samples->items, capacity * sizeof(*items));
 		if (!items)
-			log_out_of_memory(capacity * sizeof(*items));
+			return ERR_MEMORY;
 		samples->items = items;
 		samples->capacity = capacity;
 	}
@@ -322,6 +335,8 @@ static int tally_keys(struct aggregate *aggregate, struct samples *samples)
 	size_t kinds_max = samples->tallied ? SIZE_MAX : count / KEYS_A_KIND;
 	size_t before = tally_bytes(&samples->tally);
 
+	if (!memory_is_there(before * 2))
+		return ERR_MEMORY;
 	if (aggregate->recording || count < TALLY_KEYS_MIN ||
 	    !tally_add(&samples->tally, samples->keys, count, kinds_max))
 		return OK;
@@ -343,7 +358,7 @@ static int reserve_keys(struct aggregate *aggregate, struct samples *samples, si
 	TRY(run_take_bytes(aggregate->spec.run, (capacity - samples->capacity) * sizeof(*keys)));
 	keys = realloc(samples->keys, capacity * sizeof(*keys));
 	if (!keys)
-		log_out_of_memory(capacity * sizeof(*keys));
+		return ERR_MEMORY;
 	samples->keys = keys;
 	samples->capacity = capacity;
 	return OK;
@@ -440,7 +455,7 @@ static int take_block(struct aggregate *aggregate, const struct feed *feed,
 		      const struct block *block)
 {
 	if (block->group_id != aggregate->group_id)
-		join_part(aggregate);
+		TRY(join_part(aggregate));
 	aggregate->group_id = block->group_id;
 	for (size_t row = 0; row < block->row_count;) {
 		int64_t time_ns = block->times_ns[row];
@@ -740,7 +755,8 @@ static int take_series(struct aggregate *aggregate, const struct group_series *s
 		feed_offer(&feed, &taker);
 	if (err >= 0)
 		err = read_series(aggregate, &feed);
-	join_part(aggregate);
+	if (err >= 0)
+		err = join_part(aggregate);
 	aggregate->bucket = SIZE_MAX;
 	feed_close(&feed);
 	return err < 0 ? err : OK;
@@ -754,13 +770,13 @@ static int compare_starts(const void *a, const void *b, void *arg)
 	return (x > y) - (x < y);
 }
 
-static void sort_windows(struct aggregate *aggregate)
+static int sort_windows(struct aggregate *aggregate)
 {
 	bool is_sorted = true;
 
 	aggregate->order = malloc((aggregate->count + 1) * sizeof(*aggregate->order));
 	if (!aggregate->order)
-		log_out_of_memory(aggregate->count * sizeof(*aggregate->order));
+		return ERR_MEMORY;
 	for (size_t i = 0; i < aggregate->count; i++) {
 		aggregate->order[i] = i;
 		is_sorted &= i == 0 || aggregate->starts[i - 1] < aggregate->starts[i];
@@ -768,6 +784,7 @@ static void sort_windows(struct aggregate *aggregate)
 	if (!is_sorted)
 		qsort_r(aggregate->order, aggregate->count, sizeof(*aggregate->order),
 			compare_starts, aggregate->starts);
+	return OK;
 }
 
 static void release_samples(struct aggregate *aggregate)
@@ -867,8 +884,9 @@ static void read_share(struct round *round, struct share *share, const struct gr
 	/* Chosen once: it looks at all series. */
 	share->aggregate->wants_first_only = round->whole->wants_first_only;
 	share->aggregate->reads_backwards = round->whole->reads_backwards;
-	begin_recording(share->aggregate, &share->recording);
-	share->err = take_series(share->aggregate, series);
+	share->err = begin_recording(share->aggregate, &share->recording);
+	if (share->err == OK)
+		share->err = take_series(share->aggregate, series);
 }
 
 static int join_recording(struct aggregate *aggregate, const struct recording *recording)
@@ -1052,8 +1070,7 @@ int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out)
 		err = take_all(*out);
 	}
 	TRY(err);
-	sort_windows(*out);
-	return OK;
+	return sort_windows(*out);
 }
 
 /* --- the points ------------------------------------------------------------------------------ */
@@ -1070,6 +1087,10 @@ static int finish_samples(const struct aggregate *aggregate, const struct plan_c
 {
 	if (samples->count == 0)
 		return OK;
+	/* Functions sort copies of them. */
+	TRY(run_take_bytes(aggregate->spec.run, 0));
+	if (!memory_is_there(samples->count * sizeof(struct sample)))
+		return ERR_MEMORY;
 	if (samples->tallied && !samples->tally.is_sorted) {
 		tally_add(&samples->tally, samples->keys, samples->count - samples->tallied,
 			  SIZE_MAX);

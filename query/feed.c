@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "engine/base/log.h"
 #include "query/bounds.h"
 #include "query/metering.h"
 #include "query/quick.h"
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
+#define LARGE_BYTES ((size_t)64 << 10)
 
 /* --- limits ------------------------------------------------------------------------- */
 
@@ -186,25 +186,33 @@ int feed_takes(const struct plan *plan, const struct group_series *series, bool 
 
 /* --- opening ------------------------------------------------------------------------------ */
 
+/* At least one; NULL: the limit, or there is none. */
 static void *allocate(size_t count, size_t bytes)
 {
-	void *memory = calloc(count ? count : 1, bytes);
+	if (count * bytes > LARGE_BYTES && !memory_fits(count * bytes))
+		return NULL;
+	return calloc(count ? count : 1, bytes);
+}
 
-	if (!memory)
-		log_out_of_memory(count * bytes);
-	return memory;
+/* Of what allocate() did not give. */
+static int refused(void)
+{
+	return memory_state() == ERR_LIMIT ? ERR_LIMIT : ERR_MEMORY;
 }
 
 /* Tell the cursor what WHERE wants of fields. */
-static void narrow(struct feed *feed)
+static int narrow(struct feed *feed)
 {
 	size_t count = 0;
 
 	feed->bounds = allocate(feed->row_test_count, sizeof(*feed->bounds));
+	if (!feed->bounds)
+		return refused();
 	for (size_t i = 0; i < feed->row_test_count; i++)
 		count += bounds_of(feed->plan, feed->series->source, feed->row_tests[i],
 				   &feed->bounds[count]);
 	cursor_narrow(feed->cursor, feed->bounds, count);
+	return OK;
 }
 
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
@@ -229,6 +237,8 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 	feed->cells = allocate(plan->slot_count, sizeof(*feed->cells));
 	feed->columns = allocate(plan->slot_count, sizeof(*feed->columns));
 	feed->row_tests = allocate(plan->conjunct_count, sizeof(*feed->row_tests));
+	if (!feed->constants || !feed->cells || !feed->columns || !feed->row_tests)
+		return refused();
 	set_constants(plan, series, feed->constants);
 	TRY(test_tags(plan, series, feed->constants, feed->row_tests, &feed->row_test_count,
 		      &takes));
@@ -237,8 +247,7 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 	if (!takes || series->inner || source->field_count == 0)
 		return OK;
 	TRY(cursor_open(source->snapshot, &spec, &feed->cursor));
-	narrow(feed);
-	return OK;
+	return narrow(feed);
 }
 
 void feed_close(struct feed *feed)
@@ -310,6 +319,8 @@ static struct batch_column cast_column(struct feed *feed, size_t slot, size_t ro
 	if (!feed->cast_values)
 		feed->cast_values = allocate(feed->plan->slot_count * BATCH_ROWS_MAX,
 					     sizeof(*feed->cast_values));
+	if (!feed->cast_values)
+		return (struct batch_column){ .type = VALUE_NONE };
 	values = feed->cast_values + slot * BATCH_ROWS_MAX;
 	for (size_t row = 0; row < row_count; row++) {
 		struct cell cell = cell_cast(cell_of_value(from->type, from->values[row]), type);
@@ -328,6 +339,8 @@ static struct batch_column tag_column(struct feed *feed, size_t slot)
 	if (!feed->cast_values)
 		feed->cast_values = allocate(feed->plan->slot_count * BATCH_ROWS_MAX,
 					     sizeof(*feed->cast_values));
+	if (!feed->cast_values)
+		return (struct batch_column){ .type = VALUE_NONE };
 	values = feed->cast_values + slot * BATCH_ROWS_MAX;
 	if (!values[0].s) {
 		text = text_copy(&feed->tags, feed->constants[slot].s);
@@ -451,18 +464,22 @@ static size_t rows_kept(const uint64_t *keep, size_t row_count)
 	return count;
 }
 
-static void keep_rows(struct feed *feed, struct block *block, const uint64_t *keep)
+static int keep_rows(struct feed *feed, struct block *block, const uint64_t *keep)
 {
 	size_t slots = feed->plan->slot_count, count = rows_kept(keep, block->row_count);
 
 	if (count == block->row_count || count == 0) {
 		block->row_count = count;
-		return;
+		return OK;
 	}
-	if (!feed->kept_values) {
+	if (!feed->kept_times) {
 		feed->kept_values = allocate(slots * BATCH_ROWS_MAX, sizeof(*feed->kept_values));
 		feed->kept_valid = allocate(slots * VALID_WORDS, sizeof(*feed->kept_valid));
+		if (!feed->kept_values || !feed->kept_valid)
+			return refused();
 		feed->kept_times = allocate(BATCH_ROWS_MAX, sizeof(*feed->kept_times));
+		if (!feed->kept_times)
+			return refused();
 	}
 	for (size_t slot = 0; slot < slots; slot++)
 		if (feed->columns[slot].type != VALUE_NONE)
@@ -471,6 +488,7 @@ static void keep_rows(struct feed *feed, struct block *block, const uint64_t *ke
 		   (uint64_t *)feed->kept_times);
 	block->times_ns = feed->kept_times;
 	block->row_count = count;
+	return OK;
 }
 
 /* --- summaries ---------------------------------------------------------------------- */
@@ -517,16 +535,20 @@ int feed_count(struct feed *feed, const struct rows_summary *rows)
  */
 
 /* An inner batch with its rows the other way round. */
-static void turn_batch(struct feed *feed, const struct batch *batch, struct batch *out)
+static int turn_batch(struct feed *feed, const struct batch *batch, struct batch *out)
 {
 	size_t last = batch->row_count - 1, columns = batch->column_count;
 
-	if (!feed->turned_times) {
+	if (!feed->turned_columns) {
 		feed->turned_times = allocate(BATCH_ROWS_MAX, sizeof(*feed->turned_times));
 		feed->turned_values =
 			allocate(columns * BATCH_ROWS_MAX, sizeof(*feed->turned_values));
 		feed->turned_valid = allocate(columns * VALID_WORDS, sizeof(*feed->turned_valid));
+		if (!feed->turned_times || !feed->turned_values || !feed->turned_valid)
+			return refused();
 		feed->turned_columns = allocate(columns, sizeof(*feed->turned_columns));
+		if (!feed->turned_columns)
+			return refused();
 	}
 	for (size_t row = 0; row <= last; row++)
 		feed->turned_times[row] = batch->times_ns[last - row];
@@ -546,6 +568,7 @@ static void turn_batch(struct feed *feed, const struct batch *batch, struct batc
 			       .times_ns = feed->turned_times,
 			       .columns = feed->turned_columns,
 			       .column_count = columns };
+	return OK;
 }
 
 static int next_inner(struct feed *feed, struct batch *out)
@@ -555,9 +578,8 @@ static int next_inner(struct feed *feed, struct batch *out)
 	if (feed->batch == inner->batch_count)
 		return END;
 	if (feed->descending)
-		turn_batch(feed, &inner->batches[inner->batch_count - ++feed->batch], out);
-	else
-		*out = inner->batches[feed->batch++];
+		return turn_batch(feed, &inner->batches[inner->batch_count - ++feed->batch], out);
+	*out = inner->batches[feed->batch++];
 	return OK;
 }
 
@@ -602,11 +624,13 @@ int feed_next(struct feed *feed, struct block *out)
 		feed->batch_rows = batch.row_count;
 		feed->batch_times_ns = batch.times_ns;
 		set_columns(feed, &batch);
+		/* A column that there was no memory for is not one without values. */
+		TRY(query_memory(feed->run->env, feed->run->diag));
 		*out = (struct block){ batch.row_count, batch.times_ns, feed->columns,
 				       batch.group_id };
 		if (feed->row_test_count) {
 			TRY(test_rows(feed, out, keep));
-			keep_rows(feed, out, keep);
+			TRY(keep_rows(feed, out, keep));
 		}
 		if (out->row_count)
 			return OK;

@@ -64,10 +64,11 @@ static struct svg_state *state_of(struct format *format)
 
 static void *grow(void *items, size_t *capacity, size_t item)
 {
-	*capacity = *capacity ? *capacity * 2 : 16;
-	items = realloc(items, *capacity * item);
-	if (!items)
-		log_out_of_memory(*capacity * item);
+	size_t wanted = *capacity ? *capacity * 2 : 16;
+
+	items = realloc(items, wanted * item);
+	if (items)
+		*capacity = wanted;
 	return items;
 }
 
@@ -97,9 +98,14 @@ static int svg_series_begin(struct format *format)
 	for (size_t i = 1; i < format->series.column_count; i++) {
 		struct buf label = { 0 };
 
-		if (state->line_count == state->line_capacity)
-			state->lines =
-				grow(state->lines, &state->line_capacity, sizeof(*state->lines));
+		if (state->line_count == state->line_capacity) {
+			struct chart_line *lines =
+				grow(state->lines, &state->line_capacity, sizeof(*lines));
+
+			if (!lines)
+				return ERR_MEMORY;
+			state->lines = lines;
+		}
 		print_label(format, i, &label);
 		state->lines[state->line_count] =
 			(struct chart_line){ .label = strdup(buf_text(&label)) };
@@ -138,8 +144,13 @@ static int svg_row(struct format *format, const struct cell *cells)
 	for (size_t i = 1; i < format->series.column_count; i++) {
 		struct chart_line *line = &state->lines[state->series_first + i - 1];
 
-		if (line->count == line->capacity)
-			line->marks = grow(line->marks, &line->capacity, sizeof(*line->marks));
+		if (line->count == line->capacity) {
+			struct mark *marks = grow(line->marks, &line->capacity, sizeof(*marks));
+
+			if (!marks)
+				return ERR_MEMORY;
+			line->marks = marks;
+		}
 		line->marks[line->count] = (struct mark){ cells[0].i, number_of(&cells[i]) };
 		line->has_value |= !isnan(line->marks[line->count++].value);
 	}

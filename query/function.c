@@ -143,8 +143,9 @@ void points_add(struct points *points, struct point point)
 		size_t capacity = points->capacity ? points->capacity * 2 : 16;
 		struct point *items = realloc(points->items, capacity * sizeof(*items));
 
+		/* It is left out, and the query ends with ERR_MEMORY (metering_end). */
 		if (!items)
-			log_out_of_memory(capacity * sizeof(*items));
+			return;
 		points->items = items;
 		points->capacity = capacity;
 	}

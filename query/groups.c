@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "engine/base/log.h"
-
 /* A series on its way into its group. */
 struct member {
 	const struct series_key *key;
@@ -30,11 +28,13 @@ static int add_member(struct listing *listing, struct group_series series, struc
 	uint64_t max = listing->run->env->limits->series_max;
 
 	if (listing->count == listing->capacity) {
-		listing->capacity = listing->capacity ? listing->capacity * 2 : 64;
-		member = realloc(listing->members, listing->capacity * sizeof(*member));
+		size_t capacity = listing->capacity ? listing->capacity * 2 : 64;
+
+		member = realloc(listing->members, capacity * sizeof(*member));
 		if (!member)
-			log_out_of_memory(listing->capacity * sizeof(*member));
+			return ERR_MEMORY;
 		listing->members = member;
+		listing->capacity = capacity;
 	}
 	for (size_t i = 0; i < dimensions->count; i++) {
 		uint32_t key, value;
@@ -148,12 +148,12 @@ static int compare_members(const void *a, const void *b, void *arg)
 }
 
 /* Runs of members with one key become groups. */
-static void deal(struct listing *listing, struct groups *out)
+static int deal(struct listing *listing, struct groups *out)
 {
 	out->series = calloc(listing->count + 1, sizeof(*out->series));
 	out->items = calloc(listing->count + 1, sizeof(*out->items));
 	if (!out->series || !out->items)
-		log_out_of_memory(listing->count * sizeof(*out->items));
+		return ERR_MEMORY;
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct member *member = &listing->members[i];
 		struct group *group = out->count ? &out->items[out->count - 1] : NULL;
@@ -165,6 +165,7 @@ static void deal(struct listing *listing, struct groups *out)
 		}
 		group->series_count++;
 	}
+	return OK;
 }
 
 /*
@@ -261,8 +262,9 @@ int groups_open(struct plan *plan, struct run *run, struct groups *out)
 		if (listing.count)
 			qsort_r(listing.members, listing.count, sizeof(*listing.members),
 				compare_members, &listing);
-		deal(&listing, out);
-		limit(plan, out);
+		err = deal(&listing, out);
+		if (err >= 0)
+			limit(plan, out);
 	}
 	buf_release(&listing.texts);
 	free(listing.members);

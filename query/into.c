@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/base/number.h"
 #include "query/target.h"
 
@@ -151,18 +152,21 @@ static void note_refused(void *arg, int err, const struct diag *diag, struct sli
 
 /* --- gaps ----------------------------------------------------------------------------- */
 
-static void add_times(struct known_times *known, const struct batch *batch)
+static int add_times(struct known_times *known, const struct batch *batch)
 {
 	if (known->count + batch->row_count > known->capacity) {
-		known->capacity = (known->count + batch->row_count) * 2;
-		known->times_ns =
-			reallocarray(known->times_ns, known->capacity, sizeof(*known->times_ns));
-		if (!known->times_ns)
-			log_out_of_memory(known->capacity * sizeof(*known->times_ns));
+		size_t capacity = (known->count + batch->row_count) * 2;
+		int64_t *times_ns = reallocarray(known->times_ns, capacity, sizeof(*times_ns));
+
+		if (!times_ns)
+			return ERR_MEMORY;
+		known->times_ns = times_ns;
+		known->capacity = capacity;
 	}
 	memcpy(known->times_ns + known->count, batch->times_ns,
 	       batch->row_count * sizeof(*known->times_ns));
 	known->count += batch->row_count;
+	return memory_state();
 }
 
 static int load_times(struct into *into, struct slice key)
@@ -183,8 +187,8 @@ static int load_times(struct into *into, struct slice key)
 	if (err < 0 || spec.series_id == ID_NONE)
 		return err;
 	TRY(cursor_open(known->snapshot, &spec, &cursor));
-	while ((err = cursor_next(cursor, &batch)) == OK)
-		add_times(known, &batch);
+	while ((err = cursor_next(cursor, &batch)) == OK && (err = add_times(known, &batch)) == OK)
+		;
 	cursor_close(cursor);
 	return err < 0 ? err : OK;
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
-#include "engine/base/log.h"
 
 static struct slice text_of(const void *owner, uint32_t value)
 {
@@ -47,6 +46,7 @@ const struct dimensions *key_ring_list(struct key_ring *ring, const struct slice
 {
 	struct slice *sorted = arena_alloc(ring->arena, (count + 1) * sizeof(*sorted));
 	struct dimensions *list = arena_alloc(ring->arena, sizeof(*list));
+	const struct dimensions **lists;
 	size_t kept = 0;
 
 	if (!sorted || !list)
@@ -61,22 +61,32 @@ const struct dimensions *key_ring_list(struct key_ring *ring, const struct slice
 		if (list_equal(ring->lists[i], sorted, kept))
 			return ring->lists[i];
 	*list = (struct dimensions){ sorted, kept };
-	ring->lists = realloc(ring->lists, (ring->list_count + 1) * sizeof(*ring->lists));
-	if (!ring->lists)
-		log_out_of_memory((ring->list_count + 1) * sizeof(*ring->lists));
+	lists = realloc(ring->lists, (ring->list_count + 1) * sizeof(*lists));
+	if (!lists)
+		return NULL;
+	ring->lists = lists;
 	ring->lists[ring->list_count++] = list;
 	return list;
 }
 
-static void make_room(struct key_ring *ring)
+static bool make_room(struct key_ring *ring)
 {
+	size_t capacity = ring->capacity ? 2 * ring->capacity : 64;
+	const struct series_key **keys;
+	struct slice *texts;
+
 	if (ring->count < ring->capacity)
-		return;
-	ring->capacity = ring->capacity ? 2 * ring->capacity : 64;
-	ring->keys = realloc(ring->keys, ring->capacity * sizeof(*ring->keys));
-	ring->texts = realloc(ring->texts, ring->capacity * sizeof(*ring->texts));
-	if (!ring->keys || !ring->texts)
-		log_out_of_memory(ring->capacity * sizeof(*ring->texts));
+		return true;
+	keys = realloc(ring->keys, capacity * sizeof(*keys));
+	if (!keys)
+		return false;
+	ring->keys = keys;
+	texts = realloc(ring->texts, capacity * sizeof(*texts));
+	if (!texts)
+		return false;
+	ring->texts = texts;
+	ring->capacity = capacity;
+	return true;
 }
 
 static struct series_key *new_key(struct key_ring *ring, struct slice name,
@@ -114,9 +124,8 @@ static const struct series_key *add_key(struct key_ring *ring, struct slice text
 	struct series_key *key = new_key(ring, name, dimensions, values);
 
 	text = arena_copy(ring->arena, text);
-	if (!key || !text.data)
+	if (!key || !text.data || !make_room(ring))
 		return NULL;
-	make_room(ring);
 	ring->keys[ring->count] = key;
 	ring->texts[ring->count] = text;
 	map_add(&ring->map, hash, (uint32_t)ring->count++);
@@ -155,7 +164,7 @@ const struct series_key *key_ring_subset(struct key_ring *ring, const struct ser
 		return key->group;
 	values = malloc((dimensions->count + 1) * sizeof(*values));
 	if (!values)
-		log_out_of_memory((dimensions->count + 1) * sizeof(*values));
+		return NULL;
 	for (size_t i = 0; i < dimensions->count; i++)
 		values[i] = key_value(key, dimensions->names[i]);
 	subset = key_ring_get(ring, key->name, dimensions, values);

@@ -31,7 +31,8 @@ int metering_end(struct metering *metering, int err, struct diag *diag)
 	/* What it filled caches with is not its own any more. */
 	atomic_fetch_sub(&all_queries.bytes, atomic_load(&meter->bytes));
 	memory_trim_later((size_t)atomic_load(&meter->peak));
-	if (err != ERR_LIMIT || !was_short(meter))
+	/* What was short may have left something out: a query that ran to its end, too. */
+	if ((err != OK && err != END && err != ERR_LIMIT) || !was_short(meter))
 		return err;
 	*diag = (struct diag){ 0 };
 	return diag_set(diag, ERR_MEMORY, "%s", err_text(ERR_MEMORY));

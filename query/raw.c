@@ -280,7 +280,7 @@ static int next_block(const struct merge *merge, struct head *head)
 /* --- parking ------------------------------------------------------------------------------ */
 
 /* Open series take that much of what a query may hold, in eighths; then heads are parked. */
-#define OPEN_EIGHTHS 4
+#define OPEN_EIGHTHS 6
 /* What is left then is for what parked heads keep, beside one that is open, and all the rest. */
 #define KEPT_PART 3
 
@@ -453,17 +453,26 @@ static int range_behind(const struct head *head, bool is_descending, int64_t row
 	return OK;
 }
 
-/* A series is opened over so many rows that a vector of a chunk is decoded and not all of it; where
- * nothing lies there, over many more. */
-#define ROWS_FIRST 512
+/*
+ * A series is opened over so many rows as the head will keep, or a vector of a chunk, so that not
+ * all of a chunk is decoded; where nothing lies there, over many more.
+ */
+#define ROWS_FIRST (BATCH_ROWS_MAX / 2)
 #define ROWS_MORE  256
+
+static int64_t rows_first(const struct merge *merge)
+{
+	uint64_t fit = merge->kept_bytes / ((merge->read_count + 1) * sizeof(union value));
+
+	return fit < ROWS_FIRST ? ROWS_FIRST : fit > BATCH_ROWS_MAX ? BATCH_ROWS_MAX : (int64_t)fit;
+}
 
 static int open_behind(const struct merge *merge, struct head *head)
 {
 	bool is_whole = false;
 	int err = END;
 
-	for (int64_t rows = ROWS_FIRST; err == END && !is_whole; rows *= ROWS_MORE) {
+	for (int64_t rows = rows_first(merge); err == END && !is_whole; rows *= ROWS_MORE) {
 		struct window_spec window = merge->plan->window;
 
 		close_series(head);

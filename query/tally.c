@@ -26,7 +26,7 @@ static void grow(struct tally *tally)
 
 	tally->capacity = old.capacity ? old.capacity * 2 : CAPACITY_MIN;
 	tally->slots = calloc(tally->capacity, sizeof(*tally->slots));
-	if (!tally->slots)
+	if (!tally->slots) /* aggregate.c has asked whether it is there */
 		log_out_of_memory(tally->capacity * sizeof(*tally->slots));
 	for (size_t i = 0; i < old.capacity; i++)
 		if (old.slots[i].count)

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 
 #define BUF_BYTES_MIN 64
 
-static void buf_grow(struct buf *buf, size_t needed)
+static bool buf_grow(struct buf *buf, size_t needed)
 {
 	size_t capacity = buf->capacity ? buf->capacity : BUF_BYTES_MIN;
 	char *data;
@@ -17,10 +18,13 @@ static void buf_grow(struct buf *buf, size_t needed)
 	while (capacity < needed)
 		capacity += capacity / 2 + BUF_BYTES_MIN;
 	data = realloc(buf->data, capacity);
+	if (!data && capacity > needed)
+		data = realloc(buf->data, capacity = needed);
 	if (!data)
-		log_out_of_memory(capacity);
+		return false;
 	buf->data = data;
 	buf->capacity = capacity;
+	return true;
 }
 
 void buf_release(struct buf *buf)
@@ -29,12 +33,26 @@ void buf_release(struct buf *buf)
 	*buf = (struct buf){ 0 };
 }
 
-char *buf_reserve(struct buf *buf, size_t extra)
+char *buf_try_reserve(struct buf *buf, size_t extra)
 {
 	assert(extra <= SIZE_MAX / 4 - buf->length);
-	if (extra > buf->capacity - buf->length || !buf->data)
-		buf_grow(buf, buf->length + extra);
+	if ((extra > buf->capacity - buf->length || !buf->data) &&
+	    !buf_grow(buf, buf->length + extra))
+		return NULL;
 	return buf->data + buf->length;
+}
+
+char *buf_reserve(struct buf *buf, size_t extra)
+{
+	char *room = buf_try_reserve(buf, extra);
+
+	if (room)
+		return room;
+	/* The meter knows that malloc failed: nobody will see what is lost here. */
+	if (!memory_here() || extra > buf->capacity)
+		log_out_of_memory(buf->length + extra);
+	buf->length = 0;
+	return buf->data;
 }
 
 void buf_append(struct buf *buf, const void *data, size_t length)

@@ -1,8 +1,10 @@
 /*
  * Growable bytes that are owned. A zeroed struct is an empty buffer; release
- * it once. Growing fails only when memory does, and then the process ends
- * with a message: small buffers are not worth a branch at every append. What
- * outsiders can make large is bounded before it gets here.
+ * it once. Growing fails only when memory does: small buffers are not worth a
+ * branch at every append. Then a thread that works for a query (memory.h)
+ * loses what the buffer held, and its query ends with ERR_MEMORY at the next
+ * look; of others the process ends with a message. What outsiders can make
+ * large goes by buf_try_reserve().
  */
 #ifndef ENGINE_BASE_BUF_H
 #define ENGINE_BASE_BUF_H
@@ -25,6 +27,8 @@ static inline void buf_reset(struct buf *buf)
 }
 /* Room for `extra` more bytes; gives the place where they go. */
 char *buf_reserve(struct buf *buf, size_t extra);
+/* The same, or NULL where there is no memory: for what outsiders make large. */
+char *buf_try_reserve(struct buf *buf, size_t extra);
 void buf_append(struct buf *buf, const void *data, size_t length);
 static inline void buf_append_slice(struct buf *buf, struct slice slice)
 {

@@ -16,6 +16,7 @@
 #include <xxhash.h>
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 
 #define CAPACITY_MIN 16
 
@@ -53,8 +54,21 @@ static void slots_put(struct map_slot *slots, size_t capacity, uint64_t hash, ui
 	slots[i] = (struct map_slot){ hash, value, SLOT_USED };
 }
 
-/* Twice as large, or as large again when most of what fills it are graves. */
-static void map_rebuild(struct map *map)
+/*
+ * There is no memory for a larger table: the one that is there does as long as it has a free slot.
+ * Then a thread that works for a query leaves the entry out, since that ends with ERR_MEMORY.
+ */
+static bool may_stay(size_t filled, size_t capacity, size_t wanted_bytes)
+{
+	if (filled + 1 < capacity)
+		return true;
+	if (!memory_here())
+		log_out_of_memory(wanted_bytes);
+	return false;
+}
+
+/* Twice as large, or as large again when most of what fills it are graves. False: see may_stay. */
+static bool map_rebuild(struct map *map)
 {
 	size_t capacity = map->capacity ? map->capacity : CAPACITY_MIN;
 	struct map_slot *slots;
@@ -63,7 +77,7 @@ static void map_rebuild(struct map *map)
 		capacity *= 2;
 	slots = calloc(capacity, sizeof(*slots));
 	if (!slots)
-		log_out_of_memory(capacity * sizeof(*slots));
+		return may_stay(map->count + map->dead, map->capacity, capacity * sizeof(*slots));
 	for (size_t i = 0; i < map->capacity; i++)
 		if (map->slots[i].state == SLOT_USED)
 			slots_put(slots, capacity, map->slots[i].hash, map->slots[i].value);
@@ -71,6 +85,7 @@ static void map_rebuild(struct map *map)
 	map->slots = slots;
 	map->capacity = capacity;
 	map->dead = 0;
+	return true;
 }
 
 static struct map_slot *map_slot_of(const struct map *map, struct slice key, uint64_t hash)
@@ -104,8 +119,8 @@ void map_prefetch(const struct map *map, uint64_t hash)
 void map_add(struct map *map, uint64_t hash, uint32_t value)
 {
 	assert(value != MAP_NONE);
-	if ((map->count + map->dead + 1) * 4 > map->capacity * 3)
-		map_rebuild(map);
+	if ((map->count + map->dead + 1) * 4 > map->capacity * 3 && !map_rebuild(map))
+		return;
 	/* Past graves: to fill one would have `dead` counted down, for little. */
 	for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1)) {
 		if (map->slots[i].state != SLOT_EMPTY)
@@ -156,13 +171,13 @@ static struct idmap_slot *idmap_slot_of(struct idmap_slot *slots, size_t capacit
 	return &slots[i];
 }
 
-static void idmap_grow(struct idmap *map)
+static bool idmap_grow(struct idmap *map)
 {
 	size_t capacity = map->capacity ? map->capacity * 2 : CAPACITY_MIN;
 	struct idmap_slot *slots = malloc(capacity * sizeof(*slots));
 
 	if (!slots)
-		log_out_of_memory(capacity * sizeof(*slots));
+		return may_stay(map->count, map->capacity, capacity * sizeof(*slots));
 	memset(slots, 0xff, capacity * sizeof(*slots));
 	for (size_t i = 0; i < map->capacity; i++)
 		if (map->slots[i].key != IDMAP_EMPTY)
@@ -170,6 +185,7 @@ static void idmap_grow(struct idmap *map)
 	free(map->slots);
 	map->slots = slots;
 	map->capacity = capacity;
+	return true;
 }
 
 void idmap_release(struct idmap *map)
@@ -193,8 +209,8 @@ void idmap_set(struct idmap *map, uint64_t key, uint32_t value)
 	struct idmap_slot *slot;
 
 	assert(key != IDMAP_EMPTY);
-	if ((map->count + 1) * 4 > map->capacity * 3)
-		idmap_grow(map);
+	if ((map->count + 1) * 4 > map->capacity * 3 && !idmap_grow(map))
+		return;
 	slot = idmap_slot_of(map->slots, map->capacity, key);
 	if (slot->key == IDMAP_EMPTY)
 		map->count++;

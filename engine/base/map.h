@@ -36,7 +36,7 @@ void map_release(struct map *map);
 uint32_t map_find(const struct map *map, struct slice key, uint64_t hash);
 /* Before map_find with the same hash: the slot is on its way meanwhile. */
 void map_prefetch(const struct map *map, uint64_t hash);
-/* `key` must be absent. Memory failure ends the process, as buf does. */
+/* `key` must be absent. Without memory it is as with buf: left out for a query, else the end. */
 void map_add(struct map *map, uint64_t hash, uint32_t value);
 void map_remove(struct map *map, struct slice key, uint64_t hash);
 size_t map_bytes(const struct map *map);

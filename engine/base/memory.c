@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "engine/base/err.h"
 
@@ -26,6 +27,27 @@ void *__wrap_calloc(size_t count, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
 void *__wrap_reallocarray(void *memory, size_t count, size_t bytes);
 void __wrap_free(void *memory);
+
+/* --- what there is ------------------------------------------------------------------------ */
+
+#define REGIONS_MAX 8
+/* What is handed out in one go: the rest is for others who are in need at this moment, too. */
+#define SHARE 4
+
+struct piece {
+	size_t bytes; /* with this head; a multiple of its size */
+	size_t is_used;
+};
+_Static_assert(sizeof(struct piece) == 16, "what follows a head is aligned to 16");
+
+static struct {
+	pthread_mutex_t lock;
+	char *regions[REGIONS_MAX]; /* each `bytes` long; never given back */
+	size_t bytes;
+	_Atomic(void *) block; /* for what has a malloc of its own; a fourth as large */
+	atomic_size_t region_count;
+	atomic_size_t used; /* of all regions */
+} reserve = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* --- meters ------------------------------------------------------------------------------ */
 
@@ -93,6 +115,12 @@ static bool flag(atomic_bool *flag)
 	return atomic_load_explicit(flag, memory_order_relaxed);
 }
 
+/* LevelDB had to take what was kept for it: what runs makes room, or the next time is the end. */
+static bool is_block_gone(void)
+{
+	return reserve.bytes && !atomic_load_explicit(&reserve.block, memory_order_relaxed);
+}
+
 int memory_state(void)
 {
 	struct memory_meter *meter = own.meter;
@@ -101,7 +129,7 @@ int memory_state(void)
 		return OK;
 	if (flag(&meter->is_over) || flag(&meter->is_over_all))
 		return ERR_LIMIT;
-	return flag(&meter->is_short) ? ERR_MEMORY : OK;
+	return flag(&meter->is_short) || is_block_gone() ? ERR_MEMORY : OK;
 }
 
 static bool fits(struct memory_meter *meter, size_t bytes, atomic_bool *is_over)
@@ -161,25 +189,22 @@ void memory_retry(void)
 	memory_fits(0);
 }
 
+#define LITTLE_BYTES ((size_t)128 << 10)
+
+bool memory_is_there(size_t bytes)
+{
+	void *probe;
+
+	if (bytes <= LITTLE_BYTES)
+		return true;
+	probe = is_block_gone() ? NULL : __real_malloc(bytes);
+	__real_free(probe);
+	if (!probe && own.meter)
+		atomic_store_explicit(&own.meter->is_short, true, memory_order_relaxed);
+	return probe != NULL;
+}
+
 /* --- the reserve -------------------------------------------------------------------------- */
-
-#define REGIONS_MAX 8
-/* What is handed out in one go: the rest is for others who are in need at this moment, too. */
-#define SHARE 4
-
-struct piece {
-	size_t bytes; /* with this head; a multiple of its size */
-	size_t is_used;
-};
-_Static_assert(sizeof(struct piece) == 16, "what follows a head is aligned to 16");
-
-static struct {
-	pthread_mutex_t lock;
-	char *regions[REGIONS_MAX]; /* each `bytes` long; never given back */
-	size_t bytes;
-	atomic_size_t region_count;
-	atomic_size_t used; /* of all regions */
-} reserve = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int add_region(size_t bytes)
 {
@@ -194,6 +219,19 @@ static int add_region(size_t bytes)
 	return OK;
 }
 
+/* False: there is none, and no memory for it. */
+static bool keep_block(void)
+{
+	void *block, *none = NULL;
+
+	if (atomic_load_explicit(&reserve.block, memory_order_relaxed) || reserve.bytes == 0)
+		return true;
+	block = __real_malloc(reserve.bytes / SHARE);
+	if (block && !atomic_compare_exchange_strong(&reserve.block, &none, block))
+		__real_free(block);
+	return block != NULL;
+}
+
 int memory_reserve(size_t bytes)
 {
 	int err = OK;
@@ -202,9 +240,31 @@ int memory_reserve(size_t bytes)
 	if (reserve.region_count == 0) {
 		reserve.bytes = bytes & ~(size_t)4095;
 		err = add_region(reserve.bytes);
+		keep_block();
 	}
 	pthread_mutex_unlock(&reserve.lock);
 	return err;
+}
+
+#define ROOM_STEP_NS   10000000
+#define ROOM_STEPS_MAX 500
+
+bool memory_make_room(void)
+{
+	static atomic_uint steps; /* of all threads, since there was room */
+	void *block = atomic_exchange(&reserve.block, NULL);
+
+	if (own.meter)
+		atomic_store(&own.meter->is_short, true);
+	if (block) {
+		atomic_store(&steps, 0);
+		__real_free(block);
+		return true;
+	}
+	if (reserve.bytes == 0 || atomic_fetch_add(&steps, 1) >= ROOM_STEPS_MAX)
+		return false;
+	nanosleep(&(struct timespec){ 0, ROOM_STEP_NS }, NULL);
+	return true;
 }
 
 size_t memory_reserve_used(void)
@@ -223,6 +283,8 @@ bool memory_is_scarce(void)
 {
 	bool is_scarce;
 
+	if (!keep_block())
+		return true;
 	if (memory_reserve_used() == 0 || !is_half_used())
 		return false;
 	pthread_mutex_lock(&reserve.lock);

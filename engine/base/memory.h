@@ -14,7 +14,8 @@
  *
  * When the system has no more, what is asked for comes out of a reserve that was set aside at the
  * start, and the meter knows: its request ends with ERR_MEMORY at its next look. New requests are
- * refused while the reserve is half used. Without a reserve, or when it is used up, malloc is NULL.
+ * refused while the reserve is half used, or the block that is kept for LevelDB is gone. Without a
+ *reserve, or when it is used up, malloc is NULL.
  */
 #ifndef ENGINE_BASE_MEMORY_H
 #define ENGINE_BASE_MEMORY_H
@@ -60,8 +61,20 @@ uint64_t memory_limit(void);
  */
 void memory_retry(void);
 
+/*
+ * Has the system so much? For what is asked for in one piece, before something that cannot fail
+ * asks for it; false is ERR_MEMORY at the next look. Little is there.
+ */
+bool memory_is_there(size_t bytes);
+
 /* Set so much aside, once. Below 0: there is not even that. */
 int memory_reserve(size_t bytes);
+/*
+ * For what has a malloc of its own and ends the process when that fails (LevelDB): a block that was
+ * kept for it is given back to the system, and this thread may ask again. True, at once or after a
+ * while in which others may have ended; false after some seconds without.
+ */
+bool memory_make_room(void);
 /* Is more than half of the reserve used? Whoever is about to begin something leaves it. */
 bool memory_is_scarce(void);
 size_t memory_reserve_used(void);

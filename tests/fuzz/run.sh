@@ -14,7 +14,7 @@ for target in tests/fuzz/fuzz_*.c; do
 	# shellcheck disable=SC2086
 	"$clang" -std=c17 -D_GNU_SOURCE -g -O1 -I. -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined "$target" $sources $wrap -o "$out/$name" \
-		-lpcre2-8 -lleveldb -lxxhash -lsnappy -lpthread -lm
+		-lpcre2-8 -lleveldb -lstdc++ -lxxhash -lsnappy -lpthread -lm
 	mkdir -p "$out/corpus-$name"
 	kept=tests/fuzz/corpus/${name#fuzz_}
 	[ -d "$kept" ] || kept=""

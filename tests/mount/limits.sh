@@ -36,6 +36,13 @@ asks buckets "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
 	"select mean(v) from m where h = '1' and time >= 0 and time < 4000s group by time(1s)"
 asks "empty buckets" "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
 	"select mean(v) from m where h = '1' and time >= 0 and time < 400000s group by time(10s)"
+echo 'sparse,h=1 v=1 0
+sparse,h=2 v=1 0
+sparse,h=3 v=1 0' >"$MNT/db/write"
+asks "empty buckets of all groups together" "$quota" "max-select-buckets limit exceeded: (1001/1000)" \
+	"select mean(v) from sparse where time >= 0 and time < 400s group by time(1s), h"
+check_equal "and just under it" 997 \
+	"$(wc -l <"$MNT/db/query/select mean(v) from sparse where time >= 0 and time < 332s group by time(1s), h")"
 asks series "$quota" "max-select-series limit exceeded: (6/5)" "select mean(v) from m where h != '7'"
 asks "series of SHOW" "$quota" "more series than one statement may touch" "show tag values with key = h"
 asks points "$quota" "max-select-point limit exceeed: (" \

@@ -106,3 +106,48 @@ check "and says so" grep -q "the query needs more than its 2097152 bytes of memo
 peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
 check "it took little more before it was ended: $peak KiB" [ "$peak" -lt $((64 << 10)) ]
 mount_stop
+
+# --- defaults fit the machine
+
+rm -rf "$DATA"
+mkdir "$DATA"
+ulimit -S -v 524288
+mount_start
+ulimit -S -v unlimited
+check_equal "on 512 MiB" "memtable_mb 32 query_memory_mb 16 queries_memory_mb 25 answers_mb 16 scratch_mb 16 reserve_mb 8" \
+	"$(grep -E '^(memtable|query_memory|queries_memory|answers|scratch|reserve)_mb ' "$MNT/.seriesfs/status" | xargs)"
+mkdir "$MNT/db"
+for part in 1 2 3 4; do
+	"$TOOLS/gen" 60 1500 dec2 $part $((1451606400 + part * 700000)) 10 >"$MNT/db/write" &
+done
+wait $(jobs -p)
+dd if=/dev/zero bs=1M count=20 status=none of="$MNT/db/autogen/.cpu.big" 2>"$WORK/dd"
+check "scratch files have a sixteenth of it" grep -q "Disk quota exceeded" "$WORK/dd"
+for query in "select * from cpu" "select usage_user, usage_idle from cpu where usage_user > 50" "select percentile(usage_user, 95), median(usage_idle) from cpu group by time(1d), hostname" \
+	"select max(usage_user) from (select usage_user from cpu)"; do
+	cat "$MNT/db/query/$query;.csv?fresh=1" 2>/dev/null | wc -c >>"$WORK/sizes" &
+done
+wait $(jobs -p)
+check "answers came" [ "$(sort -n "$WORK/sizes" | tail -n 1)" -gt 10000000 ]
+peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
+check "the daemon stayed below a quarter of it: $peak KiB" [ "$peak" -lt $((128 << 10)) ]
+
+# --- what writers have not ended counts, too
+
+mount_stop
+mount_start -o scratch_mb=1
+check_equal "unfinished lines of open files are bounded together" "5 Disk quota exceeded" "$(python3 - "$MNT/db/write" <<'END'
+import os, sys
+taken = 0
+for i in range(20):
+    fd = os.open(sys.argv[1], os.O_WRONLY)
+    try:
+        os.write(fd, b"m s=\"" + b"x" * 200000)
+        taken += 1
+    except OSError as error:
+        print(taken, error.strerror)
+        break
+END
+)"
+check_equal "and taken again when they are closed" 1 "$(echo 'm v=1 1' >"$MNT/db/write"; grep -c v=1 "$MNT/db/autogen/m")"
+mount_stop

@@ -2,7 +2,7 @@
 # Percentiles, medians and counts of distinct values of far more values than a query's memory holds:
 # exact where they are of few kinds, an error where they are not.
 . "$(dirname "$0")/../lib/mount.sh"
-mount_start -o query_memory_mb=1
+mount_start -o query_memory_mb=2
 mkdir "$MNT/db"
 cat >"$WORK/judge.py" <<'PY'
 import math, os, random, subprocess, sys
