@@ -833,10 +833,15 @@ static int sync_indexes(struct engine *engine)
 	return err;
 }
 
-int engine_sync(struct engine *engine)
+int engine_sync_names(struct engine *engine)
 {
 	TRY(catalog_sync(engine->catalog));
-	TRY(sync_indexes(engine));
+	return sync_indexes(engine);
+}
+
+int engine_sync(struct engine *engine)
+{
+	TRY(engine_sync_names(engine));
 	return wal_sync(engine->wal);
 }
 

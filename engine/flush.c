@@ -346,17 +346,6 @@ static int flush_one(struct live_group *group)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-static int sync_names(struct engine *engine)
-{
-	int err = catalog_sync(engine->catalog);
-
-	pthread_mutex_lock(&engine->lock);
-	for (size_t i = 0; err == OK && i < engine->database_count; i++)
-		err = index_sync(engine->databases[i]->index);
-	pthread_mutex_unlock(&engine->lock);
-	return err;
-}
-
 static bool left_behind(struct live_group *group)
 {
 	pthread_mutex_lock(&group->lock);
@@ -392,7 +381,7 @@ static int flush_and_trim(struct engine *engine)
 {
 	uint64_t segment;
 
-	TRY(sync_names(engine));
+	TRY(engine_sync_names(engine));
 	crash_at(CRASH_FLUSH_NAMES_SYNCED);
 	TRY(wal_rotate(engine->wal, &segment));
 	crash_at(CRASH_FLUSH_ROTATED);

@@ -236,6 +236,13 @@ static void snapshot_path(struct engine *engine, uint32_t database_id, const cha
 	path_in(dir, name, path);
 }
 
+static int is_free(const char *path)
+{
+	int err = env_find(path);
+
+	return err == OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? OK : err;
+}
+
 static int install(struct freezing *freezing, const char *name)
 {
 	struct engine *engine = freezing->engine;
@@ -248,8 +255,7 @@ static int install(struct freezing *freezing, const char *name)
 	TRY(env_mkdir(path));
 	TRY(env_sync_dir(parent));
 	snapshot_path(engine, freezing->database_id, name, path);
-	if (env_exists(path))
-		return ERR_EXISTS;
+	TRY(is_free(path));
 	TRY(env_rename(freezing->dir, path));
 	database_path(engine, freezing->database_id, path);
 	return env_sync_dir(path);
@@ -263,8 +269,7 @@ int engine_freeze(struct engine *engine, uint32_t database_id, const char *name)
 	if (engine->options.read_only)
 		return ERR_READ_ONLY;
 	snapshot_path(engine, database_id, name, path);
-	if (env_exists(path))
-		return ERR_EXISTS;
+	TRY(is_free(path));
 	trash_path(engine, "freeze", freezing.dir);
 	int err = freeze_into(&freezing);
 	if (err == OK)

@@ -137,6 +137,8 @@ struct engine {
 
 /* --- engine.c -------------------------------------------------------------- */
 
+/* Catalog and indexes are on disk; no lock is held meanwhile that anybody else waits for. */
+int engine_sync_names(struct engine *engine);
 /* It was dropped: its index is let go, and its directory deleted. */
 void engine_forget_database(struct engine *engine, uint32_t database_id);
 void engine_touch(struct engine *engine, uint32_t database_id);
