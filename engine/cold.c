@@ -63,13 +63,26 @@ int cold_recover(struct engine *engine)
 
 /* --- a group -------------------------------------------------------------------------- */
 
+/* Told once: it would fail at each look, after all the work was done. */
+static void leave_as_is(struct live_group *group)
+{
+	group->keeps_names = true;
+	log_info("shard group %u is left as it is: %s", group->id, err_text(ERR_LAYER));
+}
+
 static int rewrite_group(struct live_group *group, bool force)
 {
 	int err = OK;
 
+	if (group->keeps_names)
+		return OK;
 	for (uint32_t i = 0; i < group->shard_count; i++) {
 		int failed = rewrite_shard(group, i, force);
 
+		if (failed == ERR_LAYER) {
+			leave_as_is(group);
+			return OK;
+		}
 		/* A scratch file is open: some other time. Dropped: nobody wants it. */
 		if (failed < 0 && failed != ERR_BUSY && failed != ERR_STALE &&
 		    !atomic_load(&group->dropped))

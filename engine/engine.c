@@ -170,10 +170,8 @@ void engine_forget_database(struct engine *engine, uint32_t database_id)
 	snprintf(name, sizeof(name), "trash/db.%u.%016llx", database_id,
 		 (unsigned long long)env_random());
 	path_of(engine, name, to);
-	int err = env_rename(from, to);
-	if (err == OK)
-		engine_trash(engine, to);
-	else if (err != ERR_NOT_FOUND)
+	int err = engine_trash_from(engine, from, to);
+	if (err < 0 && err != ERR_NOT_FOUND)
 		log_warning("%s stays until the next start: %s", from, err_text(err));
 }
 
@@ -569,7 +567,10 @@ static int dropped_name(void *arg, const char *name)
 		return OK;
 	snprintf(from, sizeof(from), "%s/shard/%s", engine->path, name);
 	snprintf(to, sizeof(to), "%s/trash/%s", engine->path, name);
-	return env_rename(from, to);
+	int err = env_rename(from, to); /* sweep() has what is there deleted */
+	if (err == ERR_LAYER)
+		engine_trash(engine, from);
+	return err == ERR_LAYER ? OK : err;
 }
 
 /* The same of a database's index. */

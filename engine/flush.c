@@ -512,6 +512,16 @@ void engine_trash(struct engine *engine, const char *path)
 	pthread_mutex_unlock(&engine->wake_lock);
 }
 
+int engine_trash_from(struct engine *engine, const char *from, const char *to)
+{
+	int err = env_rename(from, to);
+
+	if (err < 0 && err != ERR_LAYER)
+		return err;
+	engine_trash(engine, err == OK ? to : from);
+	return OK;
+}
+
 int engine_start_threads(struct engine *engine)
 {
 	if (engine->options.read_only || engine->started)

@@ -363,7 +363,11 @@ static int move_shard(struct live_group *group, uint32_t number)
 	char path[ENGINE_PATH_BYTES_MAX];
 
 	trash_path(group->engine, group->id, number, path);
-	TRY(shard_move(group->shards[number], path));
+	int err = shard_move(group->shards[number], path);
+	if (err == ERR_LAYER)
+		live_group_shard_path(group, number, path); /* deleted where it is */
+	else
+		TRY(err);
 	engine_trash_with(group->engine, group->shards[number], path);
 	return OK;
 }

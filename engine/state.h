@@ -57,7 +57,8 @@ struct live_group {
 	struct view *views;		  /* protected by lock; all that are open */
 	_Atomic int64_t written_ns;	  /* monotonic; 0 = not in this run */
 	uint64_t settled_version;	  /* protected by cold_lock; nothing to rewrite then */
-	uint64_t *cuts;			  /* protected by lock; of scratch files, ascending */
+	bool keeps_names; /* protected by cold_lock: ERR_LAYER, so that a rewrite is in vain */
+	uint64_t *cuts;	  /* protected by lock; of scratch files, ascending */
 	size_t cut_count, cut_capacity;
 	_Atomic uint64_t version; /* changes with any point, mask or mtime */
 
@@ -238,6 +239,9 @@ int flush_all(struct engine *engine);
 int engine_start_threads(struct engine *engine);
 void engine_stop_threads(struct engine *engine);
 void engine_trash(struct engine *engine, const char *path); /* copies */
+/* Rename into trash/ and have it deleted; what keeps its name (ERR_LAYER) is deleted where it is.
+ */
+int engine_trash_from(struct engine *engine, const char *from, const char *to);
 /* Delete the directory that a shard was moved to, once nobody reads from it. */
 void engine_trash_with(struct engine *engine, struct shard *shard, const char *path);
 

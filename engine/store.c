@@ -24,6 +24,7 @@
 #include "engine/base/when.h"
 #include "engine/engine.h"
 #include "engine/store_files.h"
+#include "engine/store_shadow.h"
 
 #define PATH_BYTES_MAX	   4096
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
@@ -54,6 +55,7 @@ struct store {
 	bool in_doubt;		     /* what failed may turn up when it is opened next */
 	uint64_t log_bytes;	     /* written since db was opened or flushed */
 	uint64_t sequence;	     /* of the last pair, once it was opened */
+	char *shadow;		     /* where db really is, on a read-only file system; else NULL */
 	struct store *newer, *older; /* while it has a place in the list */
 	/* not protected by lock */
 	_Atomic int64_t told_ns; /* when its last error went to the log */
@@ -216,6 +218,8 @@ static void close_locked(struct store *store, bool flush)
 	if (flush && dirty)
 		db_flush(store->db);
 	leveldb_close(store->db);
+	store_shadow_remove(store->shadow);
+	store->shadow = NULL;
 	pthread_mutex_lock(&pool->lock);
 	store->db = NULL;
 	store->state = STATE_CLOSED;
@@ -310,12 +314,18 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 		TRY(env_mkdir(store->path));
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
+	if (store_shadow_is_needed(store->path))
+		TRY(store_shadow_make(store->path, &store->shadow));
 	*db = leveldb_open(files.exists ? store->pool->options : store->pool->options_make,
-			   store->path, &error);
+			   store->shadow ? store->shadow : store->path, &error);
 	err = error_of(store, error);
 	if (err == OK) {
 		store->sequence = files.sequence; /* nobody else has the store meanwhile */
-		remove_own_logs(store);		  /* else they may say why */
+		if (!store->shadow)
+			remove_own_logs(store); /* else they may say why */
+	} else {
+		store_shadow_remove(store->shadow);
+		store->shadow = NULL;
 	}
 	return err;
 }

@@ -25,7 +25,8 @@
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                           \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER)
-/* Handled and allowed nowhere: no program is run, no device, socket or link is made. */
+/* Handled and allowed nowhere, but for links to what cannot be written: no program is run, nothing
+ * but files and directories is made. */
 #define NEVER                                                                                      \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                               \
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                             \
@@ -116,7 +117,7 @@ static bool is_left_out(void)
 #endif
 }
 
-static bool confine(const char *data_path)
+static bool confine(const char *data_path, const char *links_path)
 {
 	struct landlock_ruleset_attr attributes = { 0 };
 	long version =
@@ -133,17 +134,20 @@ static bool confine(const char *data_path)
 	if (rules.fd < 0)
 		return false;
 	allow_data(&rules, data_path);
+	if (links_path)
+		allow(&rules, links_path,
+		      READ | WRITE | ACCESS_TRUNCATE | LANDLOCK_ACCESS_FS_MAKE_SYM);
 	allow_system(&rules);
 	bool confined = syscall(SYS_landlock_restrict_self, rules.fd, 0) == 0;
 	close(rules.fd);
 	return confined;
 }
 
-bool sandbox_enter(const char *data_path, bool files)
+bool sandbox_enter(const char *data_path, const char *links_path, bool files)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		log_warning("no_new_privs cannot be had: %s", strerror(errno));
 		return false;
 	}
-	return files && !is_left_out() && confine(data_path);
+	return files && !is_left_out() && confine(data_path, links_path);
 }

@@ -11,10 +11,12 @@
 #include <stdbool.h>
 
 /*
+ * `links_path`: where links to a data directory that cannot be written are made, or NULL.
+ *
  * For this thread and those it starts, for good. With `files` by Landlock, too, as far as the
  * kernel goes: gives whether it is confined. What cannot be had is told in the log, and no reason
  * to fail.
  */
-bool sandbox_enter(const char *data_path, bool files);
+bool sandbox_enter(const char *data_path, const char *links_path, bool files);
 
 #endif

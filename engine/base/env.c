@@ -42,6 +42,7 @@ static int failed(const char *what, const char *path)
 	case EACCES:
 	case EPERM: return ERR_ACCESS;
 	case EROFS: return ERR_READ_ONLY;
+	case EXDEV: return ERR_LAYER; /* we never rename to another disk */
 	case ELOOP:
 		log_error("%s %s: it is a symbolic link, and files of a data directory are none",
 			  what, path);
@@ -250,6 +251,26 @@ int env_link(const char *from, const char *to)
 	return link(from, to) < 0 ? failed("link", from) : OK;
 }
 
+/* From one file system to another, or on one that cannot copy by itself. */
+static int copy_by_hand(int from_fd, int to_fd, const char *path, uint64_t bytes_max)
+{
+	char bytes[16 << 10];
+
+	while (bytes_max > 0) {
+		size_t step = bytes_max < sizeof(bytes) ? (size_t)bytes_max : sizeof(bytes);
+		ssize_t got = read(from_fd, bytes, step);
+
+		if (got == 0)
+			return OK;
+		if (got < 0 && errno != EINTR)
+			return failed("read", path);
+		if (got > 0)
+			TRY(env_append(to_fd, bytes, (size_t)got));
+		bytes_max -= got > 0 ? (uint64_t)got : 0;
+	}
+	return OK;
+}
+
 /* The kernel copies, and shares the blocks where the file system can. */
 static int copy_bytes(int from_fd, int to_fd, const char *path, uint64_t bytes_max)
 {
@@ -259,6 +280,9 @@ static int copy_bytes(int from_fd, int to_fd, const char *path, uint64_t bytes_m
 
 		if (copied == 0)
 			return OK;
+		if (copied < 0 &&
+		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
+			return copy_by_hand(from_fd, to_fd, path, bytes_max);
 		if (copied < 0 && errno != EINTR)
 			return failed("copy", path);
 		if (copied > 0)

@@ -3,9 +3,10 @@
  *
  * Tests wrap these functions to make the n-th call fail (-Wl,--wrap=env_append).
  * All return 0 or ERR_SPACE (disk or quota full), ERR_NOT_FOUND, ERR_EXISTS,
- * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_IO. Paths are NUL-terminated.
- * Descriptors are close-on-exec. No last part of a path is followed when it is a symbolic link:
- * whoever can put one into a data directory would choose what file of the owner is written.
+ * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_FILE_SIZE (ulimit -f), ERR_LAYER (of a rename), ERR_IO.
+ * Paths are NUL-terminated. Descriptors are close-on-exec. No last part of a path is followed when
+ * it is a symbolic link: whoever can put one into a data directory would choose what file of the
+ * owner is written.
  */
 #ifndef ENGINE_BASE_ENV_H
 #define ENGINE_BASE_ENV_H
