@@ -314,7 +314,7 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 		TRY(env_mkdir(store->path));
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
-	if (store_shadow_is_needed(store->path))
+	if (env_is_read_only(store->path))
 		TRY(store_shadow_make(store->path, &store->shadow));
 	*db = leveldb_open(files.exists ? store->pool->options : store->pool->options_make,
 			   store->shadow ? store->shadow : store->path, &error);

@@ -1,7 +1,6 @@
 /* Makes directories of links and takes them away. */
 #include "engine/store_shadow.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,21 +9,6 @@
 
 #include "engine/base/env.h"
 #include "engine/base/err.h"
-
-bool store_shadow_is_needed(const char *path)
-{
-	return access(path, W_OK) < 0 && errno == EROFS;
-}
-
-const char *store_shadow_parent(void)
-{
-	const char *const places[] = { getenv("TMPDIR"), "/tmp", "/run", "/dev/shm" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-		if (places[i] && places[i][0] == '/' && access(places[i], W_OK | X_OK) == 0)
-			return places[i];
-	return NULL;
-}
 
 struct making {
 	const char *from, *to;
@@ -53,7 +37,7 @@ static int take_name(void *arg, const char *name)
 
 int store_shadow_make(const char *path, char **shadow)
 {
-	const char *parent = store_shadow_parent();
+	const char *parent = env_temporary_place();
 	char real[PATH_MAX], made[PATH_MAX];
 
 	*shadow = NULL;

@@ -11,12 +11,6 @@
 #ifndef ENGINE_STORE_SHADOW_H
 #define ENGINE_STORE_SHADOW_H
 
-#include <stdbool.h>
-
-/* Is it on a file system that cannot be written? */
-bool store_shadow_is_needed(const char *path);
-/* Where they are made: TMPDIR, else /tmp, /run or /dev/shm. NULL: nowhere. */
-const char *store_shadow_parent(void);
 /* Gives its path; free() it. ERR_READ_ONLY: there is no place for it. */
 int store_shadow_make(const char *path, char **shadow);
 /* Delete it, and free its path. NULL: nothing. */

@@ -24,7 +24,6 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
-#include "engine/store_shadow.h"
 #include "fs/answer.h"
 #include "fs/clock.h"
 #include "fs/continuous.h"
@@ -326,10 +325,10 @@ static int give_rights_away(struct mount *mount)
 		log_error("cannot become %s", options->identity.name);
 		return ERR_ACCESS;
 	}
-	mount->confined = sandbox_enter(
-		options->data_path,
-		store_shadow_is_needed(options->data_path) ? store_shadow_parent() : NULL,
-		options->landlock != 0);
+	mount->confined =
+		sandbox_enter(options->data_path,
+			      env_is_read_only(options->data_path) ? env_temporary_place() : NULL,
+			      options->landlock != 0);
 	return OK;
 }
 

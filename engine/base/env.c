@@ -438,6 +438,21 @@ bool env_exists(const char *path)
 	return env_find(path) != ERR_NOT_FOUND;
 }
 
+bool env_is_read_only(const char *path)
+{
+	return access(path, W_OK) < 0 && errno == EROFS;
+}
+
+const char *env_temporary_place(void)
+{
+	const char *const places[] = { getenv("TMPDIR"), "/tmp", "/run", "/dev/shm" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (places[i] && places[i][0] == '/' && access(places[i], W_OK | X_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
 int env_list(const char *path, int (*each)(void *arg, const char *name), void *arg)
 {
 	DIR *dir = opendir(path);

@@ -55,6 +55,10 @@ int env_find(const char *path);	       /* OK: there is something */
  * what is there look like what never was. Who acts on what is missing asks env_find().
  */
 bool env_exists(const char *path);
+/* Does it lie on a file system that cannot be written? */
+bool env_is_read_only(const char *path);
+/* Where files may be made that nobody keeps: TMPDIR, /tmp, /run or /dev/shm. NULL: nowhere. */
+const char *env_temporary_place(void);
 /* What a name is, a link not followed. A look that fails is an error, and not ENV_NOTHING. */
 enum env_kind { ENV_NOTHING, ENV_FILE, ENV_DIRECTORY, ENV_LINK, ENV_OTHER };
 int env_kind(const char *path, enum env_kind *kind);
