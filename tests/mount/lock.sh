@@ -32,6 +32,17 @@ for i in 1 2 3; do
 	kill "$(mount_pid)"
 	mount_start 2>/dev/null
 done
+# 800 groups take longer than one that stays is waited for.
+seq 0 799 | awk '{ printf "c,n=%d v=1i %d000000000\n", $1, 1000000000 + $1 * 604800 }' >"$MNT/db/write"
+pid=$(mount_pid)
+fusermount3 -u "$MNT"
+"$CHECK" "$DATA" >"$WORK/check.out" 2>&1
+check_equal "an end that takes long is waited for: $(tail -1 "$WORK/check.out")" 0 $?
+check "and it is said for whom" grep -q "waiting for process $pid on $host, which is stopping" "$WORK/check.out"
+mount_start
+rm -r "$MNT/db"
+mkdir "$MNT/db"
+seq 0 97 | awk '{ printf "c,n=%d v=1i %d000000000\n", $1, 1500000000 + $1 * 604800 }' >"$MNT/db/write"
 mount_stop
 
 # One that takes long is told of by name. (flock(1) plays it.)
