@@ -238,9 +238,12 @@ static int load(struct shard *shard)
 		err = load_close(&loading);
 	/*
 	 * On its way the scan reads a block of packs in each table, the last. Where all that was
-	 * ever put is accounted for, the damage is in packs: it costs who reads them.
+	 * ever put is accounted for, the damage is in packs: it costs who reads them. A store that
+	 * could not be opened has given nothing, and knows of nothing: taken for whole, its group
+	 * was empty.
 	 */
-	if (err == OK && is_damaged && loading.pairs != store_sequence(shard->store))
+	if (err == OK && is_damaged &&
+	    (loading.pairs == 0 || loading.pairs != store_sequence(shard->store)))
 		err = ERR_CORRUPT;
 	generation_release(&loading.generation);
 	if (err < 0) {

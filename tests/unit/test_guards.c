@@ -269,6 +269,35 @@ TEST(guard__what_a_kill_leaves_of_a_new_shard_is_no_damage)
 	}
 }
 
+/* --- I7: what cannot be opened is not empty
+ * ---------------------------------------------------------- */
+
+TEST(guard__a_shard_that_cannot_be_opened_is_damage)
+{
+	struct object policy, group;
+	struct series_text *text;
+	uint32_t series_id;
+	char path[450];
+
+	make();
+	CHECK_INT(write_one('a', 1, 0), OK);
+	CHECK_INT(engine_flush(here.engine), OK);
+	catalog_default_policy(engine_catalog(here.engine), here.database_id, &policy);
+	CHECK_INT(catalog_find_group(engine_catalog(here.engine), policy.id, A_NS / NS_PER_SECOND,
+				     &group),
+		  OK);
+	done();
+	snprintf(path, sizeof(path), "%s/shard/%u.0/CURRENT", here.path, group.id);
+	CHECK_INT(env_write_file(path, SLICE("nothing of the kind")), OK);
+	open_at(here.path);
+	CHECK_INT(index_series(engine_index(here.engine, here.database_id), SLICE("a"), false,
+			       &series_id, NULL),
+		  OK);
+	CHECK_INT(series_text_open(here.engine, policy.id, group.id, series_id, &text),
+		  ERR_CORRUPT);
+	done();
+}
+
 /* --- I5: one snapshot
  * --------------------------------------------------------------------------------- */
 
