@@ -50,8 +50,11 @@ struct answer {
 	struct mount *mount;
 	uint64_t number;
 	struct place place;
-	struct buf text;       /* as below query/ */
-	struct caller caller;  /* whose LOOKUP began it: what it may is what the query may */
+	struct buf text; /* as below query/ */
+	/* Whose LOOKUP began it: what it may is what the query may. Its groups are read when they
+	 * are asked for, at the latest when that LOOKUP is answered; protected by the table's lock.
+	 */
+	struct caller caller;
 	atomic_int references; /* the table's, the job's, the nodes' */
 	bool cancelled;	       /* read by the query, atomically */
 
@@ -210,12 +213,24 @@ static bool still_holds(struct answer *answer)
 	}
 }
 
+/*
+ * While a LOOKUP waits its caller is there, and all that wait for what runs are of one caller
+ * (is_for). Read at once, the groups would cost a small query a quarter more.
+ */
+static void learn_groups(struct answer *answer)
+{
+	for (struct wait *wait = answer->waits; wait; wait = wait->next)
+		if (wait->kind == WAIT_LOOKUP)
+			caller_learn_groups(wait->req, &answer->caller);
+}
+
 /* One that is made for another caller is shared once it is known what that took, and was granted.
  */
 static bool is_for(struct answer *answer, fuse_req_t req, struct caller *caller)
 {
 	if (answer->state != ANSWER_RUNNING && !answer->notes.is_personal)
 		return notes_hold_for(&answer->notes, answer->mount, req, caller);
+	learn_groups(answer);
 	caller_learn_groups(req, caller);
 	return caller_equal(&answer->caller, caller) &&
 	       (answer->state == ANSWER_RUNNING ||
@@ -292,14 +307,31 @@ static void add_database(struct answer *answer, uint32_t id)
 struct evaluation {
 	struct answer *answer;
 	struct catalog *catalog; /* the snapshot's, or the mount's */
+	struct caller caller;	 /* the answer's, with what is known of its groups */
 };
+
+static void need_groups(struct evaluation *evaluation, uint32_t id, bool write)
+{
+	struct answer_table *table = evaluation->answer->mount->answers;
+	struct object object;
+
+	if (catalog_get(evaluation->catalog, id ? id : OBJECT_ROOT_ID, &object) < 0 ||
+	    !caller_needs_groups(&evaluation->caller, &object.attrs, write))
+		return;
+	pthread_mutex_lock(&table->lock);
+	learn_groups(evaluation->answer);
+	evaluation->caller = evaluation->answer->caller;
+	pthread_mutex_unlock(&table->lock);
+}
 
 static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	struct evaluation *evaluation = arg;
 	struct answer *answer = evaluation->answer;
 
-	TRY(notes_check(&answer->notes, answer->mount, evaluation->catalog, &answer->caller,
+	if (!evaluation->caller.has_groups && evaluation->caller.uid != 0)
+		need_groups(evaluation, policy_id ? policy_id : database_id, write);
+	TRY(notes_check(&answer->notes, answer->mount, evaluation->catalog, &evaluation->caller,
 			database_id, policy_id, write));
 	if (!policy_id && database_id != QUERY_ALL_DATABASES)
 		add_database(answer, database_id);
@@ -321,7 +353,7 @@ static int evaluate(struct answer *answer, struct engine *engine, struct diag *d
 	struct query_options options = { 0 };
 	struct buf buffer = { 0 };
 	struct slice statement;
-	struct evaluation evaluation = { answer, engine_catalog(engine) };
+	struct evaluation evaluation = { .answer = answer, .catalog = engine_catalog(engine) };
 	struct query_env env = {
 		.engine = engine,
 		.database_id = answer->place.database_id,
@@ -334,6 +366,10 @@ static int evaluate(struct answer *answer, struct engine *engine, struct diag *d
 	};
 	int err =
 		query_options_parse(buf_slice(&answer->text), &options, &buffer, &statement, diag);
+
+	pthread_mutex_lock(&mount->answers->lock);
+	evaluation.caller = answer->caller;
+	pthread_mutex_unlock(&mount->answers->lock);
 
 	if (err == OK) {
 		answer->catalog_version = catalog_version(mount->catalog);
@@ -402,6 +438,8 @@ static void finish(struct answer *answer, int err)
 	if (answer->state == ANSWER_GONE)
 		unlink_answer(table, answer);
 	make_room(table);
+	if (answer->notes.is_personal)
+		learn_groups(answer);
 	waits = answer->waits;
 	answer->waits = NULL;
 	pthread_mutex_unlock(&table->lock);
@@ -516,9 +554,6 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 	pthread_mutex_lock(&table->lock);
 	answer = find(table, place, text, req, &caller);
 	is_new = !answer;
-	/* Its groups are read while the caller is there: the query may outlast it. */
-	if (is_new)
-		caller_learn_groups(req, &caller);
 	if (is_new)
 		answer = add(mount, place, text, &caller);
 	else
@@ -683,6 +718,9 @@ static struct wait *take_over(struct answer *answer, bool all, bool *interrupted
 			continue;
 		}
 		*interrupted |= gone;
+		/* The query goes on, its caller perhaps not. */
+		if (wait->kind == WAIT_LOOKUP)
+			caller_learn_groups(wait->req, &answer->caller);
 		*link = wait->next;
 		wait->deadline_ns = gone ? 0 : wait->deadline_ns;
 		wait->next = taken;

@@ -24,7 +24,7 @@ m_here,t=v_here v=4 1700000002s
 END
 mkdir "$MNT/secret/p_here"
 echo 'm,t=v_here v=1 1700000000s' >"$MNT/secret/p_here/.write"
-echo 'select mean(v) from m group by time(1h) into x' >"$MNT/secret/continuous/q_here"
+echo 'select mean(v) into x from m group by time(1h)' >"$MNT/secret/continuous/q_here"
 ln -s '../query/show series' "$MNT/secret/views/w_here"
 mkdir "$MNT/secret/.snapshot/n_here" "$MNT/pub/.snapshot/s"
 echo flush >"$MNT/.seriesfs/ctl"
