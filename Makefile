@@ -94,6 +94,8 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/lib/test.o $(
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/lib/replay.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+$(BUILD)/tests/test_power: LDFLAGS += -Wl,--wrap=env_sync
+$(BUILD)/tests/test_power: $(BUILD)/tests/lib/power.o
 $(BUILD)/tests/test_cold: LDFLAGS += $(foreach f,rename mkdir sync_dir remove_tree,-Wl$(comma)--wrap=env_$(f))
 $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)

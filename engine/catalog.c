@@ -461,6 +461,14 @@ static size_t list_into(const struct node *parent, enum object_kind kind, struct
 	return count;
 }
 
+uint32_t catalog_id_next(struct catalog *catalog)
+{
+	look(catalog);
+	uint32_t id = catalog->tree.id_next;
+	unlock(catalog);
+	return id;
+}
+
 int catalog_list(struct catalog *catalog, uint32_t parent_id, enum object_kind kind,
 		 struct object **out, size_t *count)
 {
@@ -498,6 +506,14 @@ static void rewrite_when_grown(struct catalog *catalog)
 	if (bytes > SMALL_FILE_BYTES && bytes / GROWTH_MAX > catalog->tree.bytes &&
 	    catalog_rewrite(catalog) < 0)
 		log_warning("%s could not be rewritten", catalog->path);
+}
+
+uint32_t catalog_take_id(struct catalog *catalog)
+{
+	change(catalog);
+	uint32_t id = catalog->tree.id_next++;
+	unlock(catalog);
+	return id;
 }
 
 /* Into the file, then into memory: what the file refused has not happened. */
@@ -680,7 +696,8 @@ static int print_add(struct catalog *catalog, struct object *object, struct buf 
 		TRY(complete_policy(catalog, object, parent));
 	complete_attrs(&object->attrs, now_ns);
 	attrs_inherit(&object->attrs, &parent->object.attrs, is_directory(object->kind));
-	object->id = catalog->tree.id_next;
+	if (object->id == 0)
+		object->id = catalog->tree.id_next;
 	change_put(&catalog->record, &catalog->tree, object);
 	touch(catalog, parent, now_ns);
 	return OK;

@@ -90,8 +90,8 @@ int catalog_find_group(struct catalog *catalog, uint32_t policy_id, int64_t time
 int catalog_default_policy(struct catalog *catalog, uint32_t database_id, struct object *out);
 
 /*
- * Make one; `object` gives parent, kind, name, attrs, policy/window/payload,
- * and is completed with what the catalog settles: id, a group's name and
+ * Make one; `object` gives parent, kind, name, attrs, policy/window/payload, and id if it was
+ * taken before (else 0), and is completed with what the catalog settles: id, a group's name and
  * number, times that were 0 (now), the name's place. Changes the parent's
  * mtime and ctime. The first policy of a database becomes the default, or the next
  * where none is; a policy that says is_default clears the flag of its siblings.
@@ -134,6 +134,10 @@ void catalog_forget_removed(struct catalog *catalog);
 int catalog_reserve(struct catalog *catalog, uint32_t id);
 /* Was something lost of it when it was opened, for good? */
 bool catalog_was_damaged(struct catalog *catalog);
+/* The number that the next object gets. */
+uint32_t catalog_id_next(struct catalog *catalog);
+/* For an object that is added later, as its `id`; nobody else gets it in this run. */
+uint32_t catalog_take_id(struct catalog *catalog);
 /* Counts up whenever anything in it changes. */
 uint64_t catalog_version(struct catalog *catalog);
 /*

@@ -7,6 +7,7 @@
 #include "engine/base/log.h"
 #include "engine/directory.h"
 #include "engine/format.h"
+#include "engine/journal.h"
 #include "engine/limits.h"
 #include "engine/lost_names.h"
 #include "engine/series_text.h"
@@ -62,6 +63,79 @@ uint64_t engine_database_version(struct engine *engine, uint32_t database_id)
 	return points + (catalog_version(engine->catalog) << 32);
 }
 
+/* What the clock says of the index of a database. False: it is of a version that says nothing. */
+static bool find_kept(struct engine *engine, struct live_database *database)
+{
+	const char *at = strstr(buf_text(&engine->kept), "\nindexes");
+	unsigned long long records, lost;
+	unsigned known;
+	int length;
+
+	if (!at)
+		return engine->kept.length == 0;
+	at += strlen("\nindexes");
+	for (; sscanf(at, " %u:%llu:%llu%n", &known, &records, &lost, &length) == 3; at += length)
+		if (known == database->id) {
+			database->index_records_kept = records;
+			database->index_records_lost = lost;
+		}
+	return true;
+}
+
+/*
+ * Damage in what was durable has taken names that points have, and numbers that must not be given
+ * again. Behind it lies what a power cut may take, and no point that is durable needs.
+ */
+static void judge_names(struct engine *engine, struct live_database *database)
+{
+	database->is_unjudged = !find_kept(engine, database);
+	uint64_t lost = index_lacked(database->index, database->index_records_kept);
+	database->has_lost_names = lost > database->index_records_lost;
+	database->index_records_lost = lost;
+}
+
+/* May a shard have a series or a field without a name? */
+static bool may_lack_names(struct engine *engine, const struct live_database *database)
+{
+	return database->has_lost_names ||
+	       (database->is_unjudged &&
+		(index_was_damaged(database->index) || atomic_load(&engine->memtable_bytes)));
+}
+
+/* Under the index's lock. */
+static int log_names(void *arg, uint32_t database_id, struct slice additions)
+{
+	struct engine *engine = arg;
+	struct buf record = { 0 };
+	uint64_t sequence;
+
+	wal_names_encode(database_id, additions, &record);
+	int err = wal_append(engine->wal, buf_slice(&record), &sequence);
+	buf_release(&record);
+	return err;
+}
+
+/* Once the log was replayed: it takes names from here on. */
+static int database_settle(struct engine *engine, struct live_database *database)
+{
+	index_set_log(database->index, database->id, log_names, engine);
+	return index_settle(database->index);
+}
+
+/* What damage took of an index since the last flush is in the log, too. */
+static int read_again(struct engine *engine, struct live_database *database, const char *path)
+{
+	char wal[ENGINE_PATH_BYTES_MAX];
+	struct buf names = { 0 };
+
+	path_of(engine, "wal", wal);
+	int err = wal_names(wal, database->id, &names);
+	if (err == OK && names.length)
+		err = index_read_again(database->index, path, buf_slice(&names));
+	buf_release(&names);
+	return err;
+}
+
 static int database_open(struct engine *engine, uint32_t id, struct diag *diag)
 {
 	struct live_database *database = calloc(1, sizeof(*database));
@@ -85,6 +159,16 @@ static int database_open(struct engine *engine, uint32_t id, struct diag *diag)
 	index_set_series_max(database->index, engine->options.series_max);
 	database->id = id;
 	database->version = 1;
+	judge_names(engine, database);
+	if (index_was_damaged(database->index) && !engine->wal)
+		err = read_again(engine, database, path);
+	if (err == OK && engine->wal)
+		err = database_settle(engine, database);
+	if (err < 0) {
+		index_close(database->index);
+		free(database);
+		return err;
+	}
 	pthread_mutex_lock(&engine->lock);
 	engine->databases = realloc(engine->databases,
 				    (engine->database_count + 1) * sizeof(*engine->databases));
@@ -175,6 +259,20 @@ void engine_forget_database(struct engine *engine, uint32_t database_id)
 		log_warning("%s stays until the next start: %s", from, err_text(err));
 }
 
+/* Durable when it returns; nobody knows its number yet. */
+static int database_make(struct engine *engine, uint32_t id)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	path_of(engine, "db", path);
+	int err = database_open(engine, id, NULL);
+	if (err == OK)
+		err = env_sync_dir(path);
+	if (err < 0)
+		engine_forget_database(engine, id);
+	return err;
+}
+
 int engine_create_database(struct engine *engine, struct slice name, const struct attrs *attrs,
 			   uint32_t *id)
 {
@@ -184,11 +282,14 @@ int engine_create_database(struct engine *engine, struct slice name, const struc
 
 	if (engine->options.read_only)
 		return ERR_READ_ONLY;
-	TRY(catalog_add(engine->catalog, &object));
-	int err = database_open(engine, object.id, NULL);
+	if (catalog_find(engine->catalog, OBJECT_ROOT_ID, name, &(struct object){ 0 }) == OK)
+		return ERR_EXISTS;
+	/* The index first: a database that the catalog knows has one, whatever a crash takes. */
+	object.id = *id = catalog_take_id(engine->catalog);
+	TRY(database_make(engine, object.id));
+	int err = catalog_add(engine->catalog, &object);
 	if (err < 0)
-		catalog_remove(engine->catalog, object.id);
-	*id = object.id;
+		engine_forget_database(engine, object.id);
 	return err;
 }
 
@@ -305,7 +406,9 @@ static bool is_trimmed(struct engine *engine)
 
 /*
  * The log tells the last arrival and sequence until it is trimmed; after that the
- * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`, and what retention goes by.
+ * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`, and what retention goes by. A second line
+ * tells of each database how many records of its index were durable, and how many of those damage
+ * took: `indexes ID:RECORDS:LOST …`.
  */
 static int clock_read(struct engine *engine, uint64_t *sequence)
 {
@@ -319,6 +422,7 @@ static int clock_read(struct engine *engine, uint64_t *sequence)
 		engine_note_arrival(engine, arrival_ns);
 		retention_read(engine, buf_text(&text) + length);
 		*sequence = last;
+		buf_append_slice(&engine->kept, buf_slice(&text));
 	} else if (err == OK || err == ERR_CORRUPT ||
 		   (err == ERR_NOT_FOUND && is_trimmed(engine))) {
 		/* Later than all there can be: numbers may be left out, never given twice. */
@@ -331,6 +435,25 @@ static int clock_read(struct engine *engine, uint64_t *sequence)
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* A process that has not synced an index yet knows what the one before it did. */
+static void print_indexes(struct engine *engine, struct buf *out)
+{
+	buf_append_text(out, "\nindexes");
+	pthread_mutex_lock(&engine->lock);
+	for (size_t i = 0; i < engine->database_count; i++) {
+		struct live_database *database = engine->databases[i];
+		uint64_t records = index_records_synced(database->index);
+
+		if (records > database->index_records_kept)
+			database->index_records_kept = records;
+		buf_printf(out, " %u:%llu:%llu", database->id,
+			   (unsigned long long)database->index_records_kept,
+			   (unsigned long long)database->index_records_lost);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	buf_append_byte(out, '\n');
+}
+
 int engine_write_clock(struct engine *engine)
 {
 	struct buf text = { 0 };
@@ -338,7 +461,7 @@ int engine_write_clock(struct engine *engine)
 	buf_printf(&text, "%lld %llu", (long long)atomic_load(&engine->arrival_ns),
 		   (unsigned long long)wal_sequence(engine->wal));
 	retention_print(engine, &text);
-	buf_append_byte(&text, '\n');
+	print_indexes(engine, &text);
 	int err = engine_keep(engine, "clock", buf_slice(&text));
 	buf_release(&text);
 	return err;
@@ -349,10 +472,40 @@ int engine_write_clock(struct engine *engine)
 struct recovery {
 	struct engine *engine;
 	struct arena arena;
-	uint64_t records, rows, removed, unknown, damaged;
+	uint64_t records, rows, removed, unknown, damaged, unnamed;
 };
 
-/* Names come to the disk before what has them: these were there, and are damaged. */
+static bool knows_layout(struct index *index, uint32_t series_id, const struct layout *layout)
+{
+	uint32_t measurement_id = index_series_measurement(index, series_id);
+
+	for (uint32_t k = 0; k < layout->field_count; k++)
+		if (!index_knows_field(index, measurement_id, layout->fields[k].field_id))
+			return false;
+	return true;
+}
+
+/*
+ * Is all that the record has numbers for known by name? Else it was not durable: what is comes
+ * to the disk after its names (I11), and the disk has kept it by chance.
+ */
+static bool is_named(struct index *index, const struct wal_record *record)
+{
+	for (size_t i = 0; i < record->mask_count; i++)
+		if (!index_knows_series(index, record->masks[i].series_id))
+			return false;
+	for (size_t i = 0; i < record->mtime_count; i++)
+		if (!index_knows_series(index, record->mtimes[i].series_id))
+			return false;
+	for (size_t i = 0; i < record->row_count; i++)
+		if (!index_knows_series(index, record->rows[i].series_id) ||
+		    !knows_layout(index, record->rows[i].series_id,
+				  record->layouts[record->rows[i].layout]))
+			return false;
+	return true;
+}
+
+/* The names were durable, and are damaged. */
 static uint32_t recover_names(struct index *index, uint32_t series_id, const struct layout *layout)
 {
 	uint32_t measurement_id = index_series_measurement(index, series_id);
@@ -381,27 +534,86 @@ static void recover_types(struct engine *engine, struct live_group *group,
 	}
 }
 
-/* A record whose group is dropped, or whose bytes are not a record, is counted and passed over. */
+/*
+ * May the record be taken for the group's? Not when a number in it never came to the disk with
+ * its name: the number may be given to another.
+ */
+static bool is_of_group(struct recovery *recovery, const struct live_group *group,
+			const struct wal_record *record)
+{
+	const struct live_database *database = find_locked(recovery->engine, group->database_id);
+
+	return record->database_id == group->database_id && record->policy_id == group->policy_id &&
+	       ((database && database->has_lost_names) || is_named(group->index, record));
+}
+
+/* Is it of an object whose making did not come to the disk? Another may get the number. */
+static bool is_number_of_nobody(const struct recovery *recovery, uint32_t object_id)
+{
+	return object_id >= catalog_id_next(recovery->engine->catalog);
+}
+
+/*
+ * A record whose group is not there. A catalog that lost something may have known it: then its
+ * number stays its own.
+ */
+static int without_group(struct recovery *recovery, uint32_t group_id)
+{
+	struct catalog *catalog = recovery->engine->catalog;
+	bool was_removed = catalog_was_removed(catalog, group_id);
+
+	recovery->removed += was_removed;
+	recovery->unknown += !was_removed;
+	if (recovery->engine->catalog_has_lost)
+		return catalog_reserve(catalog, group_id);
+	if (!is_number_of_nobody(recovery, group_id))
+		return OK;
+	recovery->unnamed++;
+	return END;
+}
+
+/* They come before the records that need them, and the index may have lost them. */
+static int recover_additions(struct recovery *recovery, uint32_t database_id,
+			     struct slice additions)
+{
+	struct live_database *database = find_locked(recovery->engine, database_id);
+
+	if (database && index_restore(database->index, additions) < 0)
+		recovery->damaged++;
+	return database || !is_number_of_nobody(recovery, database_id) ? OK : END;
+}
+
+/*
+ * A record whose group is dropped, or whose bytes are not a record, is counted and passed over.
+ * END: it leaves the log.
+ */
 static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 {
 	struct recovery *recovery = arg;
 	struct live_group *group;
 	struct wal_record record;
+	struct slice additions;
+	uint32_t database_id;
 
 	arena_reset(&recovery->arena);
 	recovery->records++;
+	if (wal_names_decode(payload, &database_id, &additions))
+		return recover_additions(recovery, database_id, additions);
 	if (wal_record_decode(payload, sequence, &recovery->arena, &record) < 0) {
 		recovery->damaged++;
 		return OK;
 	}
 	engine_note_arrival(recovery->engine, record.arrival_ns);
 	int err = live_group_get(recovery->engine, record.group_id, &group);
-	if (err == ERR_NOT_FOUND && catalog_was_removed(recovery->engine->catalog, record.group_id))
-		recovery->removed++;
-	else if (err == ERR_NOT_FOUND)
-		recovery->unknown++;
+	if (err == ERR_NOT_FOUND)
+		return without_group(recovery, record.group_id);
 	if (err < 0) /* no index: a log that cannot be replayed must not be trimmed, so no start */
-		return err == ERR_NOT_FOUND ? OK : err;
+		return err;
+	if (!is_of_group(recovery, group, &record)) {
+		live_group_release(group);
+		recovery->unnamed++;
+		return END;
+	}
 	pthread_mutex_lock(&group->lock);
 	recover_types(recovery->engine, group, &record);
 	live_group_replay(group, &record, sequence);
@@ -449,6 +661,10 @@ static int recover(struct engine *engine, uint64_t sequence)
 	/* After a power cut the log may be ahead of a whole catalog: nobody was promised those. */
 	if (err == OK && recovery.unknown && engine->catalog_has_lost)
 		err = keep_log(engine, recovery.unknown);
+	if (recovery.unnamed)
+		log_warning("%s: %llu records were not taken: the names of their series, fields or "
+			    "shard groups never came to the disk, so they were not synced either",
+			    path, (unsigned long long)recovery.unnamed);
 	if (recovery.rows)
 		log_info("recovered %llu points from the log", (unsigned long long)recovery.rows);
 	return err;
@@ -584,6 +800,27 @@ static int dropped_database(void *arg, const char *name)
 	return OK;
 }
 
+/* A database whose making a power cut ended before the catalog knew of it has no names. */
+static int unmade_name(void *arg, const char *name)
+{
+	struct engine *engine = arg;
+	char path[ENGINE_PATH_BYTES_MAX], index[64];
+	struct buf file = { 0 };
+	struct object object;
+	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
+
+	if (catalog_get(engine->catalog, id, &object) != ERR_NOT_FOUND)
+		return OK;
+	snprintf(index, sizeof(index), "db/%.50s/index", name);
+	path_of(engine, index, path);
+	int err = env_read_file(path, &file);
+	bool is_empty = err == ERR_NOT_FOUND || (err == OK && file.length <= JOURNAL_HEADER_BYTES);
+	buf_release(&file);
+	snprintf(index, sizeof(index), "db/%.50s", name);
+	path_of(engine, index, path);
+	return is_empty ? env_remove_tree(path) : OK;
+}
+
 /* Deleted is what a record removed, and nothing else: a catalog that lost its end drops nothing. */
 static void sweep(struct engine *engine)
 {
@@ -596,6 +833,8 @@ static void sweep(struct engine *engine)
 		err = env_list(path, dropped_database, engine);
 	if (err == OK && freeze_sweep(engine) == OK && !engine->removed_in_log)
 		catalog_forget_removed(engine->catalog);
+	path_of(engine, "db", path);
+	env_list(path, unmade_name, engine);
 	path_of(engine, "trash", path);
 	env_list(path, trash_name, engine);
 }
@@ -722,13 +961,15 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	TRY(look_for_strangers(engine));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
 	TRY(cold_recover(engine));
-	TRY(databases_open(engine, diag));
 	TRY(clock_read(engine, &sequence));
+	TRY(databases_open(engine, diag));
 	retention_trust(engine);
 	TRY(recover(engine, sequence));
 	wall_open(engine);
 	for (size_t i = 0; i < engine->database_count; i++)
-		if (index_was_damaged(engine->databases[i]->index))
+		TRY(database_settle(engine, engine->databases[i]));
+	for (size_t i = 0; i < engine->database_count; i++)
+		if (may_lack_names(engine, engine->databases[i]))
 			lost_names_search(engine, engine->databases[i]->id);
 	return OK;
 }
@@ -741,17 +982,18 @@ static void engine_free(struct engine *engine)
 	idmap_release(&engine->group_ids);
 	if (engine->shard_env)
 		shard_env_close(engine->shard_env);
-	wal_close(engine->wal);
 	for (size_t i = 0; i < engine->database_count; i++) {
 		index_close(engine->databases[i]->index);
 		free(engine->databases[i]);
 	}
+	wal_close(engine->wal);
 	free(engine->databases);
 	if (engine->catalog)
 		catalog_close(engine->catalog);
 	for (size_t i = 0; i < engine->trash_count; i++)
 		free(engine->trash[i]);
 	free(engine->trash);
+	buf_release(&engine->kept);
 	env_close(engine->lock_fd);
 	free(engine);
 }
@@ -819,11 +1061,11 @@ static struct index **hold_indexes(struct engine *engine, size_t *count)
 }
 
 /* engine.lock is not held meanwhile: writers and lookups would wait for the disk. */
-static int sync_indexes(struct engine *engine)
+int engine_sync_names(struct engine *engine)
 {
 	size_t count;
 	struct index **indexes = hold_indexes(engine, &count);
-	int err = OK;
+	int err = catalog_sync(engine->catalog);
 
 	for (size_t i = 0; i < count; i++) {
 		if (err == OK)
@@ -834,16 +1076,16 @@ static int sync_indexes(struct engine *engine)
 	return err;
 }
 
-int engine_sync_names(struct engine *engine)
-{
-	TRY(catalog_sync(engine->catalog));
-	return sync_indexes(engine);
-}
-
 int engine_sync(struct engine *engine)
 {
+	/* I11: a record that is durable has its names. */
 	TRY(engine_sync_names(engine));
 	return wal_sync(engine->wal);
+}
+
+int engine_settle(struct engine *engine, int err)
+{
+	return err < 0 || !engine->options.sync_writes ? err : catalog_sync(engine->catalog);
 }
 
 int engine_flush(struct engine *engine)

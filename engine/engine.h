@@ -59,6 +59,11 @@ int engine_close(struct engine *engine);
 
 /* Everything that writes returned for before is durable when this returns. */
 int engine_sync(struct engine *engine);
+/*
+ * With sync_writes, what was changed in the catalog is durable when this returns; else it is with
+ * the next engine_sync(). Gives `err` when that is below 0: for the end of a call that changes it.
+ */
+int engine_settle(struct engine *engine, int err);
 /* Move everything from memory into shards now; returns when it is there. */
 int engine_flush(struct engine *engine);
 /*

@@ -1,8 +1,13 @@
 /*
  * From memory into shards.
  *
- *	rotate the log ─► seal every dirty memtable ─► encode and commit, a shard at a
- *	time ─► let the memtables go ─► delete the log's older segments
+ *	rotate the log ─► seal every dirty memtable ─► sync names and log, write the
+ *	clock ─► encode and commit, a shard at a time, and let its memtable go ─►
+ *	delete the log's older segments
+ *
+ * Sealing comes before the sync: rows go on coming after the rotation, and what is sealed has some
+ * of them, with names and sequences that no sync before it covers. A shard that is durable while
+ * those are not tells of series without a name, and of numbers that are given again.
  *
  * A group whose commit fails keeps its sealed memtable, and the log is not
  * trimmed; both are tried again. Rows of a series are written in chunks of up to
@@ -247,8 +252,8 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 	struct shard_batch *batch;
 	int err = shard_batch_begin(shard, sealed->generation, &batch);
 
-	/* An earlier try reached the disk although it failed. */
-	if (err == ERR_EXISTS)
+	/* number_generation() saw to it that nothing else can be there. */
+	if (err == ERR_EXISTS && sealed->group->sealed_was_tried)
 		return OK;
 	if (err < 0)
 		return err;
@@ -265,17 +270,62 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 	return OK;
 }
 
-static int flush_group(const struct sealed *sealed)
+static int newest_generation(const struct live_group *group, uint64_t *newest)
+{
+	*newest = 0;
+	for (uint32_t i = 0; i < group->shard_count; i++) {
+		uint64_t generation;
+
+		TRY(shard_newest(group->shards[i], &generation));
+		if (generation > *newest)
+			*newest = generation;
+	}
+	return OK;
+}
+
+/*
+ * A generation is greater than all that the group's shards have. It is, unless the numbers of
+ * an earlier run were lost: then it is raised, and with it the log's. What was tried before has
+ * its number, under which a part of it may be there.
+ */
+static int number_generation(struct sealed *sealed)
+{
+	struct live_group *group = sealed->group;
+	uint64_t newest;
+
+	if (group->sealed_was_tried)
+		return OK;
+	TRY(newest_generation(group, &newest));
+	if (newest > sealed->generation)
+		log_warning("shard group %u holds generation %llu, and the log is at %llu: it goes "
+			    "on behind that",
+			    group->id, (unsigned long long)newest,
+			    (unsigned long long)sealed->generation);
+	/* Equal: a crash came before the log was trimmed, and its rows are here once more. */
+	if (newest >= sealed->generation) {
+		sealed->generation = newest + 1;
+		wal_pass(group->engine->wal, sealed->generation);
+		TRY(engine_write_clock(group->engine));
+		pthread_mutex_lock(&group->lock);
+		group->sealed_generation = sealed->generation;
+		pthread_mutex_unlock(&group->lock);
+	}
+	group->sealed_was_tried = true;
+	return OK;
+}
+
+static int flush_group(struct sealed *sealed)
 {
 	uint32_t *ids;
 	size_t count;
-	int err = OK;
 
+	TRY(number_generation(sealed));
 	TRY(memtable_series(sealed->memtable, &ids, &count));
+	int err = OK;
 	for (uint32_t i = 0; err == OK && i < sealed->group->shard_count; i++)
 		err = flush_shard(sealed, i, ids, count);
 	free(ids);
-	return err == ERR_STALE ? OK : err; /* dropped: nobody wants it */
+	return err;
 }
 
 /* False: there is nothing to write. A memtable that could not be written before comes first. */
@@ -285,6 +335,7 @@ static bool seal(struct live_group *group, struct sealed *out)
 	if (!group->sealed && !memtable_is_empty(group->active)) {
 		group->sealed = group->active;
 		group->sealed_generation = wal_sequence(group->engine->wal);
+		group->sealed_was_tried = false;
 		group->active = memtable_new();
 	}
 	bool any = group->sealed && !group->dropped;
@@ -318,29 +369,25 @@ static void unseal(struct sealed *sealed)
 	crash_at(CRASH_FLUSH_LET_GO);
 }
 
-static int flush_one(struct live_group *group)
+static int flush_one(struct sealed *sealed)
 {
 	struct row_text text = { 0 };
 	struct columns columns = { 0 };
-	struct sealed sealed;
 
-	if (!seal(group, &sealed))
-		return OK;
-	crash_at(CRASH_FLUSH_SEALED);
-	sealed.text = &text;
-	sealed.columns = &columns;
+	sealed->text = &text;
+	sealed->columns = &columns;
 	arena_begin(&columns.arena, COLUMNS_BYTES);
-	int err = flush_group(&sealed);
+	int err = flush_group(sealed);
+	if (err == ERR_STALE) /* dropped: nobody wants it */
+		err = OK;
 	if (err == OK)
-		unseal(&sealed);
+		unseal(sealed);
 	else
 		log_warning("shard group %u could not be written, it stays in memory and in the "
 			    "log: %s",
-			    group->id, err_text(err));
-	memtable_release(sealed.memtable);
+			    sealed->group->id, err_text(err));
 	row_text_release(&text);
 	arena_release(&columns.arena);
-	free(sealed.cuts);
 	return err;
 }
 
@@ -354,41 +401,98 @@ static bool left_behind(struct live_group *group)
 	return left;
 }
 
-static int flush_groups(struct engine *engine)
-{
+/* Groups that are sealed, and whether some were so before: of those newer rows stay in memory. */
+struct sealed_groups {
 	struct live_group **groups;
+	size_t group_count;
+	struct sealed *items;
 	size_t count;
-	bool sealed_before = false;
+	bool left_behind;
+};
+
+static void seal_all(struct engine *engine, struct sealed_groups *out)
+{
+	*out = (struct sealed_groups){ 0 };
+	live_groups_all(engine, &out->groups, &out->group_count);
+	out->items = malloc((out->group_count + 1) * sizeof(*out->items));
+	if (!out->items)
+		log_out_of_memory(out->group_count * sizeof(*out->items));
+	for (size_t i = 0; i < out->group_count; i++) {
+		out->left_behind |= left_behind(out->groups[i]);
+		if (seal(out->groups[i], &out->items[out->count])) {
+			out->count++;
+			crash_at(CRASH_FLUSH_SEALED);
+		}
+	}
+}
+
+static void sealed_groups_release(struct sealed_groups *sealed)
+{
+	for (size_t i = 0; i < sealed->count; i++) {
+		memtable_release(sealed->items[i].memtable);
+		free(sealed->items[i].cuts);
+	}
+	free(sealed->items);
+	live_groups_release(sealed->groups, sealed->group_count);
+}
+
+/* Write all that are sealed; the error of the last that could not be. */
+static int flush_sealed(const struct sealed_groups *sealed)
+{
 	int err = OK;
 
-	live_groups_all(engine, &groups, &count);
-	for (size_t i = 0; i < count; i++) {
-		bool left = left_behind(groups[i]);
-		int failed = flush_one(groups[i]);
+	for (size_t i = 0; i < sealed->count; i++) {
+		int failed = flush_one(&sealed->items[i]);
 
-		/* What was sealed by an earlier, failed flush is in: now what came since. */
-		if (failed == OK && left)
-			failed = flush_one(groups[i]);
-		sealed_before |= left;
 		if (failed < 0)
 			err = failed;
 	}
-	live_groups_release(groups, count);
 	return err;
+}
+
+/*
+ * From here on nothing of what is sealed needs anything that a power cut could take: I11, I12.
+ * Later rows may come meanwhile, and are in the next memtable.
+ */
+static int make_ready(struct engine *engine)
+{
+	TRY(engine_sync(engine));
+	crash_at(CRASH_FLUSH_NAMES_SYNCED);
+	TRY(engine_write_clock(engine));
+	crash_at(CRASH_FLUSH_CLOCK_WRITTEN);
+	return OK;
+}
+
+static int flush_once(struct engine *engine, bool *left)
+{
+	struct sealed_groups sealed;
+
+	seal_all(engine, &sealed);
+	int err = make_ready(engine);
+	if (err == OK)
+		err = flush_sealed(&sealed);
+	*left = sealed.left_behind;
+	sealed_groups_release(&sealed);
+	return err;
+}
+
+static int flush_groups(struct engine *engine)
+{
+	bool left;
+
+	TRY(flush_once(engine, &left));
+	/* What was sealed by an earlier, failed flush is in: now what came since. */
+	return left ? flush_once(engine, &left) : OK;
 }
 
 static int flush_and_trim(struct engine *engine)
 {
 	uint64_t segment;
 
-	TRY(engine_sync_names(engine));
-	crash_at(CRASH_FLUSH_NAMES_SYNCED);
 	TRY(wal_rotate(engine->wal, &segment));
 	crash_at(CRASH_FLUSH_ROTATED);
 	TRY(flush_groups(engine));
 	crash_at(CRASH_FLUSH_WRITTEN);
-	TRY(engine_write_clock(engine));
-	crash_at(CRASH_FLUSH_CLOCK_WRITTEN);
 	TRY(wal_trim(engine->wal, segment));
 	crash_at(CRASH_FLUSH_TRIMMED);
 	return OK;

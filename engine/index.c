@@ -38,6 +38,7 @@
 #define OTHER_SPELLING_BYTES_MAX     (32u << 20)
 
 #define RECORD_BYTES_USUAL 4096u
+#define LOGGED_BYTES_USUAL (1u << 20)
 
 struct spelling {
 	const char *bytes;
@@ -57,10 +58,17 @@ struct index {
 	struct journal *journal;   /* NULL when read-only; it rests once it is synced */
 	pthread_mutex_t sync_lock; /* one sync at a time; taken before lock */
 	bool was_damaged;	   /* set once */
+	struct buf gaps; /* set once; struct gap: records that it lacked when it was opened */
+	uint64_t records_opened; /* set once; number of the last */
+	_Atomic uint64_t records_synced;
+	bool has_made_up; /* names for what was lost, made up since it was opened */
 	atomic_bool any_made_up;
-	struct buf record;	 /* what is being added */
-	struct buf waiting;	 /* additions that are not in the journal */
-	struct buf record_ends;	 /* size_t: where its records but the last end */
+	struct buf record;	/* what is being added */
+	struct buf waiting;	/* additions that are not in the journal */
+	struct buf record_ends; /* size_t: where its records but the last end */
+	index_log *log;		/* NULL: none */
+	uint32_t database_id;	/* for it */
+	void *log_arg;
 	size_t record_begins;	 /* the last of them */
 	_Atomic bool is_waiting; /* read without the lock; cleared when they are */
 	uint64_t sequence;	 /* of the last record */
@@ -114,6 +122,18 @@ static void unlock(const struct index *index)
 
 /* --- adding -------------------------------------------------------------------- */
 
+/* Additions that memory has go behind what waits for the file. */
+static void keep_waiting(struct index *index, struct slice additions)
+{
+	buf_append_slice(&index->waiting, additions);
+	/* Damage loses a record at most: they are kept short. */
+	if (index->waiting.length - index->record_begins >= RECORD_BYTES_USUAL) {
+		index->record_begins = index->waiting.length;
+		buf_append(&index->record_ends, &index->record_begins, sizeof(size_t));
+	}
+	atomic_store(&index->is_waiting, true);
+}
+
 /* Into memory, and behind what waits for the file. */
 static int commit(struct index *index)
 {
@@ -124,14 +144,29 @@ static int commit(struct index *index)
 		return ERR_READ_ONLY;
 	err = tables_apply(&index->tables, buf_slice(&index->record));
 	assert(err == OK && index->tables.refused == refused);
-	buf_append_slice(&index->waiting, buf_slice(&index->record));
-	/* Damage loses a record at most: they are kept short. */
-	if (index->waiting.length - index->record_begins >= RECORD_BYTES_USUAL) {
-		index->record_begins = index->waiting.length;
-		buf_append(&index->record_ends, &index->record_begins, sizeof(size_t));
-	}
-	atomic_store(&index->is_waiting, true);
+	keep_waiting(index, buf_slice(&index->record));
 	return OK;
+}
+
+/* In pieces of whole records, each of which the log can hold. */
+static int log_waiting(struct index *index)
+{
+	size_t count = index->record_ends.length / sizeof(size_t), from = 0;
+	const size_t *ends = (const size_t *)(const void *)index->record_ends.data;
+
+	if (!index->log)
+		return OK;
+	for (size_t i = 0; i < count; i++) {
+		if (ends[i] - from < LOGGED_BYTES_USUAL)
+			continue;
+		TRY(index->log(index->log_arg, index->database_id,
+			       slice_of(index->waiting.data + from, ends[i] - from)));
+		from = ends[i];
+	}
+	if (from == index->waiting.length)
+		return OK;
+	return index->log(index->log_arg, index->database_id,
+			  slice_from(buf_slice(&index->waiting), from));
 }
 
 static int write_waiting(struct index *index)
@@ -172,10 +207,22 @@ int index_write(struct index *index)
 	if (!atomic_load(&index->is_waiting))
 		return OK;
 	change(index);
+	/* The log first: a writer that finds nothing waiting logs rows behind the names of all. */
 	if (atomic_load(&index->is_waiting))
+		err = log_waiting(index);
+	if (err == OK && atomic_load(&index->is_waiting))
 		err = write_waiting(index);
 	unlock(index);
 	return err;
+}
+
+void index_set_log(struct index *index, uint32_t database_id, index_log *log, void *arg)
+{
+	change(index);
+	index->database_id = database_id;
+	index->log = log;
+	index->log_arg = arg;
+	unlock(index);
 }
 
 /* The number of a name, or the next free one with the addition printed. */
@@ -539,6 +586,10 @@ int index_field(struct index *index, uint32_t measurement_id, struct slice name,
 
 /* --- opening ---------------------------------------------------------------------------- */
 
+struct gap {
+	uint64_t first, end;
+};
+
 struct replay {
 	struct index *index;
 	uint64_t corrupt;
@@ -548,9 +599,15 @@ static int replay_record(void *arg, uint64_t sequence, struct slice payload)
 {
 	struct replay *replay = arg;
 
-	if (tables_apply(&replay->index->tables, payload) < 0)
-		replay->corrupt++;
-	replay->index->sequence = sequence;
+	struct index *index = replay->index;
+	int err = tables_apply(&index->tables, payload);
+
+	replay->corrupt += err < 0;
+	/* One that is no longer understood is lost as well. */
+	struct gap gap = { index->sequence + 1, sequence + (err < 0) };
+	if (gap.end > gap.first)
+		buf_append(&index->gaps, &gap, sizeof(gap));
+	index->sequence = index->records_opened = sequence;
 	return OK;
 }
 
@@ -621,6 +678,39 @@ bool index_is_made_up(struct index *index, uint32_t series_id)
 	      has_made_up_field(index, index_series_measurement(index, series_id));
 	buf_release(&key);
 	return yes;
+}
+
+uint64_t index_lacked(struct index *index, uint64_t records)
+{
+	const struct gap *gaps = (const struct gap *)(const void *)index->gaps.data;
+	uint64_t lacked = records > index->records_opened ? records - index->records_opened : 0;
+
+	for (size_t i = 0; i < index->gaps.length / sizeof(*gaps); i++) {
+		uint64_t end = gaps[i].end <= records ? gaps[i].end : records + 1;
+
+		lacked += end > gaps[i].first ? end - gaps[i].first : 0;
+	}
+	return lacked;
+}
+
+bool index_knows_series(struct index *index, uint32_t series_id)
+{
+	struct buf key = { 0 };
+	bool known = index_series_measurement(index, series_id) != ID_NONE;
+
+	if (!known || !index->has_made_up)
+		return known;
+	index_series_key(index, series_id, &key);
+	known = strstr(buf_text(&key), MADE_UP) == NULL;
+	buf_release(&key);
+	return known;
+}
+
+bool index_knows_field(struct index *index, uint32_t measurement_id, uint32_t field_id)
+{
+	return field_id < index_field_count(index, measurement_id) &&
+	       !(index->has_made_up &&
+		 is_made_up(index_field_name(index, measurement_id, field_id)));
 }
 
 int index_reserve_series(struct index *index, uint32_t series_id)
@@ -697,8 +787,58 @@ static int index_load(struct index *index, const char *path, bool read_only)
 	index->was_damaged =
 		!damage.is_mended && (journal_is_damaged(&damage) || damage.tail_bytes ||
 				      replay.corrupt || err == ERR_NOT_FOUND);
-	if (!read_only)
-		TRY(journal_open_copied(path, &index->journal));
+	index->has_made_up = index->tables.recovered > 0;
+	return read_only ? OK : journal_open_copied(path, &index->journal);
+}
+
+static int sort_record(void *arg, uint64_t sequence, struct slice payload)
+{
+	additions_sort(payload, arg); /* what is none was counted before */
+	return OK;
+}
+
+int index_read_again(struct index *index, const char *path, struct slice logged)
+{
+	struct buf kinds[ADDITION_KINDS] = { 0 };
+	struct journal_damage damage;
+	int err = journal_replay(path, sort_record, kinds, &damage);
+
+	if (err == OK || err == ERR_NOT_FOUND)
+		err = additions_sort(logged, kinds);
+	if (err == OK) {
+		tables_release(&index->tables);
+		index->tables = (struct tables){ 0 };
+		tables_init(&index->tables);
+	}
+	for (size_t i = 0; err == OK && i < ADDITION_KINDS; i++)
+		err = tables_apply(&index->tables, buf_slice(&kinds[i]));
+	if (err == OK && index->journal && logged.length)
+		keep_waiting(index, logged);
+	index->has_made_up = index->tables.recovered > 0;
+	for (size_t i = 0; i < ADDITION_KINDS; i++)
+		buf_release(&kinds[i]);
+	return err;
+}
+
+int index_restore(struct index *index, struct slice additions)
+{
+	struct tables *tables = &index->tables;
+	int err;
+
+	change(index);
+	uint64_t names = tables->names, refused = tables->refused;
+	err = tables_apply(tables, additions);
+	if (err == OK && tables->refused != refused)
+		err = ERR_CORRUPT;
+	if (tables->names != names && index->journal)
+		keep_waiting(index, additions);
+	index->has_made_up |= tables->recovered > 0;
+	unlock(index);
+	return err;
+}
+
+int index_settle(struct index *index)
+{
 	TRY(fill_holes(index));
 	atomic_store(&index->any_made_up, has_made_up_names(index));
 	return OK;
@@ -713,6 +853,7 @@ static void index_free(struct index *index)
 	buf_release(&index->record);
 	buf_release(&index->waiting);
 	buf_release(&index->record_ends);
+	buf_release(&index->gaps);
 	pthread_rwlock_destroy(&index->lock);
 	pthread_mutex_destroy(&index->sync_lock);
 	free(index);
@@ -746,15 +887,24 @@ int index_sync(struct index *index)
 	TRY(index_write(index));
 	if (!index->journal)
 		return OK;
+	look(index);
+	uint64_t records = index->sequence;
+	unlock(index);
 	pthread_mutex_lock(&index->sync_lock);
 	int err = journal_sync(index->journal);
 	if (err == OK) {
+		atomic_store(&index->records_synced, records);
 		change(index);
 		journal_rest(index->journal);
 		unlock(index);
 	}
 	pthread_mutex_unlock(&index->sync_lock);
 	return err;
+}
+
+uint64_t index_records_synced(struct index *index)
+{
+	return atomic_load(&index->records_synced);
 }
 
 int index_copy(struct index *index, const char *from, const char *to)

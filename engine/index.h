@@ -4,10 +4,10 @@
  *
  * Numbers are given once and never taken back. Everything is in memory; each
  * new measurement, field, tag key, tag value and series is also an addition in
- * the journal `index` of the database. It is there after index_write(), which
+ * the journal `index` of the database, and in the log. It is in both after index_write(), which
  * comes before a log record that holds the number, and durable after
- * index_sync(), which comes before that log is synced. Names never move: slices
- * handed out live as long as the index.
+ * index_sync(), which comes before that log is synced or a shard has the number. Names never move:
+ * slices handed out live as long as the index.
  *
  * Threads: one may add while others read; each call locks by itself (a
  * reader-writer lock), the read-only ones with a shared lock.
@@ -23,7 +23,23 @@
 
 struct index;
 
+/* Nothing is added before index_settle(), but for what the log holds. */
 int index_open(const char *path, bool read_only, struct index **out, struct diag *diag);
+/*
+ * After damage: read the file again, with what the log has of additions beside it. A name that is
+ * made up because the record with it is lost stays, so this comes before anything else.
+ */
+int index_read_again(struct index *index, const char *path, struct slice logged);
+/* What the log holds of additions: those that the file has lost are there again. ERR_CORRUPT. */
+int index_restore(struct index *index, struct slice additions);
+/* The log was replayed: what is without a name now has lost it, and gets one that is made up. */
+int index_settle(struct index *index);
+/*
+ * From here on index_write() hands additions to `log` before it writes them; where that fails,
+ * they wait. Called under the index's lock. Set while nobody adds.
+ */
+typedef int index_log(void *arg, uint32_t database_id, struct slice additions);
+void index_set_log(struct index *index, uint32_t database_id, index_log *log, void *arg);
 /* Syncs it and lets it go. */
 int index_close(struct index *index);
 /* Counted: who opened it holds it once, and it goes with the last that lets it go. */
@@ -35,6 +51,8 @@ void index_let_go(struct index *index); /* NULL: nothing */
  */
 int index_write(struct index *index);
 int index_sync(struct index *index); /* writes, too */
+/* How many of its records are durable for sure; they are numbered from 1. */
+uint64_t index_records_synced(struct index *index);
 /* Its file as it is now as a new one, `from` being its path; synced. */
 int index_copy(struct index *index, const char *from, const char *to);
 
@@ -87,6 +105,14 @@ void index_set_series_max(struct index *index, uint32_t series_max);
  * `recovered.series.NUMBER`, the field `recovered.NUMBER`, when nothing is known of them.
  */
 bool index_was_damaged(struct index *index); /* or its end was torn, when it was opened */
+/* How many of the first `records` did it lack, when it was opened? */
+uint64_t index_lacked(struct index *index, uint64_t records);
+/*
+ * Is there a name for it, that was not made up since the index was opened? What is durable has one,
+ * unless there was damage; of what is not, a power cut may have left any part.
+ */
+bool index_knows_series(struct index *index, uint32_t series_id);
+bool index_knows_field(struct index *index, uint32_t measurement_id, uint32_t field_id);
 /* May a name of the series or of its fields be made up, so that its lines were shorter once? */
 bool index_is_made_up(struct index *index, uint32_t series_id);
 int index_reserve_series(struct index *index, uint32_t series_id);

@@ -428,9 +428,12 @@ static uint32_t read_id(struct reader *r)
 
 /* --- names ------------------------------------------------------------------------- */
 
-/* Set a name as a record says. False: the number or the name is taken, or out of all bounds. */
+/* Set a name as a record says. False: it is there, the number or the name is taken, or out of all
+ * bounds. */
 static bool set_name(struct tables *tables, struct dict *dict, uint32_t id, struct slice name)
 {
+	if (name.length && slice_equal(dict_name(dict, id), name))
+		return false;
 	if (name.length == 0 || name.length > SERIES_KEY_BYTES_MAX ||
 	    id > (uint64_t)dict->count + GAP_MAX || dict_name(dict, id).data ||
 	    dict_find(dict, name) != DICT_NONE) {
@@ -438,6 +441,7 @@ static bool set_name(struct tables *tables, struct dict *dict, uint32_t id, stru
 		return false;
 	}
 	dict_set(dict, &tables->arena, id, name);
+	tables->names++;
 	return true;
 }
 
@@ -702,6 +706,7 @@ static void add_series(struct tables *tables, uint32_t id, uint32_t shape_id,
 	struct measurement *measurement = &tables->measurements[tables->shapes[shape_id].words[0]];
 	uint32_t hash;
 
+	tables->names++;
 	fit_series(tables, id);
 	tables->values = room_for(tables->values, &tables->value_capacity,
 				  (uint64_t)tables->value_count + count, sizeof(*tables->values));
@@ -719,6 +724,17 @@ static void add_series(struct tables *tables, uint32_t id, uint32_t shape_id,
 			     &measurement->tag_keys[tags[i].key_id].postings[tags[i].value_id], id);
 	add_postings(tables, &measurement->series, id);
 	measurement->shape_last = shape_id;
+}
+
+static bool series_is(const struct tables *tables, uint32_t id, uint32_t shape_id,
+		      const struct tag_ids *tags, size_t count)
+{
+	if (tables->series[id].shape_id != shape_id)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (tables->values[tables->series[id].values_at + i] != tags[i].value_id)
+			return false;
+	return true;
 }
 
 static int apply_series(struct tables *tables, struct reader *r)
@@ -741,8 +757,10 @@ static int apply_series(struct tables *tables, struct reader *r)
 	if (!measurement || !need_tags(tables, measurement, tags, count))
 		return ERR_CORRUPT;
 	shape_id = need_shape(tables, measurement_id, tags, count);
-	if (shape_id == ID_NONE || (id < tables->series_count && tables_shape(tables, id)))
+	if (shape_id == ID_NONE)
 		tables->refused++;
+	else if (id < tables->series_count && tables_shape(tables, id))
+		tables->refused += !series_is(tables, id, shape_id, tags, count);
 	else
 		add_series(tables, id, shape_id, tags, count);
 	return OK;
@@ -755,6 +773,44 @@ static int (*const appliers[])(struct tables *tables, struct reader *r) = {
 	[ADD_VALUE] = apply_value,
 	[ADD_SERIES] = apply_series,
 };
+
+/* Go over an addition without taking it. */
+static void skip_addition(struct reader *r, uint8_t addition)
+{
+	static const int numbers[] = { [ADD_MEASUREMENT] = 1,
+				       [ADD_FIELD] = 2,
+				       [ADD_KEY] = 2,
+				       [ADD_VALUE] = 3,
+				       [ADD_SERIES] = 2 };
+
+	for (int i = 0; i < numbers[addition]; i++)
+		reader_varint(r);
+	if (addition != ADD_SERIES) {
+		reader_prefixed(r);
+		return;
+	}
+	for (uint64_t left = reader_varint(r) * 2; left > 0 && !r->failed; left--)
+		reader_varint(r);
+}
+
+int additions_sort(struct slice record, struct buf kinds[ADDITION_KINDS])
+{
+	struct reader r = reader_of(record);
+
+	while (reader_left(&r)) {
+		size_t from = record.length - reader_left(&r);
+		uint8_t addition = reader_u8(&r);
+
+		if (addition < ADD_MEASUREMENT || addition > ADD_SERIES)
+			return ERR_CORRUPT;
+		skip_addition(&r, addition);
+		if (r.failed)
+			return ERR_CORRUPT;
+		buf_append(&kinds[addition - ADD_MEASUREMENT], record.data + from,
+			   record.length - reader_left(&r) - from);
+	}
+	return OK;
+}
 
 int tables_apply(struct tables *tables, struct slice record)
 {

@@ -74,6 +74,7 @@ struct tables {
 	uint32_t slot_count;
 	struct idmap cut_names; /* hash at the end of a cut name -> series */
 	size_t list_bytes;	/* of postings and per-key lists */
+	uint64_t names;		/* additions that were taken */
 	uint64_t refused;	/* additions that made no sense */
 	uint64_t holes;		/* series without a record */
 	uint64_t recovered;	/* names made up */
@@ -118,9 +119,15 @@ void addition_series(struct buf *record, uint32_t id, uint32_t measurement_id,
 /*
  * Apply the additions of a record. ERR_CORRUPT: the bytes are none, from there
  * on nothing was applied; what does not fit what is there is passed over and
- * counted in `refused`.
+ * counted in `refused`. What is there already changes nothing.
  */
 int tables_apply(struct tables *tables, struct slice record);
+/*
+ * The additions of a record, each to those of its kind: in the order of the kinds nothing comes
+ * before what it needs. ERR_CORRUPT: from there on nothing was taken.
+ */
+#define ADDITION_KINDS 5
+int additions_sort(struct slice record, struct buf kinds[ADDITION_KINDS]);
 /* Names for what nothing named; after the last record was applied. */
 void tables_name_holes(struct tables *tables);
 size_t tables_bytes(const struct tables *tables);

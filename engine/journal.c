@@ -469,6 +469,50 @@ int journal_mend(const char *path)
 	return err;
 }
 
+static void begin_file(struct buf *out, uint64_t salt)
+{
+	header_print(buf_reserve(out, JOURNAL_HEADER_BYTES), salt);
+	out->length = JOURNAL_HEADER_BYTES;
+}
+
+/* A journal as two: records that `leaves` names, and those that stay. Gives how many leave. */
+static uint64_t divide(struct slice file, bool (*leaves)(void *arg, uint64_t sequence), void *arg,
+		       struct buf *stay, struct buf *leave)
+{
+	struct scan scan;
+	struct found found;
+	bool whole, readable = scan_start(&scan, file, &whole);
+	uint64_t salt = readable ? scan.salt : salt_twice((uint32_t)env_random());
+	uint64_t left = 0;
+
+	begin_file(stay, salt);
+	begin_file(leave, salt);
+	while (readable && scan_next(&scan, &found) == OK) {
+		bool is_leaving = leaves(arg, found.sequence);
+
+		left += is_leaving;
+		print_record(is_leaving ? leave : stay, found.sequence, found.payload, salt);
+	}
+	return left;
+}
+
+int journal_divide(const char *path, const char *to, bool (*leaves)(void *arg, uint64_t sequence),
+		   void *arg, uint64_t *left)
+{
+	struct buf file = { 0 }, stay = { 0 }, leave = { 0 };
+	int err = env_read_file(path, &file);
+
+	*left = err == OK ? divide(buf_slice(&file), leaves, arg, &stay, &leave) : 0;
+	if (*left)
+		err = env_write_file(to, buf_slice(&leave));
+	if (err == OK && *left)
+		err = env_write_file(path, buf_slice(&stay));
+	buf_release(&file);
+	buf_release(&stay);
+	buf_release(&leave);
+	return err;
+}
+
 /* --- the copy -------------------------------------------------------------- */
 
 /* Only a convenience is lost with it: the journal goes on without. */

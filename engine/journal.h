@@ -91,6 +91,13 @@ bool journal_is_damaged(const struct journal_damage *damage);
 int journal_replay(const char *path,
 		   int (*each)(void *arg, uint64_t sequence, struct slice payload), void *arg,
 		   struct journal_damage *damage);
+/*
+ * Move the whole records that `leaves` names out of a file that nobody has open: they come to
+ * `to`, synced, before the file is written anew without them. `*left` counts them. ERR_NOT_FOUND,
+ * ERR_SPACE, ERR_IO: they are where they were.
+ */
+int journal_divide(const char *path, const char *to, bool (*leaves)(void *arg, uint64_t sequence),
+		   void *arg, uint64_t *left);
 /* Write it anew with its whole records alone, and those that its copy has. ERR_NOT_FOUND,
  * ERR_SPACE, ERR_IO. */
 int journal_mend(const char *path);

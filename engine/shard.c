@@ -436,15 +436,23 @@ static int settle(struct shard *shard)
 	return err;
 }
 
-int shard_batch_begin(struct shard *shard, uint64_t generation, struct shard_batch **out)
+int shard_newest(struct shard *shard, uint64_t *generation)
 {
-	struct shard_batch *batch;
-
 	if (shard->moved)
 		return ERR_STALE;
 	TRY(settle(shard));
 	/* One thread writes: the version does not change under us. */
-	if (generation <= shard_version_generation(shard->version))
+	*generation = shard_version_generation(shard->version);
+	return OK;
+}
+
+int shard_batch_begin(struct shard *shard, uint64_t generation, struct shard_batch **out)
+{
+	struct shard_batch *batch;
+	uint64_t newest;
+
+	TRY(shard_newest(shard, &newest));
+	if (generation <= newest)
 		return ERR_EXISTS;
 	batch = calloc(1, sizeof(*batch));
 	if (!batch)

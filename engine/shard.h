@@ -110,11 +110,13 @@ struct shard_mask {
 	uint64_t generation; /* of a version's mask: the flush that brought it */
 };
 
+/* The newest generation of what is there now, whatever an earlier commit said; 0 = none. */
+int shard_newest(struct shard *shard, uint64_t *generation);
 /*
  * Begin the flush `generation`, the log's sequence at the flush: greater than
  * that of every batch committed before. ERR_EXISTS: a batch with this or a later
- * generation is in already (a commit that failed may have reached the disk
- * all the same): compare shard_sequence_flushed and be content.
+ * generation is in already. A commit that failed may have reached the disk all the same, and
+ * then it is this one; or the log has forgotten numbers that it gave, and then it is another.
  * ERR_CORRUPT, ERR_IO, ERR_SPACE, ERR_STALE (moved).
  */
 int shard_batch_begin(struct shard *shard, uint64_t generation, struct shard_batch **out);

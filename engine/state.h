@@ -50,6 +50,7 @@ struct live_group {
 	_Atomic bool dropped;		  /* set under lock */
 	struct memtable *active, *sealed; /* protected by lock; sealed: being flushed, or NULL */
 	uint64_t sealed_generation;	  /* protected by lock */
+	bool sealed_was_tried;		  /* under flush_lock; some of it may be in shards */
 	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
 	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
@@ -74,6 +75,10 @@ struct live_group {
 struct live_database {
 	uint32_t id;
 	struct index *index;
+	uint64_t index_records_kept; /* durable at the last flush */
+	uint64_t index_records_lost; /* of those, and it is known what they named */
+	bool has_lost_names;	     /* more of those were gone when it was opened */
+	bool is_unjudged;	     /* a version flushed that did not keep it */
 	_Atomic uint64_t version;
 };
 
@@ -90,6 +95,7 @@ struct engine {
 	bool catalog_has_lost; /* set once: there is what no record made and none removed */
 	bool removed_in_log;   /* set once: records of dropped groups, so that drops must stay known
 				*/
+	struct buf kept;       /* what `clock` said, "" before the first flush */
 	struct catalog *catalog;
 	struct wal *wal;
 	struct shard_env *shard_env;
@@ -143,7 +149,12 @@ int engine_sync_names(struct engine *engine);
 /* It was dropped: its index is let go, and its directory deleted. */
 void engine_forget_database(struct engine *engine, uint32_t database_id);
 void engine_touch(struct engine *engine, uint32_t database_id);
-/* Before the log is trimmed: the last arrival and sequence survive without it. */
+/* Names of all that is in the log and in memory are durable. Holds no lock while the disk works. */
+int engine_sync_names(struct engine *engine);
+/*
+ * Before a shard gets a generation, and before the log is trimmed: the last arrival and sequence
+ * survive without it, and so does how much of the names is durable.
+ */
 int engine_write_clock(struct engine *engine);
 void engine_note_arrival(struct engine *engine, int64_t arrival_ns);
 /* --- space.c --- */

@@ -94,6 +94,25 @@ void wal_record_encode(const struct wal_record *record, struct buf *out)
 	}
 }
 
+/* No database has the number 0. */
+void wal_names_encode(uint32_t database_id, struct slice additions, struct buf *out)
+{
+	buf_append_varint(out, 0);
+	buf_append_varint(out, database_id);
+	buf_append_slice(out, additions);
+}
+
+bool wal_names_decode(struct slice payload, uint32_t *database_id, struct slice *additions)
+{
+	struct reader reader = reader_of(payload);
+
+	if (reader_varint(&reader) != 0 || reader.failed)
+		return false;
+	*database_id = (uint32_t)reader_varint(&reader);
+	*additions = slice_from(payload, payload.length - reader_left(&reader));
+	return !reader.failed;
+}
+
 /* --- decoding ----------------------------------------------------------------- */
 
 static int64_t get_signed(struct reader *reader)

@@ -374,7 +374,8 @@ static int set_object(struct mount *mount, struct node *node, const struct stat 
 		object.attrs.mtime_ns =
 			what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : attr_time(&to->st_mtim);
 	object.attrs.ctime_ns = env_now_ns();
-	return catalog_set_attrs(mount->catalog, object.id, &object.attrs);
+	return engine_settle(mount->engine,
+			     catalog_set_attrs(mount->catalog, object.id, &object.attrs));
 }
 
 static int set_series(struct mount *mount, const struct place *place, const struct stat *to,

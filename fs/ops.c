@@ -306,6 +306,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	}
 	attrs = attrs_in(req, mount, dir, mode, true);
 	err = names_mkdir(mount, dir, slice_of_text(name), &attrs, &node);
+	err = engine_settle(mount->engine, err);
 	reply_node(req, mount, err, node);
 }
 
@@ -324,6 +325,7 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 		return;
 	}
 	err = names_symlink(mount, dir, slice_of_text(name), slice_of_text(target), &attrs, &node);
+	err = engine_settle(mount->engine, err);
 	reply_node(req, mount, err, node);
 }
 
@@ -348,7 +350,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (err == OK)
 		refused = tree_call(place.kind, CALL_REMOVE);
 	if (err == OK && !refused)
-		err = remove(mount, &place);
+		err = engine_settle(mount->engine, remove(mount, &place));
 	if (refused)
 		fuse_reply_err(req, refused);
 	else
@@ -399,6 +401,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		taken = place_find(mount, new_dir, to, &target, &text, NULL) == OK &&
 			exists(mount, &target);
 		err = names_rename(mount, &place, new_dir, to, taken ? &target : NULL, flags);
+		err = engine_settle(mount->engine, err);
 	}
 	if (refused)
 		fuse_reply_err(req, refused);

@@ -158,13 +158,13 @@ int setting_install(struct mount *mount, const struct place *place, struct slice
 			   diag.line, line_of(without_end(text), diag.line));
 		return err;
 	}
-	if (replace_attrs)
-		return catalog_set_attrs(mount->catalog, file.id, attrs);
-	if (place->kind == KIND_POLICY_FILE) {
+	if (replace_attrs) {
+		err = catalog_set_attrs(mount->catalog, file.id, attrs);
+	} else if (place->kind == KIND_POLICY_FILE) {
 		file.attrs.mtime_ns = file.attrs.ctime_ns = env_now_ns();
-		return catalog_set_attrs(mount->catalog, file.id, &file.attrs);
+		err = catalog_set_attrs(mount->catalog, file.id, &file.attrs);
 	}
-	return OK;
+	return engine_settle(mount->engine, err);
 }
 
 int setting_remove_policy(struct mount *mount, const struct place *place)

@@ -415,5 +415,7 @@ bool manage_is(enum statement_kind kind)
 
 int manage_run(struct task *task)
 {
-	return manage_functions[task->statement->kind](task);
+	int err = manage_functions[task->statement->kind](task);
+
+	return engine_settle(task->env->engine, err);
 }

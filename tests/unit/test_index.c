@@ -37,6 +37,7 @@ static struct index *opened(const char *path, bool read_only)
 	struct index *index = NULL;
 
 	CHECK_INT(index_open(path, read_only, &index, &diag), OK);
+	CHECK_INT(index_settle(index), OK);
 	CHECK_STR(diag.text, "");
 	if (!index)
 		abort();
