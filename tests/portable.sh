@@ -19,8 +19,10 @@ compile() {
 	failed=$((failed + 1))
 	return 1
 }
+# engine/base/memory.c counts what is allocated: the linker sends these to it, as the Makefile says.
+wraps=$(printf -- '-Wl,--wrap=%s ' malloc calloc realloc reallocarray free)
 # program NAME OUTPUT COMPILER SOURCES LIBRARIES: with that
-program() { judge "$2 is built" bash -c "$3 $(echo $flags) $4 '$work/$1'/*.o -o '$work/$1/$2' $5 -lpthread -lm"; }
+program() { judge "$2 is built" bash -c "$3 $(echo $flags) $4 '$work/$1'/*.o -o '$work/$1/$2' $wraps $5 -lpthread -lm"; }
 # judge WHAT COMMAND…
 judge() {
 	if "${@:2}" >"$work/out" 2>&1; then passed=$((passed + 1)); else
