@@ -15,7 +15,7 @@
  * When the system has no more, what is asked for comes out of a reserve that was set aside at the
  * start, and the meter knows: its request ends with ERR_MEMORY at its next look. New requests are
  * refused while the reserve is half used, or the block that is kept for LevelDB is gone. Without a
- *reserve, or when it is used up, malloc is NULL.
+ * reserve, or when it is used up, malloc is NULL.
  */
 #ifndef ENGINE_BASE_MEMORY_H
 #define ENGINE_BASE_MEMORY_H

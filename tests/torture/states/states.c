@@ -7,7 +7,7 @@
  * DATADIR is what the recorded workload left: first it must be what the recording comes to, or the
  * recorder missed something. `only` tries state N alone, `keep` leaves it there as the crash left
  * it, `mounted` judges a mount of what was kept. Prints each fault, and at the end how many states
- *there were and how many failed.
+ * there were and how many failed.
  *
  * Each state is tried in a process of its own: one that ends badly, or never, is a fault of it.
  */

@@ -5,9 +5,9 @@
  *	states_work DATADIR SEED default|sync|long [FIRST [end|kill]]
  *
  * (states_work_mount MOUNTPOINT … does the same through a mount.) It marks in the recording what it
- *asks for and what was acknowledged; model.h says how. Every value is written once, and its name
- *says whose it is, so that any that turns up elsewhere is known. FIRST numbers what is done from
- *there, for a process that goes on where another ended; `kill` ends without closing.
+ * asks for and what was acknowledged; model.h says how. Every value is written once, and its name
+ * says whose it is, so that any that turns up elsewhere is known. FIRST numbers what is done from
+ * there, for a process that goes on where another ended; `kill` ends without closing.
  */
 #include <dlfcn.h>
 #include <pthread.h>
