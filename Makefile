@@ -57,7 +57,7 @@ TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
 
 # Searches of tests/torture: programs of several files, and what is preloaded into others.
-TORTURE := $(addprefix $(BUILD)/torture/,states states_work states_work_mount record.so calls fail.so)
+TORTURE := $(addprefix $(BUILD)/torture/,states states_work states_work_mount record.so calls fail.so damage_look)
 
 .PHONY: all run test test-all torture bench format fuzz install clean deps programs unit-tests tools
 all: programs tools compile_commands.json
@@ -112,6 +112,9 @@ $(BUILD)/torture/states_work: $(call states_object,work work_engine) $(LIBS_BELO
 $(BUILD)/torture/states_work_mount: $(call states_object,work work_mount) $(LIB_BASE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE) -ldl
+$(BUILD)/torture/damage_look: $(BUILD)/tests/torture/damage/look.o $(LIBS_BELOW_FS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
 $(BUILD)/torture/calls: $(BUILD)/tests/torture/calls/calls.o $(BUILD)/tests/torture/calls/page.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)

@@ -6,6 +6,7 @@
 
 #include "engine/base/when.h"
 #include "engine/check.h"
+#include "engine/directory.h"
 #include "engine/format.h"
 #include "engine/journal.h"
 
@@ -169,15 +170,43 @@ static void check_format(struct check *check)
 		check->left++;
 }
 
-/* Absent before the first flush; the engine does without, but for what it says. */
+/* The first segment is trimmed by a flush, and every flush keeps the clock before. */
+static bool must_have_clock(const struct check *check)
+{
+	char first[CHECK_PATH_BYTES_MAX], segments[CHECK_PATH_BYTES_MAX];
+
+	check_path(check, "wal/00000001", first);
+	check_path(check, "wal", segments);
+	return check->is_snapshot || (env_exists(segments) && !env_exists(first));
+}
+
+/* Now is later than all arrivals, and a number of the log larger than all that were given. */
+static void make_clock(struct check *check, const char *path)
+{
+	struct buf text = { 0 };
+	long long now = (long long)env_now_ns();
+
+	buf_printf(&text, "%lld %lld\n", now, now);
+	if (env_write_file(path, buf_slice(&text)) < 0)
+		check->left++;
+	buf_release(&text);
+}
+
+/* The engine does without, but for what it says. */
 static void check_kept(struct check *check, const char *name)
 {
 	char path[CHECK_PATH_BYTES_MAX];
 	struct buf text = { 0 };
 
 	check_path(check, name, path);
-	if (!env_exists(path))
+	if (!env_exists(path)) {
+		if (strcmp(name, "clock") == 0 && must_have_clock(check)) {
+			check_tell(check, name, "missing");
+			if (check->repair)
+				make_clock(check, path);
+		}
 		return;
+	}
 	int err = engine_kept_read(path, &text);
 	buf_release(&text);
 	if (err == OK)
@@ -227,9 +256,8 @@ static int walk_name(void *arg, const char *name)
 	if (is_leftover(name) || walk->knows(walk->check, name))
 		return OK;
 	snprintf(path, sizeof(path), "%s%s%.400s", walk->dir, walk->dir[0] ? "/" : "", name);
-	check_tell(walk->check, path, "does not belong here");
-	if (walk->check->repair)
-		check_move_aside(walk->check, path);
+	if (!directory_passes_over(name))
+		check_note(walk->check, path, "is not of seriesfs, and is left alone");
 	return OK;
 }
 

@@ -3,9 +3,9 @@
  *
  *	DATADIR/snapshot/DATABASE_ID/NAME/
  *	  format, clock, continuous   as they were
- *	  catalog                     the root and this database
+ *	  catalog, catalog.copy       the root and this database
  *	  wal/                        links to the segments before the instant
- *	  db/ID/index                 a copy
+ *	  db/ID/index, index.copy     copies
  *	  shard/GROUPID.N/            links to the tables, copies of what LevelDB changes
  *
  * The instant is when no writer is within the gate: then the log goes on in a new
@@ -137,15 +137,20 @@ static int copy_file(struct freezing *freezing, const char *name)
 
 static int copy_index(struct freezing *freezing)
 {
-	char name[64], from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX];
+	char name[64], from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX],
+		copy[ENGINE_PATH_BYTES_MAX];
 	struct index *index = engine_hold_index(freezing->engine, freezing->database_id);
 
+	if (!index)
+		return ERR_NOT_FOUND;
 	snprintf(name, sizeof(name), "db/%u/index", freezing->database_id);
 	path_in(freezing->engine->path, name, from);
 	path_in(freezing->dir, name, to);
-	int err = index ? index_copy(index, from, to) : ERR_NOT_FOUND;
+	snprintf(name, sizeof(name), "db/%u/index.copy", freezing->database_id);
+	path_in(freezing->dir, name, copy);
+	int err = index_copy(index, from, to);
 	index_let_go(index);
-	return err;
+	return err < 0 ? err : env_copy(to, copy, UINT64_MAX);
 }
 
 static int link_shards(struct freezing *freezing, struct live_group *group)
@@ -181,8 +186,11 @@ static int sync_directories(const char *dir, uint32_t database_id)
 static int link_all(struct freezing *freezing)
 {
 	static const char *const files[] = { "format", "clock", "continuous" };
-	char path[ENGINE_PATH_BYTES_MAX];
+	char path[ENGINE_PATH_BYTES_MAX], copy[ENGINE_PATH_BYTES_MAX];
 
+	path_in(freezing->dir, "catalog", path);
+	path_in(freezing->dir, "catalog.copy", copy);
+	TRY(env_copy(path, copy, UINT64_MAX));
 	path_in(freezing->dir, "wal", path);
 	TRY(wal_link(freezing->engine->wal, freezing->segment, path));
 	for (size_t i = 0; i < freezing->group_count; i++)
@@ -365,6 +373,14 @@ static int link_file(void *arg, const char *name)
 	return env_link(from, to);
 }
 
+/* What is missing is judged by the engine that opens the twin. */
+static int link_if_there(const struct twin *twin, const char *name)
+{
+	int err = link_file((void *)(uintptr_t)twin, name);
+
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 static int link_shard(void *arg, const char *name)
 {
 	const struct twin *twin = arg;
@@ -388,16 +404,26 @@ static int link_below(const char *from, const char *to, const char *name,
 /* A reading engine writes to none of its files; only LevelDB does. */
 static int link_twin(const char *from, const char *to, uint32_t database_id)
 {
-	static const char *const files[] = { "format", "clock", "catalog" };
+	static const char *const files[] = { "format", "clock", "catalog", "catalog.copy" };
 	char own[32];
 
 	snprintf(own, sizeof(own), "db/%u", database_id);
 	TRY(make_directories(to, database_id));
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		TRY(link_file(&(struct twin){ from, to }, files[i]));
+		TRY(link_if_there(&(struct twin){ from, to }, files[i]));
 	TRY(link_below(from, to, "wal", link_file));
 	TRY(link_below(from, to, own, link_file));
 	return link_below(from, to, "shard", link_shard);
+}
+
+/* A snapshot has one database, whole: what its catalog lost, nobody could tell from what never was. */
+static int check_twin(struct engine *twin, uint32_t database_id, struct diag *diag)
+{
+	struct object object;
+
+	if (!twin->catalog_has_lost && catalog_get(twin->catalog, database_id, &object) == OK)
+		return OK;
+	return diag_set(diag, ERR_CORRUPT, "its catalog is damaged");
 }
 
 int engine_open_frozen(struct engine *engine, uint32_t database_id, const char *name,
@@ -416,6 +442,8 @@ int engine_open_frozen(struct engine *engine, uint32_t database_id, const char *
 		options.path = to;
 		options.read_only = true;
 		err = engine_open(&options, out, &diag);
+		if (err == OK && (err = check_twin(*out, database_id, &diag)) < 0)
+			engine_close(*out);
 	}
 	if (err < 0) {
 		log_error("snapshot %s: %s", name, diag.text[0] ? diag.text : err_text(err));

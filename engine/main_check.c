@@ -12,6 +12,8 @@
 
 #include "engine/base/env.h"
 #include "engine/check.h"
+#include "engine/directory.h"
+#include "engine/format.h"
 
 enum { EXIT_CLEAN = 0, EXIT_MENDED = 1, EXIT_LEFT = 4, EXIT_UNABLE = 8, EXIT_USAGE = 16 };
 
@@ -27,17 +29,52 @@ static int complain(const char *path, const char *text)
 	return ERR_IO;
 }
 
+/* Is there a file whose first bytes we write? */
+static bool has_journal(const char *path, const char *name)
+{
+	char below[CHECK_PATH_BYTES_MAX];
+	struct buf file = { 0 };
+
+	snprintf(below, sizeof(below), "%.4000s/%s", path, name);
+	bool is_ours = env_kind(below) == ENV_FILE && env_read_file(below, &file) == OK &&
+		       slice_starts_with(buf_slice(&file), SLICE("sfsjrnl1"));
+	buf_release(&file);
+	return is_ours;
+}
+
+static bool has_format(const char *path)
+{
+	char below[CHECK_PATH_BYTES_MAX];
+	struct buf text = { 0 };
+
+	snprintf(below, sizeof(below), "%.4000s/format", path);
+	bool is_ours = env_kind(below) == ENV_FILE && env_read_file(below, &text) == OK &&
+		       format_parse(buf_slice(&text)) > 0;
+	buf_release(&text);
+	return is_ours;
+}
+
+/* A directory of somebody else's is not looked at, still less repaired. */
+static int refuse_foreign(const char *path)
+{
+	struct diag diag = { 0 };
+
+	if (has_format(path) || has_journal(path, "catalog") || has_journal(path, "catalog.copy"))
+		return OK;
+	if (!env_is_directory(path))
+		return complain(path, "there is no such directory");
+	if (directory_check(path, &diag) == OK)
+		return complain(path, "not a data directory: nothing in it is of seriesfs");
+	fprintf(stderr, "seriesfs-check: %s\n", diag.text);
+	return ERR_INVALID;
+}
+
 static int lock(const char *path, bool read_only, int *fd)
 {
 	char name[CHECK_PATH_BYTES_MAX], who[128];
 	struct env_lock_owner owner;
 
-	snprintf(name, sizeof(name), "%s/format", path);
-	if (!env_exists(name)) {
-		snprintf(name, sizeof(name), "%s/catalog", path);
-		if (!env_exists(name))
-			return complain(path, "not a data directory");
-	}
+	TRY(refuse_foreign(path));
 	snprintf(name, sizeof(name), "%s/lock", path);
 	int err = env_lock_wait(name, read_only, fd, &owner);
 	env_lock_print(&owner, who, sizeof(who));
@@ -79,6 +116,7 @@ static int check_snapshot(void *arg, const char *name)
 		return ERR_MEMORY;
 	check->repair = snapshots->of->repair;
 	check->verbose = snapshots->of->verbose;
+	check->is_snapshot = true;
 	snprintf(check->path, sizeof(check->path), "%.3000s/%.255s", snapshots->dir, name);
 	uint64_t before = snapshots->totals->damaged;
 	int err = check_one(check, snapshots->totals);

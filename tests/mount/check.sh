@@ -149,12 +149,12 @@ damaged "no index" 4 1 $lines hurt remove "$index"
 damaged "an index without a copy cut off" 4 1 $small alone cut "$index" 0.6
 damaged "no index and no copy" 4 1 $small alone remove "$index"
 damaged "a flip in the clock" 4 1 $small hurt flip clock
-damaged "no clock" 0 0 $small hurt remove clock
+damaged "no clock" 4 1 $small hurt remove clock
 damaged "a flip in the format" 4 1 $small hurt flip format
 damaged "no format" 4 1 $small hurt remove format
 damaged "a flip in what continuous queries have done" 4 1 $small hurt flip continuous
-damaged "strays" 4 1 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
-check_equal "strays are moved" 5 "$(ls "$DATA"/set-aside/* | grep -c stray)"
+damaged "strays" 0 0 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
+check_equal "strays are left alone" 5 "$(find "$DATA" -name stray | wc -l)"
 damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
 # Without --repair, too: the numbers of names that are lost are not given to others.
@@ -179,6 +179,12 @@ check "it says why" grep -q "newer format: 3" "$WORK/check.err"
 check_fails "nor mounted" "is of format 3, and this version knows formats up to 2" "$SERIESFS" "$DATA" "$MNT"
 check_equal "usage" 16 "$("$CHECK" --nothing "$DATA" 2>/dev/null; echo $?)"
 check_equal "no data directory" 8 "$("$CHECK" "$WORK" 2>/dev/null; echo $?)"
+mkdir "$WORK/home"
+echo thesis >"$WORK/home/thesis.txt"
+echo list >"$WORK/home/catalog"
+check_equal "a foreign directory is not repaired" 8 "$("$CHECK" --repair "$WORK/home" 2>"$WORK/check.err"; echo $?)"
+check "it says what it found" grep -q "home" "$WORK/check.err"
+check_equal "nothing of it is touched" "catalog thesis.txt" "$(ls -A "$WORK/home" | tr '\n' ' ' | sed 's/ $//')"
 fresh
 mount_start
 check_equal "one that is mounted" 8 "$(run_check)"
