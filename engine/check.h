@@ -14,7 +14,7 @@ struct check {
 	char path[CHECK_PATH_BYTES_MAX - 512]; /* of the data directory */
 	char aside[CHECK_PATH_BYTES_MAX];      /* made at the first need */
 	bool repair, verbose;
-	bool is_snapshot;	       /* a data directory below another */
+	bool is_snapshot; /* a data directory below another */
 	uint64_t series, points;
 	uint64_t damaged;   /* found */
 	uint64_t left;	    /* of these, what could not be mended */

@@ -248,10 +248,42 @@ struct walk {
 	bool (*knows)(struct check *check, const char *name);
 };
 
+/* Of those below the top, in any of our directories. */
+static bool is_own_name(const char *name)
+{
+	static const char *const names[] = {
+		"index", "index.copy", "mark", "CURRENT", "LOCK", "LOG"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return (name[0] >= '0' && name[0] <= '9') || strncmp(name, "MANIFEST-", 9) == 0;
+}
+
+/* A link in place of what we make is never opened: it is as if nothing was there. */
+static bool walk_link(struct walk *walk, const char *name)
+{
+	char path[512], full[CHECK_PATH_BYTES_MAX];
+
+	snprintf(path, sizeof(path), "%s%s%.400s", walk->dir, walk->dir[0] ? "/" : "", name);
+	check_path(walk->check, path, full);
+	if (!env_is(full, ENV_LINK) ||
+	    !(walk->dir[0] ? is_own_name(name) : walk->knows(walk->check, name)))
+		return false;
+	check_tell(walk->check, path, "is a symbolic link, and lost is what it stands for");
+	if (walk->check->repair)
+		check_move_aside(walk->check, path);
+	return true;
+}
+
 static int walk_name(void *arg, const char *name)
 {
 	struct walk *walk = arg;
 	char path[512];
+
+	if (walk_link(walk, name))
+		return OK;
 
 	if (is_leftover(name) || walk->knows(walk->check, name))
 		return OK;
@@ -287,6 +319,8 @@ static bool knows_segment(struct check *check, const char *name)
 {
 	char path[64];
 
+	if (strcmp(name, "mark") == 0)
+		return true;
 	if (!is_number(name) || strlen(name) > 20)
 		return false;
 	snprintf(path, sizeof(path), "wal/%s", name);
@@ -345,10 +379,10 @@ static bool knows_shard(struct check *check, const char *name)
 
 void check_files(struct check *check)
 {
+	walk_names(check, "", knows_top);
 	check_format(check);
 	if (check->err < 0)
 		return;
-	walk_names(check, "", knows_top);
 	check->names_damaged = !check_journal(check, "catalog");
 	check_kept(check, "clock");
 	check_kept(check, "continuous");

@@ -12,6 +12,7 @@
 #include "engine/lost_names.h"
 #include "engine/series_text.h"
 #include "engine/state.h"
+#include "engine/store_files.h"
 
 static void path_of(const struct engine *engine, const char *name, char *path)
 {
@@ -390,18 +391,24 @@ int engine_keep(struct engine *engine, const char *name, struct slice text)
 	return err;
 }
 
+static bool has_databases(struct engine *engine)
+{
+	struct object *databases = NULL;
+	size_t count = 0;
+
+	catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
+	free(databases);
+	return count > 0;
+}
+
 /* Was the log ever trimmed (or may it have been)? Then it does not hold all numbers that were
  * given. */
 static bool is_trimmed(struct engine *engine)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
-	struct object *databases = NULL;
-	size_t count = 0;
 
 	path_of(engine, "wal/00000001", path);
-	catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
-	free(databases);
-	return count > 0 && env_find(path) < 0;
+	return has_databases(engine) && env_find(path) < 0;
 }
 
 /*
@@ -473,6 +480,8 @@ struct recovery {
 	struct engine *engine;
 	struct arena arena;
 	uint64_t records, rows, removed, unknown, damaged, unnamed;
+	uint64_t last;	  /* sequence: of the record before, or what the clock tells */
+	uint64_t missing; /* numbers that no record has and no flush had */
 };
 
 static bool knows_layout(struct index *index, uint32_t series_id, const struct layout *layout)
@@ -597,6 +606,10 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 
 	arena_reset(&recovery->arena);
 	recovery->records++;
+	if (sequence > recovery->last + 1)
+		recovery->missing += sequence - recovery->last - 1;
+	if (sequence > recovery->last)
+		recovery->last = sequence;
 	if (wal_names_decode(payload, &database_id, &additions))
 		return recover_additions(recovery, database_id, additions);
 	if (wal_record_decode(payload, sequence, &recovery->arena, &record) < 0) {
@@ -645,18 +658,72 @@ static int keep_log(struct engine *engine, uint64_t records)
 	return env_sync_dir(dir);
 }
 
+struct segments {
+	unsigned long long first, last, count;
+};
+
+static int count_segment(void *arg, const char *name)
+{
+	struct segments *segments = arg;
+	char *end;
+	unsigned long long number = strtoull(name, &end, 10);
+
+	if (*end || end == name)
+		return OK;
+	if (segments->count == 0 || number < segments->first)
+		segments->first = number;
+	if (number > segments->last)
+		segments->last = number;
+	segments->count++;
+	return OK;
+}
+
+/*
+ * Records that the log has lost. Numbers may be left out by a start, and the disk may know of
+ * trimmed segments in any order: so numbers are missing only with a segment between others, and
+ * when none of them is in what the clock says is flushed. Its end is known by the mark.
+ */
+static uint64_t count_missing(const struct segments *found, const struct recovery *recovery,
+			      uint64_t marked)
+{
+	uint64_t missing = marked > recovery->last ? marked - recovery->last : 0;
+
+	if (found->count && found->last - found->first + 1 > found->count)
+		missing += recovery->missing;
+	return missing;
+}
+
 static int recover(struct engine *engine, uint64_t sequence)
 {
-	struct recovery recovery = { .engine = engine };
+	struct recovery recovery = { .engine = engine, .last = sequence };
 	char path[ENGINE_PATH_BYTES_MAX];
 
+	struct segments segments = { 0 };
+
 	path_of(engine, "wal", path);
-	int err = wal_open(path, engine->options.read_only, sequence, recover_record, &recovery,
-			   &engine->wal);
+	uint64_t marked = store_marked(path);
+	if (env_exists(path))
+		env_list(path, count_segment, &segments);
+	/* Numbers that were given once are not given again, even when what had them is lost. */
+	int err = wal_open(path, engine->options.read_only, marked > sequence ? marked : sequence,
+			   recover_record, &recovery, &engine->wal);
 	arena_release(&recovery.arena);
 	if (recovery.damaged)
 		log_error("%s: %llu records could not be understood", path,
 			  (unsigned long long)recovery.damaged);
+	if (err == OK)
+		engine->log_missing = count_missing(&segments, &recovery, marked);
+	/* The first segment comes before the first database, and a new one before one is trimmed.
+	 */
+	if (segments.count == 0 && has_databases(engine)) {
+		engine->log_missing = 1;
+		log_error("%s: the log is damaged: no segment of it is there, and what was in it "
+			  "alone is lost",
+			  path);
+	} else if (engine->log_missing)
+		log_error("%s: the log is damaged: %llu records are missing in it, and what was "
+			  "written with them",
+			  path, (unsigned long long)engine->log_missing);
 	engine->removed_in_log = recovery.removed > 0;
 	/* After a power cut the log may be ahead of a whole catalog: nobody was promised those. */
 	if (err == OK && recovery.unknown && engine->catalog_has_lost)
@@ -1074,6 +1141,17 @@ int engine_sync_names(struct engine *engine)
 	}
 	free(indexes);
 	return err;
+}
+
+void engine_mark_log(struct engine *engine, uint64_t sequence)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+
+	if (engine->options.read_only || sequence == engine->log_marked)
+		return;
+	path_of(engine, "wal", path);
+	store_mark(path, sequence);
+	engine->log_marked = sequence;
 }
 
 int engine_sync(struct engine *engine)

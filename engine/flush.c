@@ -561,7 +561,10 @@ static void *committer(void *arg)
 		wait_seconds(&engine->trash_wake, &engine->wake_lock,
 			     engine->options.commit_seconds);
 		pthread_mutex_unlock(&engine->wake_lock);
+		uint64_t sequence = wal_sequence(engine->wal);
 		int err = engine_sync(engine);
+		if (err == OK)
+			engine_mark_log(engine, sequence);
 		if (err < 0)
 			log_error("the log could not be synced: %s", err_text(err));
 		pthread_mutex_lock(&engine->wake_lock);

@@ -416,7 +416,8 @@ static int link_twin(const char *from, const char *to, uint32_t database_id)
 	return link_below(from, to, "shard", link_shard);
 }
 
-/* A snapshot has one database, whole: what its catalog lost, nobody could tell from what never was. */
+/* A snapshot has one database, whole: what its catalog lost, nobody could tell from what never was.
+ */
 static int check_twin(struct engine *twin, uint32_t database_id, struct diag *diag)
 {
 	struct object object;

@@ -36,7 +36,7 @@ static bool has_journal(const char *path, const char *name)
 	struct buf file = { 0 };
 
 	snprintf(below, sizeof(below), "%.4000s/%s", path, name);
-	bool is_ours = env_kind(below) == ENV_FILE && env_read_file(below, &file) == OK &&
+	bool is_ours = env_is(below, ENV_FILE) && env_read_file(below, &file) == OK &&
 		       slice_starts_with(buf_slice(&file), SLICE("sfsjrnl1"));
 	buf_release(&file);
 	return is_ours;
@@ -48,7 +48,7 @@ static bool has_format(const char *path)
 	struct buf text = { 0 };
 
 	snprintf(below, sizeof(below), "%.4000s/format", path);
-	bool is_ours = env_kind(below) == ENV_FILE && env_read_file(below, &text) == OK &&
+	bool is_ours = env_is(below, ENV_FILE) && env_read_file(below, &text) == OK &&
 		       format_parse(buf_slice(&text)) > 0;
 	buf_release(&text);
 	return is_ours;

@@ -246,6 +246,8 @@ static int load(struct shard *shard)
 	    (loading.pairs == 0 || loading.pairs != store_sequence(shard->store)))
 		err = ERR_CORRUPT;
 	generation_release(&loading.generation);
+	if (err == ERR_CORRUPT)
+		store_tell(shard->store, "what tells where its chunks are is damaged");
 	if (err < 0) {
 		version_unref(loading.version);
 		return err;
@@ -583,7 +585,7 @@ void shard_batch_set_type(struct shard_batch *batch, uint64_t field_key, enum va
 
 	if (known == VALUE_NONE)
 		known = type_find(&batch->shard->types, field_key); /* only we change it */
-	assert(known == VALUE_NONE || known == type);
+	/* Another one is there only where names were lost, and numbers stand for others (I7). */
 	if (known != VALUE_NONE)
 		return;
 	idmap_set(&batch->new_types, field_key, type);

@@ -130,7 +130,7 @@ void shard_batch_mask(struct shard_batch *batch, const struct shard_mask *mask);
 /* Wins over the mtime_ns of rows of this batch, in whatever order they come. */
 void shard_batch_set_mtime(struct shard_batch *batch, uint32_t series_id, int64_t mtime_ns,
 			   int64_t ctime_ns);
-/* A type that is not known yet. Asking for the same again is nothing, for another a bug. */
+/* A type, unless one is known: that stays. */
 void shard_batch_set_type(struct shard_batch *batch, uint64_t field_key, enum value_type type);
 /* Bytes it will write, for the counters. */
 size_t shard_batch_bytes(const struct shard_batch *batch);

@@ -92,6 +92,8 @@ struct engine {
 	int64_t space_failed_ns; /* protected by space_lock; when that failed last, 0 = it did not
 				  */
 	int lock_fd;
+	uint64_t log_missing;  /* set once: records that the log has lost */
+	uint64_t log_marked;   /* the committer's */
 	bool catalog_has_lost; /* set once: there is what no record made and none removed */
 	bool removed_in_log;   /* set once: records of dropped groups, so that drops must stay known
 				*/
@@ -149,8 +151,8 @@ int engine_sync_names(struct engine *engine);
 /* It was dropped: its index is let go, and its directory deleted. */
 void engine_forget_database(struct engine *engine, uint32_t database_id);
 void engine_touch(struct engine *engine, uint32_t database_id);
-/* Names of all that is in the log and in memory are durable. Holds no lock while the disk works. */
-int engine_sync_names(struct engine *engine);
+/* The log was synced up to this number: a start that finds less of it knows that it is damaged. */
+void engine_mark_log(struct engine *engine, uint64_t sequence);
 /*
  * Before a shard gets a generation, and before the log is trimmed: the last arrival and sequence
  * survive without it, and so does how much of the names is durable.

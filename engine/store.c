@@ -84,6 +84,11 @@ static void tell(struct store *store, const char *text)
 	log_error("%s: %s", store->path, text);
 }
 
+void store_tell(struct store *store, const char *text)
+{
+	tell(store, text);
+}
+
 /* LevelDB tells errors in words alone; frees them. */
 static int error_of(struct store *store, char *text)
 {

@@ -110,6 +110,9 @@ uint64_t store_sequence(struct store *store);
 
 /* --- after damage --- */
 
+/* To the operator, with its path; at most one line a second of each store. */
+void store_tell(struct store *store, const char *text);
+
 /* Does it open? ERR_NOT_FOUND: there is none. */
 int store_open_now(struct store *store);
 

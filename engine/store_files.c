@@ -187,16 +187,6 @@ static int read_file(struct look *look, const char *name, struct buf *out)
 	return env_read_file(path, out);
 }
 
-static void read_mark(struct look *look)
-{
-	struct buf file = { 0 };
-
-	if (read_file(look, MARK_NAME, &file) == OK && file.length == MARK_BYTES &&
-	    load64(file.data) == (hash_bytes(slice_from(buf_slice(&file), 8)) ^ MARK_SALT))
-		look->out->marked = load64(file.data + 8);
-	buf_release(&file);
-}
-
 static int compare_numbers(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -261,7 +251,7 @@ int store_files_look(const char *path, struct store_files *out, struct diag *dia
 				"%s is a link or no directory, and is not opened", path);
 	int err = env_list(path, look_at_name, &look);
 	if (err == OK) {
-		read_mark(&look);
+		out->marked = store_marked(path);
 		/* A MANIFEST alone is what making it left where the disk was full. */
 		out->exists = out->has_current || look.log_count || idmap_bytes(&look.tables) ||
 			      out->marked;
@@ -299,6 +289,21 @@ void store_mark(const char *path, uint64_t sequence)
 	store64(bytes, hash_bytes(slice_of(bytes + 8, 8)) ^ MARK_SALT);
 	/* Without it no less is stored; only damage would not be noticed. */
 	env_overwrite(name, slice_of(bytes, sizeof(bytes)));
+}
+
+uint64_t store_marked(const char *path)
+{
+	char name[PATH_BYTES_MAX];
+	struct buf file = { 0 };
+	uint64_t sequence = 0;
+
+	snprintf(name, sizeof(name), "%.4000s/" MARK_NAME, path);
+	if (env_is(name, ENV_FILE) && env_read_file(name, &file) == OK &&
+	    file.length == MARK_BYTES &&
+	    load64(file.data) == (hash_bytes(slice_from(buf_slice(&file), 8)) ^ MARK_SALT))
+		sequence = load64(file.data + 8);
+	buf_release(&file);
+	return sequence;
 }
 
 int store_mark_remove(const char *path)

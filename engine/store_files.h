@@ -8,7 +8,8 @@
  *	DIRECTORY/mark   | checksum: 8 | sequence: 8 |   little-endian
  *
  * The mark is written after what it tells of was synced, and no sync covers it: a crash leaves one
- * that tells of less, or none. So a mark never calls a whole directory damaged.
+ * that tells of less, or none. So a mark never calls a whole directory damaged. The log has one,
+ *too: of the last record that was synced.
  */
 #ifndef ENGINE_STORE_FILES_H
 #define ENGINE_STORE_FILES_H
@@ -34,6 +35,7 @@ int store_files_look(const char *path, struct store_files *out, struct diag *dia
 /* Is less there than the mark says, so that opening it would lose points? diag tells what. */
 bool store_files_lack(const struct store_files *files, struct diag *diag);
 void store_mark(const char *path, uint64_t sequence);
+uint64_t store_marked(const char *path); /* 0: there is none that could be read */
 int store_mark_remove(const char *path);
 
 #endif

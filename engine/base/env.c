@@ -414,6 +414,13 @@ int env_kind(const char *path, enum env_kind *kind)
 	return OK;
 }
 
+bool env_is(const char *path, enum env_kind kind)
+{
+	enum env_kind found;
+
+	return env_kind(path, &found) == OK && found == kind;
+}
+
 bool env_is_directory(const char *path)
 {
 	struct stat st;

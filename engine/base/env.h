@@ -62,6 +62,7 @@ const char *env_temporary_place(void);
 /* What a name is, a link not followed. A look that fails is an error, and not ENV_NOTHING. */
 enum env_kind { ENV_NOTHING, ENV_FILE, ENV_DIRECTORY, ENV_LINK, ENV_OTHER };
 int env_kind(const char *path, enum env_kind *kind);
+bool env_is(const char *path, enum env_kind kind); /* and could be looked at */
 /* Follows links: what the user named may be one. */
 bool env_is_directory(const char *path);
 /* Calls `each` with every name but . and .. until it fails. */

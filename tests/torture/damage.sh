@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 2
 BUILD=${BUILD:-build}
 base=${TMPDIR:-/dev/shm}
 work=$(mktemp -d "$base/seriesfs-damage.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir "$work/pristine"
 "$PWD/$BUILD/torture/damage_look" make "$work/pristine" || exit 1

@@ -2,9 +2,11 @@
  * Makes the data directory that damage.py damages, and tells all that an engine reads of one:
  *
  *	damage_look make DIR	several databases that share names; it ends as a kill would end it
- *	damage_look read DIR	a line a point, `DATABASE<TAB>GROUP<TAB>POINT`; of what cannot be read
+ *	damage_look read DIR	a line a point, `DATABASE<TAB>GROUP<TAB>POINT`; of what cannot be
+ *read
  *				`!DATABASE<TAB>GROUP<TAB>SERIES`, `*` for all; read-only
- *	damage_look write DIR	the same for writing; then a point more in each database, and a flush
+ *	damage_look write DIR	the same for writing; then a point more in each database, and a
+ *flush
  *
  * A snapshot is a database called DATABASE@NAME. Exit 3: the directory is refused.
  */
@@ -23,7 +25,7 @@ static bool open_engine(const char *path, bool read_only)
 {
 	struct engine_options options = { .path = path,
 					  .read_only = read_only,
-					  .commit_seconds = 100 };
+					  .commit_seconds = 1 };
 	struct diag diag = { 0 };
 	int err = engine_open(&options, &engine, &diag);
 
@@ -101,6 +103,7 @@ static int make(const char *path)
 	for (int i = 0; i < DATABASES; i++)
 		write_part(ids[i], i, 2);
 	engine_sync(engine);
+	usleep(1500000); /* the committer marks what was synced */
 	fflush(NULL);
 	_exit(0);
 }
