@@ -9,6 +9,7 @@
 #include "engine/row_text.h"
 #include "engine/salvage.h"
 #include "engine/state.h"
+#include "engine/store_files.h"
 
 /* What is being looked at. */
 struct place {
@@ -243,6 +244,10 @@ static int salvage(struct place *place, struct shard *shard)
 	TRY(check_aside(place->check, "work", work));
 	TRY(check_aside(place->check, place->name, aside));
 	TRY(env_remove_tree(made));
+	if (!env_exists(path)) {
+		check_note(place->check, place->name, "all that was in it is lost");
+		return store_unmark_beside(path);
+	}
 	TRY(shard_link(shard, work));
 	int err = salvage_shard(work, made, place->index, &report);
 	if (err < 0)
@@ -256,7 +261,8 @@ static int salvage(struct place *place, struct shard *shard)
 	TRY(env_remove_tree(work));
 	TRY(shard_rename(shard, aside));
 	check_note(place->check, place->name, "moved to %s", aside);
-	TRY(env_exists(made) ? env_rename(made, path) : OK);
+	/* Of nothing that could be read no directory is made. */
+	TRY(env_exists(made) ? env_rename(made, path) : store_unmark_beside(path));
 	return live_group_replace_shard(place->group, place->number,
 					shard_open(place->engine->shard_env, path), 0);
 }

@@ -922,7 +922,7 @@ static int look_at_number(struct strangers *strangers, const char *name, bool is
 	char *end;
 	unsigned long id = strtoul(name, &end, 10);
 
-	if (end == name || (*end && *end != '.') || id >= UINT32_MAX)
+	if (end == name || (*end && *end != '.') || id >= UINT32_MAX || strstr(name, ".mark"))
 		return OK; /* not a name of ours */
 	if (id > strangers->id_last)
 		strangers->id_last = (uint32_t)id;

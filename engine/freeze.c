@@ -22,6 +22,7 @@
 #include "engine/crash.h"
 #include "engine/state.h"
 #include "engine/store.h"
+#include "engine/store_files.h"
 
 /* --- the gate ----------------------------------------------------------------------- */
 
@@ -163,6 +164,8 @@ static int link_shards(struct freezing *freezing, struct live_group *group)
 		snprintf(name, sizeof(name), "shard/%u.%u", group->id, i);
 		path_in(freezing->dir, name, path);
 		int err = shard_link(shard, path);
+		if (err == OK && env_exists(path))
+			store_mark_beside(path);
 		shard_close(shard);
 		TRY(err);
 	}
@@ -388,6 +391,8 @@ static int link_shard(void *arg, const char *name)
 
 	path_in(twin->from, name, from);
 	path_in(twin->to, name, to);
+	if (env_is(from, ENV_FILE)) /* a mark of one */
+		return env_link(from, to);
 	return store_link_directory(from, to);
 }
 

@@ -7,6 +7,7 @@
 #include "engine/base/when.h"
 #include "engine/series_text.h"
 #include "engine/state.h"
+#include "engine/store_files.h"
 
 /* --- life ------------------------------------------------------------------------ */
 
@@ -360,7 +361,7 @@ void engine_trash_with(struct engine *engine, struct shard *shard, const char *p
 
 static int move_shard(struct live_group *group, uint32_t number)
 {
-	char path[ENGINE_PATH_BYTES_MAX];
+	char path[ENGINE_PATH_BYTES_MAX], mark[ENGINE_PATH_BYTES_MAX];
 
 	trash_path(group->engine, group->id, number, path);
 	int err = shard_move(group->shards[number], path);
@@ -368,6 +369,8 @@ static int move_shard(struct live_group *group, uint32_t number)
 		live_group_shard_path(group, number, path); /* deleted where it is */
 	else
 		TRY(err);
+	shard_path(group->engine, group->id, number, mark);
+	store_unmark_beside(mark);
 	engine_trash_with(group->engine, group->shards[number], path);
 	return OK;
 }

@@ -56,6 +56,7 @@ struct store {
 	uint64_t log_bytes;	     /* written since db was opened or flushed */
 	uint64_t sequence;	     /* of the last pair, once it was opened */
 	char *shadow;		     /* where db really is, on a read-only file system; else NULL */
+	bool is_marked_beside;	     /* by the one that writes */
 	struct store *newer, *older; /* while it has a place in the list */
 	/* not protected by lock */
 	_Atomic int64_t told_ns; /* when its last error went to the log */
@@ -272,10 +273,15 @@ static bool ends_with(const char *name, const char *end)
 static int path_exists(struct store *store, struct store_files *files)
 {
 	struct diag diag = { 0 };
+	bool marked = false;
 	int err = store_files_look(store->path, files, &diag);
 
 	if (err == OK && files->exists && !files->has_current)
 		err = diag_set(&diag, ERR_CORRUPT, "CURRENT is missing");
+	if (err == OK && !files->exists)
+		err = store_is_marked_beside(store->path, &marked);
+	if (err == OK && marked)
+		err = diag_set(&diag, ERR_CORRUPT, "the directory is missing, or all of it");
 	if (err == OK && files->exists && store_files_lack(files, &diag))
 		err = ERR_CORRUPT;
 	if (err < 0 && diag.text[0])
@@ -642,8 +648,13 @@ static void write_done(struct store *store, int err, struct batch_size size)
 	else
 		store->sequence += size.puts;
 	pthread_mutex_unlock(&store->pool->lock);
-	if (err == OK)
-		store_mark(store->path, store->sequence); /* no other writes, and none moves it */
+	if (err < 0)
+		return;
+	store_mark(store->path, store->sequence); /* no other writes, and none moves it */
+	/* What is being made under another name is not known by it yet. */
+	if (!store->is_marked_beside && !ends_with(store->path, ".tmp"))
+		store_mark_beside(store->path);
+	store->is_marked_beside = true;
 }
 
 static uint64_t log_bytes_max(const struct store *store)

@@ -291,6 +291,39 @@ void store_mark(const char *path, uint64_t sequence)
 	env_overwrite(name, slice_of(bytes, sizeof(bytes)));
 }
 
+static void path_beside(const char *path, char *beside)
+{
+	snprintf(beside, PATH_BYTES_MAX, "%.4000s." MARK_NAME, path);
+}
+
+void store_mark_beside(const char *path)
+{
+	char beside[PATH_BYTES_MAX];
+
+	path_beside(path, beside);
+	env_overwrite(beside, SLICE(""));
+}
+
+int store_is_marked_beside(const char *path, bool *marked)
+{
+	char beside[PATH_BYTES_MAX];
+	enum env_kind kind;
+
+	path_beside(path, beside);
+	TRY(env_kind(beside, &kind));
+	*marked = kind == ENV_FILE;
+	return OK;
+}
+
+int store_unmark_beside(const char *path)
+{
+	char beside[PATH_BYTES_MAX];
+
+	path_beside(path, beside);
+	int err = env_unlink(beside);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 uint64_t store_marked(const char *path)
 {
 	char name[PATH_BYTES_MAX];

@@ -35,6 +35,13 @@ int store_files_look(const char *path, struct store_files *out, struct diag *dia
 /* Is less there than the mark says, so that opening it would lose points? diag tells what. */
 bool store_files_lack(const struct store_files *files, struct diag *diag);
 void store_mark(const char *path, uint64_t sequence);
+/*
+ * DIRECTORY.mark, empty, tells that the directory itself was there once something was committed to
+ * it. It is removed when the directory is dropped.
+ */
+void store_mark_beside(const char *path);
+int store_is_marked_beside(const char *path, bool *marked);
+int store_unmark_beside(const char *path);
 uint64_t store_marked(const char *path); /* 0: there is none that could be read */
 int store_mark_remove(const char *path);
 

@@ -331,7 +331,7 @@ static bool all_or_damage(const char *path)
 {
 	struct store_pool *pool = store_pool_open(1);
 	struct store *store = store_open(pool, path);
-	size_t tables = named(path, ".ldb").count;
+	size_t tables = env_exists(path) ? named(path, ".ldb").count : 0;
 	char key[8], value[64];
 	int err = OK;
 
@@ -342,7 +342,7 @@ static bool all_or_damage(const char *path)
 		if (err == OK)
 			CHECK_STR(value, key);
 	}
-	CHECK(err == OK || named(path, ".ldb").count == tables);
+	CHECK(err == OK || !env_exists(path) || named(path, ".ldb").count == tables);
 	store_close(store);
 	store_pool_close(pool);
 	return err == OK;
@@ -361,6 +361,7 @@ TEST(store__what_lost_its_newest_records_is_damage_and_keeps_every_file)
 
 					snprintf(dir, sizeof(dir), "%s", path_of("harmed"));
 					CHECK_INT(env_remove_tree(dir), OK);
+					CHECK_INT(store_unmark_beside(dir), OK);
 					write_eleven(dir, crash);
 					snprintf(file, sizeof(file), "%s/%s", dir,
 						 named(dir, kind ? ".log" : "MANIFEST-").first);
@@ -391,6 +392,20 @@ TEST(store__a_crash_before_the_mark_is_no_damage)
 	CHECK(all_or_damage(dir));
 	store_mark(dir, 12);
 	CHECK(!all_or_damage(dir));
+}
+
+TEST(store__a_directory_that_is_missing_is_damage_and_not_a_new_store)
+{
+	char dir[400];
+
+	snprintf(dir, sizeof(dir), "%s", path_of("missing"));
+	write_eleven(dir, false);
+	CHECK_INT(env_remove_tree(dir), OK);
+	CHECK(!all_or_damage(dir));
+	CHECK(!env_exists(dir));
+	CHECK_INT(store_unmark_beside(dir), OK);
+	write_eleven(dir, false);
+	CHECK(all_or_damage(dir));
 }
 
 TEST(store__no_link_is_followed)
