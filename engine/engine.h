@@ -7,9 +7,10 @@
  *	  lock               held while open; names the owner's pid and host
  *	  format             "seriesfs 2\n" (format.h)
  *	  catalog            journal (catalog.h); and catalog.copy
- *	  wal/NNNNNNNN       write-ahead log segments (wal.h)
+ *	  wal/NNNNNNNN       write-ahead log segments (wal.h); and mark, of what was synced
  *	  db/ID/index        series index journal of a database (index.h); and index.copy
  *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard.h); also .tmp, .new (rewrite.c)
+ *	  shard/GROUPID.N.mark   that it was there (store_files.h)
  *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (freeze.c)
  *	  trash/             dropped, being deleted
  *	  set-aside/TIME/   what seriesfs-check --repair has moved aside

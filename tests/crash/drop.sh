@@ -16,7 +16,7 @@ start = time.monotonic()
 os.write(fd, b"drop %s autogen %s\n" % (sys.argv[2].encode(), sys.argv[3].encode()))
 print(int((time.monotonic() - start) * 1000))' "$MNT" "$1" "$group"
 }
-shard_newest() { ls -td "$DATA"/shard/* | head -1; }
+shard_newest() { ls -td "$DATA"/shard/*[0-9] | head -1; }
 leftover() { find "$DATA" -size +1M | wc -l; }
 
 mount_start
