@@ -43,7 +43,7 @@ for spoiled in heads middles; do
 	fill "rm_$spoiled"
 	echo 'm v=1 1800000000000000000' >"$MNT/rm_$spoiled/write"
 	mount_stop
-	for file in "$DATA/shard/$(ls "$DATA/shard" | sort -n | tail -n 2 | head -n 1)"/*; do
+	for file in "$DATA/shard/$(ls "$DATA/shard" | grep "[0-9]$" | sort -n | tail -n 2 | head -n 1)"/*; do
 		[ $spoiled = heads ] && seek=0 || seek=$(($(stat -c %s "$file") / 3))
 		head -c 3000 /dev/urandom | dd of="$file" bs=1 seek=$seek conv=notrunc status=none
 	done
