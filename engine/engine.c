@@ -212,6 +212,29 @@ struct index *engine_hold_index(struct engine *engine, uint32_t database_id)
 	return engine_find_index(engine, database_id, &index) == OK ? index : NULL;
 }
 
+/* A database that has a group has names: without a file of them they are lost, copy and all. */
+static void tell_lost_index(struct engine *engine, const struct object *database)
+{
+	char path[ENGINE_PATH_BYTES_MAX], copy[ENGINE_PATH_BYTES_MAX];
+	struct object *policies = NULL, *groups;
+	size_t policy_count = 0, count, group_count = 0;
+
+	snprintf(path, sizeof(path), "%s/db/%u/index", engine->path, database->id);
+	snprintf(copy, sizeof(copy), "%s/db/%u/index.copy", engine->path, database->id);
+	if (env_exists(path) || env_exists(copy))
+		return;
+	catalog_list(engine->catalog, database->id, OBJECT_POLICY, &policies, &policy_count);
+	for (size_t i = 0; i < policy_count; i++) {
+		catalog_list(engine->catalog, policies[i].id, OBJECT_GROUP, &groups, &count);
+		group_count += count;
+		free(groups);
+	}
+	free(policies);
+	if (group_count)
+		log_error("%s is missing: the names in database %.*s are lost", path,
+			  (int)database->name.length, database->name.data);
+}
+
 /* One that cannot be opened costs itself alone: each use of it tries again (open_late). */
 static int databases_open(struct engine *engine, struct diag *diag)
 {
@@ -221,6 +244,7 @@ static int databases_open(struct engine *engine, struct diag *diag)
 
 	TRY(catalog_list(engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &objects, &count));
 	for (size_t i = 0; err != ERR_MEMORY && i < count; i++) {
+		tell_lost_index(engine, &objects[i]);
 		err = database_open(engine, objects[i].id, diag);
 		if (err < 0)
 			log_error("database %.*s cannot be used: %s/db/%u/index: %s",
