@@ -154,7 +154,8 @@ damaged "a flip in the format" 4 1 $small hurt flip format
 damaged "no format" 4 1 $small hurt remove format
 damaged "a flip in what continuous queries have done" 4 1 $small hurt flip continuous
 damaged "strays" 0 0 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
-check_equal "strays are left alone" 5 "$(find "$DATA" -name stray | wc -l)"
+# The one in a shard goes with its directory, when that is rewritten.
+check_equal "strays are left alone" 4 "$(find "$DATA" -maxdepth 2 -name stray | wc -l)"
 damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
 # Without --repair, too: the numbers of names that are lost are not given to others.
