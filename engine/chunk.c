@@ -592,12 +592,20 @@ static void rows_between(const struct row_times *times, int64_t first_ns, int64_
 static struct vector_range vectors_wanted(const struct chunk_wish *wish,
 					  const struct row_times *times)
 {
+	struct vector_range range;
 	size_t first, end;
 
 	rows_between(times, wish->time_first_ns, wish->time_last_ns, &first, &end);
 	if (first >= end)
 		return (struct vector_range){ 0, 1 };
-	return (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
+	range = (struct vector_range){ first / VECTOR_ROWS, (end - 1) / VECTOR_ROWS + 1 };
+	if (wish->vectors_max && range.end - range.first > wish->vectors_max) {
+		if (wish->from_end)
+			range.first = range.end - wish->vectors_max;
+		else
+			range.end = range.first + wish->vectors_max;
+	}
+	return range;
 }
 
 CLONES static void times_fill(int64_t first_ns, uint64_t step_ns, int64_t *times_ns, size_t count)
@@ -661,7 +669,50 @@ static void values_scatter(union value *values, size_t count, size_t row_count,
 	}
 }
 
-/* Of a column with holes all is decoded: where the values of a row stand is not known before. */
+static size_t valid_between(const uint64_t *valid, size_t first, size_t end)
+{
+	size_t count = 0;
+
+	for (size_t word = first / 64; word < (end + 63) / 64; word++)
+		count += (size_t)__builtin_popcountll(valid[word]);
+	return count;
+}
+
+/* As values_scatter, to another place and of the rows of `out` alone. */
+static void values_spread(const union value *values, size_t row_count, const uint64_t *valid,
+			  union value *out)
+{
+	for (size_t row = 0; row < row_count; row++) {
+		bool is_there = valid[row / 64] >> row % 64 & 1;
+
+		out[row].bits = is_there ? values->bits : 0;
+		values += is_there;
+	}
+}
+
+/*
+ * Some rows of a column with holes: which vectors hold their values is told by the whole map. The
+ * ends of these vectors belong to other rows, so they are decoded beside the rows.
+ */
+static int values_of_some_rows(struct reader *in, const struct column_part *part,
+			       struct vector_range rows, const uint64_t *valid, union value *values,
+			       struct chunk_data *out)
+{
+	union value decoded[CHUNK_ROWS_MAX + 1];
+	size_t first_row = rows.first * VECTOR_ROWS, end_row = first_row + out->row_count;
+	size_t first = valid_between(valid, 0, first_row);
+	size_t end = first + valid_between(valid, first_row, end_row);
+	struct vector_range range = { first / VECTOR_ROWS, (end + VECTOR_ROWS - 1) / VECTOR_ROWS };
+
+	TRY(vectors_decode(in, part->kind & KIND_TYPE, part->kind >> KIND_FORM_SHIFT,
+			   part->summary.count, range, decoded, &out->arena));
+	decoded[CHUNK_ROWS_MAX].bits = 0;
+	values_spread(decoded + first % VECTOR_ROWS, out->row_count, valid + first_row / 64,
+		      values);
+	return OK;
+}
+
+/* Of a column with holes the map is decoded whole. */
 static int column_decode(const struct column_place *place, struct vector_range range,
 			 struct chunk_data *out, struct chunk_column *column)
 {
@@ -669,20 +720,21 @@ static int column_decode(const struct column_place *place, struct vector_range r
 	enum value_type type = part->kind & KIND_TYPE;
 	bool is_sparse = part->kind & KIND_SPARSE;
 	struct reader in = reader_of(place->payload);
-	size_t rows = is_sparse ? out->chunk_rows : out->row_count;
-	union value *values = arena_alloc_raw(&out->arena, rows * sizeof(*values), 8);
+	union value *values = arena_alloc_raw(&out->arena, out->row_count * sizeof(*values), 8);
 	uint64_t *valid = NULL;
 
 	if (!values)
 		return ERR_MEMORY;
 	if (is_sparse)
 		TRY(validity_decode(&in, part->summary.count, out, &valid));
-	TRY(vectors_decode(&in, type, part->kind >> KIND_FORM_SHIFT, part->summary.count,
-			   is_sparse ? VECTORS_ALL : range, values, &out->arena));
-	if (valid) {
-		values_scatter(values, part->summary.count, out->chunk_rows, valid);
-		values += range.first * VECTOR_ROWS;
+	if (is_sparse && out->row_count < out->chunk_rows) {
+		TRY(values_of_some_rows(&in, part, range, valid, values, out));
 		valid += range.first * VECTOR_ROWS / 64;
+	} else {
+		TRY(vectors_decode(&in, type, part->kind >> KIND_FORM_SHIFT, part->summary.count,
+				   range, values, &out->arena));
+		if (valid)
+			values_scatter(values, part->summary.count, out->chunk_rows, valid);
 	}
 	*column = (struct chunk_column){ part->field_id, type, values, valid, part->summary };
 	return reader_left(&in) ? ERR_CORRUPT : OK;
@@ -718,6 +770,8 @@ static int columns_decode_asked(struct decoding *d, const uint32_t *field_ids,
 	return OK;
 }
 
+#define PIECE_BLOCK_BYTES ((size_t)16 << 10)
+
 int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk_data *out)
 {
 	bool all = wish->field_count == CHUNK_ALL_FIELDS;
@@ -727,6 +781,9 @@ int chunk_decode(struct slice chunk, const struct chunk_wish *wish, struct chunk
 
 	arena_reset(&out->arena);
 	*out = (struct chunk_data){ .arena = out->arena };
+	/* One of many that are held at once: blocks that double would take twice the room. */
+	if (wish->vectors_max)
+		out->arena.block_bytes_max = PIECE_BLOCK_BYTES;
 	TRY(chunk_open(chunk, &d));
 	out->series_id = d.series_id;
 	TRY(row_times_open(d.times, d.row_count, &out->arena, &times));

@@ -89,11 +89,17 @@ struct chunk_wish {
 	size_t field_count;	   /* CHUNK_ALL_FIELDS: all, as they were written */
 	/* Closed: vectors without a row in it may be left out, at least one stays. */
 	int64_t time_first_ns, time_last_ns;
+	size_t vectors_max; /* of these the first so many, or the last; 0: all */
+	bool from_end;
 };
 
 static inline struct chunk_wish chunk_wish_all(void)
 {
-	return (struct chunk_wish){ NULL, CHUNK_ALL_FIELDS, INT64_MIN, INT64_MAX };
+	return (struct chunk_wish){
+		.field_count = CHUNK_ALL_FIELDS,
+		.time_first_ns = INT64_MIN,
+		.time_last_ns = INT64_MAX,
+	};
 }
 
 /*

@@ -18,7 +18,7 @@ struct cursor {
 	size_t slab_next; /* rows of it that were given */
 	struct batch_column *columns;
 	/* descending alone: */
-	int64_t times_ns[BATCH_ROWS_MAX];
+	int64_t *times_ns;   /* BATCH_ROWS_MAX */
 	union value *values; /* field_count × BATCH_ROWS_MAX */
 	uint64_t *valid;     /* field_count × BATCH_ROWS_MAX / 64 */
 };
@@ -36,10 +36,12 @@ int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struc
 	cursor->spec = *spec;
 	cursor->columns = calloc(fields, sizeof(*cursor->columns));
 	if (spec->descending) {
+		cursor->times_ns = malloc(BATCH_ROWS_MAX * sizeof(*cursor->times_ns));
 		cursor->values = malloc(fields * BATCH_ROWS_MAX * sizeof(*cursor->values));
 		cursor->valid = malloc(fields * VALID_WORDS * sizeof(*cursor->valid));
 	}
-	if (!cursor->columns || (spec->descending && (!cursor->values || !cursor->valid))) {
+	if (!cursor->columns ||
+	    (spec->descending && (!cursor->times_ns || !cursor->values || !cursor->valid))) {
 		cursor_close(cursor);
 		return ERR_MEMORY;
 	}
@@ -53,6 +55,7 @@ void cursor_close(struct cursor *cursor)
 		return;
 	scan_close(cursor->scan);
 	free(cursor->columns);
+	free(cursor->times_ns);
 	free(cursor->values);
 	free(cursor->valid);
 	free(cursor);
@@ -88,7 +91,8 @@ static int next_view(struct cursor *cursor)
 						      spec->field_count, spec->time_first_ns,
 						      spec->time_last_ns, spec->descending,
 						      cursor->taker, cursor->bounds,
-						      cursor->bound_count, spec->counts },
+						      cursor->bound_count, spec->counts,
+						      spec->rows_max },
 				 &cursor->scan);
 	}
 	return END;

@@ -326,6 +326,9 @@ struct cursor_spec {
 	struct chunk_counts {
 		uint64_t decoded, summarized, skipped; /* outside the range, or not reached */
 	} * counts;
+	/* One of many that are open at once: hold about so many rows, a vector of a chunk at least;
+	 * 0: as many as there are. */
+	size_t rows_max;
 };
 struct cursor;
 int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out);

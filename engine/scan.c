@@ -59,6 +59,9 @@ struct scan {
 	struct column_summary *summaries; /* field_count */
 };
 
+/* One of many scans: blocks that double would take twice the room. */
+#define SMALL_BLOCK_BYTES ((size_t)16 << 10)
+
 static void *room(struct scan *scan, size_t bytes)
 {
 	void *p = arena_alloc(&scan->arena, bytes ? bytes : 1);
@@ -184,6 +187,8 @@ int scan_open(const struct scan_spec *spec, struct scan **out)
 	if (!scan)
 		return ERR_MEMORY;
 	scan->spec = *spec;
+	if (spec->rows_max)
+		scan->arena.block_bytes_max = SMALL_BLOCK_BYTES;
 	int err = view_version(spec->view, spec->series_id, &scan->version);
 	if (err < 0) {
 		free(scan);
@@ -359,11 +364,13 @@ static void drop_unwanted(struct scan *scan, struct segment *segment, const stru
 		segment_select(scan, segment, rows, count);
 }
 
-static int load_rows(struct scan *scan, const struct source *source, int64_t first_ns,
-		     int64_t last_ns, struct chunk_data *data, struct segment *out)
+/* At most so many vectors; 0: any. */
+static int load_vectors(struct scan *scan, const struct source *source, int64_t first_ns,
+			int64_t last_ns, size_t vectors_max, struct chunk_data *data,
+			struct segment *out)
 {
-	struct chunk_wish wish = { scan->spec.field_ids, scan->spec.field_count, first_ns,
-				   last_ns };
+	struct chunk_wish wish = { scan->spec.field_ids, scan->spec.field_count, first_ns, last_ns,
+				   vectors_max,		 scan->spec.descending };
 
 	TRY(shard_version_read(scan->version, &source->ref, &wish, data));
 	stat_add(STAT_ROWS_DECODED, data->row_count);
@@ -376,6 +383,12 @@ static int load_rows(struct scan *scan, const struct source *source, int64_t fir
 					       data->columns[i].valid };
 	drop_unwanted(scan, out, source, first_ns, last_ns);
 	return OK;
+}
+
+static int load_rows(struct scan *scan, const struct source *source, int64_t first_ns,
+		     int64_t last_ns, struct chunk_data *data, struct segment *out)
+{
+	return load_vectors(scan, source, first_ns, last_ns, 0, data, out);
 }
 
 /* Which asked-for column a field of a layout is; field_count when none. */
@@ -547,7 +560,8 @@ static void count_decoded(struct scan *scan, size_t first, size_t end)
 
 /*
  * Decoded rows of one cluster take an eighth of what the thread's query may hold at most: a chunk
- * of a hundred fields is 8 MB, and a series may have a million rows in a memtable.
+ * of a hundred fields is 8 MB, and a series may have a million rows in a memtable. Where many
+ * series are read at once, each takes less (`rows_max`).
  */
 #define PIECE_PART  8
 #define ROW_BYTES   sizeof(struct captured_row)
@@ -555,11 +569,12 @@ static void count_decoded(struct scan *scan, size_t first, size_t end)
 
 static uint64_t piece_rows(const struct scan *scan)
 {
-	uint64_t limit = memory_limit(), rows;
+	uint64_t limit = memory_limit(), rows = UINT64_MAX;
 
-	if (limit == UINT64_MAX)
-		return UINT64_MAX;
-	rows = limit / PIECE_PART / (scan->spec.field_count * VALUE_BYTES + ROW_BYTES);
+	if (limit != UINT64_MAX)
+		rows = limit / PIECE_PART / (scan->spec.field_count * VALUE_BYTES + ROW_BYTES);
+	if (scan->spec.rows_max && scan->spec.rows_max < rows)
+		rows = scan->spec.rows_max;
 	return rows > VECTOR_ROWS ? rows : VECTOR_ROWS;
 }
 
@@ -616,6 +631,35 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, int64_t fir
 
 /* --- pieces ------------------------------------------------------------------------------ */
 
+/*
+ * Of one chunk whole vectors are taken, whatever times they have, so that none is decoded twice;
+ * and the piece goes on behind the last.
+ */
+static int load_chunk_piece(struct scan *scan, const struct source *source, struct segment *out)
+{
+	struct pieces *pieces = &scan->pieces;
+	size_t vectors = (size_t)(piece_rows(scan) / VECTOR_ROWS);
+	int64_t first_ns = pieces->first_ns, last_ns = pieces->last_ns, from_ns, to_ns;
+	bool is_last;
+
+	TRY(ask_for_room(scan, pieces->first, pieces->end));
+	data_reserve(scan, 1);
+	TRY(load_vectors(scan, source, first_ns, last_ns, vectors, &scan->data[0], out));
+	from_ns = scan->data[0].times_ns[0];
+	to_ns = scan->data[0].times_ns[scan->data[0].row_count - 1];
+	/* A vector outside of the range: no row is in it. */
+	is_last = from_ns > last_ns || to_ns < first_ns;
+	is_last |= scan->spec.descending ? from_ns <= first_ns : to_ns >= last_ns;
+	if (is_last)
+		*pieces = (struct pieces){ 0 };
+	else if (scan->spec.descending)
+		pieces->last_ns = from_ns - 1;
+	else
+		pieces->first_ns = to_ns + 1;
+	drop_empty_rows(scan, out);
+	return OK;
+}
+
 /* OK with rows or none. */
 static int load_piece(struct scan *scan, struct segment *out)
 {
@@ -624,6 +668,8 @@ static int load_piece(struct scan *scan, struct segment *out)
 	int64_t first_ns = pieces->first_ns, last_ns = pieces->last_ns;
 	bool is_last = (uint64_t)last_ns - (uint64_t)first_ns <= (uint64_t)pieces->step_ns;
 
+	if (end - first == 1 && !scan->sources[first].capture)
+		return load_chunk_piece(scan, &scan->sources[first], out);
 	if (is_last)
 		*pieces = (struct pieces){ 0 };
 	else if (scan->spec.descending)
@@ -881,11 +927,13 @@ static size_t cells_to_load(const struct scan *scan, size_t first)
 {
 	const struct laying *laying = &scan->outline.laying;
 	size_t end = first + 1;
+	uint64_t rows = laying->cells[first].row_count, rows_max = piece_rows(scan);
 
 	if (scan->spec.taker && !may_offer(scan, &laying->cells[first]))
 		return end;
-	while (end < laying->count && (scan->spec.taker || is_cell_wanted(scan, end)))
-		end++;
+	while (end < laying->count && (scan->spec.taker || is_cell_wanted(scan, end)) &&
+	       rows + laying->cells[end].row_count <= rows_max)
+		rows += laying->cells[end++].row_count;
 	return end;
 }
 

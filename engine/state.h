@@ -347,6 +347,7 @@ struct scan_spec {
 	const struct value_bounds *bounds; /* rows that fail one may be left out */
 	size_t bound_count;
 	struct chunk_counts *counts; /* or NULL */
+	size_t rows_max;	     /* as of a cursor */
 };
 int scan_open(const struct scan_spec *spec, struct scan **out);
 /* OK with a slab that lives until the next call, or END. */

@@ -748,7 +748,7 @@ static int take_series(struct aggregate *aggregate, const struct group_series *s
 				       rows_max_ns(spec),
 				       may_add(aggregate) ? &sums : NULL,
 				       wants_sums_only(spec) };
-	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards,
+	int err = feed_open(&feed, spec->plan, series, &spec->window, aggregate->reads_backwards, 0,
 			    spec->run);
 
 	if (err >= 0 && !aggregate->reads_backwards && may_absorb(aggregate))

@@ -216,7 +216,7 @@ static int narrow(struct feed *feed)
 }
 
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
-	      const struct window_spec *window, bool descending, struct run *run)
+	      const struct window_spec *window, bool descending, size_t rows_max, struct run *run)
 {
 	const struct plan_source *source = series->source;
 	struct cursor_spec spec = { .policy_id = source->policy_id,
@@ -227,7 +227,8 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 				    .time_last_ns = window->time_last_ns,
 				    .descending = descending,
 				    .cancelled = run->env->cancelled,
-				    .counts = &run->chunks };
+				    .counts = &run->chunks,
+				    .rows_max = rows_max };
 	bool takes;
 
 	*feed = (struct feed){

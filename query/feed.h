@@ -87,9 +87,12 @@ struct feed {
 int feed_takes(const struct plan *plan, const struct group_series *series, bool *takes);
 /* What stands in a slot that no block of the series has a column for. */
 struct cell feed_constant(const struct plan *plan, const struct group_series *series, size_t slot);
-/* `window` gives the range. feed_close() is needed after errors too. */
+/*
+ * `window` gives the range; `rows_max` is that of a cursor. feed_close() is needed after errors
+ * too.
+ */
 int feed_open(struct feed *feed, const struct plan *plan, const struct group_series *series,
-	      const struct window_spec *window, bool descending, struct run *run);
+	      const struct window_spec *window, bool descending, size_t rows_max, struct run *run);
 /*
  * Before the first block: `taker` (borrowed) may take summaries in place of blocks. Nothing comes
  * of it when WHERE looks at rows.

@@ -13,9 +13,10 @@
  * Of a subquery that selects a point a series, InfluxDB does not look at the
  * times of these: its series come one after the other.
  *
- * An open series costs its decoded rows. Where all of them are more than the query may hold, heads
- * are parked: a head keeps a few rows, its series is closed, and is opened again behind them when
- * they are given. Order and steps of the heaps stay the same.
+ * An open series costs its decoded rows: the more series there are, the fewer rows of each are
+ * decoded at once, down to a vector of a chunk. Where even these are more than the query may hold,
+ *heads are parked: a head keeps a few rows, its series is closed, and is opened again behind them
+ *when they are given. Order and steps of the heaps stay the same.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -76,6 +77,7 @@ struct merge {
 	size_t shown_count;  /* of these, what tells rows of equal times apart */
 	size_t ranked_count; /* of these, tags: they tell all rows of two series apart alike */
 	size_t head_count;
+	uint64_t open_bytes; /* a head's share when all series are open; 0: any */
 	bool is_parking;
 	uint64_t kept_bytes; /* a head's share when parking */
 	take_row *take;
@@ -104,7 +106,8 @@ struct kept {
 	struct kept_column columns[];
 };
 
-static struct cell kept_cell(const struct merge *merge, const struct head *head, size_t slot)
+static __attribute__((noinline)) struct cell kept_cell(const struct merge *merge,
+						       const struct head *head, size_t slot)
 {
 	const struct kept *kept = head->kept;
 
@@ -231,7 +234,7 @@ static void heap_push(const struct merge *merge, struct heap *heap, struct head 
 /* --- the rows of a series -------------------------------------------------------------- */
 
 /* A row is there when a field that was asked for has a value; a subquery's always is. */
-static bool has_value(const struct merge *merge, const struct head *head, size_t row)
+static inline bool has_value(const struct merge *merge, const struct head *head, size_t row)
 {
 	for (size_t i = 0; i < merge->read_count; i++) {
 		const struct batch_column *column = &head->block.columns[merge->read[i]];
@@ -240,6 +243,18 @@ static bool has_value(const struct merge *merge, const struct head *head, size_t
 			return true;
 	}
 	return series_of(head)->inner && merge->shown_count;
+}
+
+/* Open series take that much of what a query may hold, in eighths; then heads are parked. */
+#define OPEN_EIGHTHS 6
+
+static uint64_t open_bytes(size_t head_count)
+{
+	uint64_t limit = memory_limit();
+
+	if (limit == UINT64_MAX || head_count < 2)
+		return 0;
+	return limit / 8 * OPEN_EIGHTHS / head_count + 1;
 }
 
 static void close_series(struct head *head)
@@ -251,6 +266,24 @@ static void close_series(struct head *head)
 	head->feed = NULL;
 }
 
+/* What an open series may hold of its rows. Some values are strings; some rows lie there twice. */
+#define VALUE_BYTES (sizeof(union value) * 3 / 2)
+
+static size_t rows_at_once(const struct merge *merge, const struct head *head)
+{
+	size_t columns = series_of(head)->source->field_count + 1, turned = 0;
+
+	if (merge->is_parking)
+		return BATCH_ROWS_MAX;
+	if (merge->open_bytes == 0)
+		return 0;
+	if (merge->plan->is_descending) /* a cursor turns a batch of them round */
+		turned = BATCH_ROWS_MAX * columns * sizeof(union value);
+	return (merge->open_bytes > turned ? merge->open_bytes - turned : 0) /
+		       (columns * VALUE_BYTES) +
+	       1;
+}
+
 static int open_series(const struct merge *merge, struct head *head,
 		       const struct window_spec *window)
 {
@@ -260,7 +293,7 @@ static int open_series(const struct merge *merge, struct head *head,
 	if (!head->feed)
 		return ERR_MEMORY;
 	return feed_open(head->feed, plan, series_of(head), window, plan->is_descending,
-			 merge->run);
+			 rows_at_once(merge, head), merge->run);
 }
 
 /* The next block of the stream, or END. */
@@ -279,8 +312,6 @@ static int next_block(const struct merge *merge, struct head *head)
 
 /* --- parking ------------------------------------------------------------------------------ */
 
-/* Open series take that much of what a query may hold, in eighths; then heads are parked. */
-#define OPEN_EIGHTHS 6
 /* What is left then is for what parked heads keep, beside one that is open, and all the rest. */
 #define KEPT_PART 3
 
@@ -799,6 +830,7 @@ static int merge_group(struct merge *merge, const struct group *group)
 	int err = ERR_MEMORY;
 
 	merge->head_count = count;
+	merge->open_bytes = open_bytes(count);
 	merge->lanes = calloc(count, sizeof(*merge->lanes));
 	merge->series = calloc(count, sizeof(*merge->series));
 	merge->heads = calloc(count, sizeof(*merge->heads));
@@ -832,12 +864,14 @@ struct field_rows {
 static int take_fields(void *arg, const struct head *head)
 {
 	struct field_rows *rows = arg;
+	const struct merge *merge = rows->merge;
 
-	for (size_t i = 0; i < rows->merge->read_count; i++) {
-		size_t slot = rows->merge->read[i];
-
-		rows->cells[slot] = head_cell(rows->merge, head, slot);
-	}
+	/* What is asked of each cell otherwise. */
+	for (size_t i = 0; head->feed && i < merge->read_count; i++)
+		rows->cells[merge->read[i]] =
+			feed_cell(head->feed, &head->block, merge->read[i], head->row);
+	for (size_t i = 0; !head->feed && i < merge->read_count; i++)
+		rows->cells[merge->read[i]] = kept_cell(merge, head, merge->read[i]);
 	return emit_row(rows->emitter, time_of(head), rows->cells, NULL);
 }
 

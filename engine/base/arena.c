@@ -49,6 +49,8 @@ static size_t block_bytes(const struct arena *arena)
 		bytes = BLOCK_BYTES_MIN;
 	if (bytes > BLOCK_BYTES_MAX)
 		bytes = BLOCK_BYTES_MAX;
+	if (arena->block_bytes_max && bytes > arena->block_bytes_max)
+		bytes = arena->block_bytes_max;
 	if (arena->bytes_max && bytes > arena->bytes_max - arena->bytes)
 		bytes = arena->bytes_max - arena->bytes;
 	return bytes;

@@ -18,6 +18,7 @@ struct arena {
 	char *next, *end;	   /* free room in the newest block */
 	size_t bytes;		   /* taken from the system */
 	size_t bytes_max;	   /* 0 = unlimited; else the thread's meter binds, too */
+	size_t block_bytes_max;	   /* 0 = usual: 1 MiB; for arenas of which there are many */
 };
 
 /* Zeroed, aligned to 16 bytes; NULL when the budget or the memory is used up. */

@@ -42,7 +42,7 @@ char *buf_try_reserve(struct buf *buf, size_t extra)
 	return buf->data + buf->length;
 }
 
-char *buf_reserve(struct buf *buf, size_t extra)
+char *buf_reserve_more(struct buf *buf, size_t extra)
 {
 	char *room = buf_try_reserve(buf, extra);
 

@@ -25,8 +25,16 @@ static inline void buf_reset(struct buf *buf)
 {
 	buf->length = 0;
 }
+/* As buf_reserve, where there is no room yet. */
+char *buf_reserve_more(struct buf *buf, size_t extra);
 /* Room for `extra` more bytes; gives the place where they go. */
-char *buf_reserve(struct buf *buf, size_t extra);
+static inline char *buf_reserve(struct buf *buf, size_t extra)
+{
+	/* Mostly there is room: a call a cell was 2 % of a query that prints rows. */
+	if (__builtin_expect(extra > buf->capacity - buf->length || !buf->data, 0))
+		return buf_reserve_more(buf, extra);
+	return buf->data + buf->length;
+}
 /* The same, or NULL where there is no memory: for what outsiders make large. */
 char *buf_try_reserve(struct buf *buf, size_t extra);
 void buf_append(struct buf *buf, const void *data, size_t length);

@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct chunk_data out = { .arena = { .bytes_max = 256u << 20 } };
 	static struct arena arena;
 	uint32_t fields[] = { 1, 2, 300 };
-	struct chunk_wish all = chunk_wish_all(), some = { fields, 3, INT64_MIN, 1000000000 };
+	struct chunk_wish all = chunk_wish_all(),
+			  some = { fields, 3, INT64_MIN, 1000000000, size & 3, size & 4 };
 	struct chunk_outline outline;
 	struct chunk_sums sums;
 	char *chunk;

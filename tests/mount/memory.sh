@@ -75,6 +75,29 @@ check "the same answers in 8 MiB, all of them" cmp "$WORK/much" "$WORK/some"
 once=$(metric chunks_decoded_total)
 check "in 1 MiB series were closed and opened again: $opened times, $once in 8 MiB" [ "$opened" -gt $((once * 5 / 4)) ]
 
+# --- series whose rows together are more than the limit are decoded piece by piece, each once
+
+"$TOOLS/gen" 20 6000 int >"$WORK/wide"
+mkdir "$MNT/wide"
+cat "$WORK/wide" >"$MNT/wide/write"
+echo flush >"$MNT/.seriesfs/ctl"
+once=$(metric chunks_decoded_total)
+rows=$(metric rows_decoded_total)
+for order in asc desc; do
+	cat "$MNT/wide/query/select * from cpu order by time $order limit 100 offset 119850;.csv?fresh=1" >"$WORK/$order.some"
+done
+check_equal "20 series of 10 fields in 8 MiB: a chunk is opened once" 40 $(($(metric chunks_decoded_total) - once))
+# Half a vector at the end of a series is looked at alone, where rows come newest first.
+rows=$(($(metric rows_decoded_total) - rows))
+check "and a row decoded once: $rows" [ "$rows" -le $((240000 + 20 * 1024)) ]
+mount_stop
+mount_start
+for order in asc desc; do
+	cat "$MNT/wide/query/select * from cpu order by time $order limit 100 offset 119850;.csv?fresh=1" >"$WORK/$order.much"
+	check "the same rows as with much, $order" cmp "$WORK/$order.some" "$WORK/$order.much"
+done
+rm "$WORK/wide" "$WORK/"*.some "$WORK/"*.much
+
 # --- 30,000 series: under a limit, and back
 
 mkdir "$MNT/many" "$MNT/names"

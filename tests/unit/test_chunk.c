@@ -85,7 +85,9 @@ static int decode(struct slice chunk, const uint32_t *field_ids, size_t field_co
 		  struct chunk_data *out)
 {
 	return chunk_decode(
-		chunk, &(struct chunk_wish){ field_ids, field_count, INT64_MIN, INT64_MAX }, out);
+		chunk,
+		&(struct chunk_wish){ field_ids, field_count, INT64_MIN, INT64_MAX, 0, false },
+		out);
 }
 
 static bool wants(const struct chunk_write_column *column, size_t row)

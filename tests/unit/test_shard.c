@@ -70,7 +70,7 @@ static int read_back(struct shard_version *version, const struct chunk_ref *ref)
 {
 	struct chunk_data data = { 0 };
 	uint32_t fields[] = { 2, 1 };
-	struct chunk_wish wish = { fields, 2, INT64_MIN, INT64_MAX };
+	struct chunk_wish wish = { fields, 2, INT64_MIN, INT64_MAX, 0, false };
 	int err = shard_version_read(version, ref, &wish, &data);
 
 	for (size_t i = 0; err == OK && i < data.row_count; i++) {

@@ -369,8 +369,16 @@ TEST(summary__a_cold_chunk_has_cells_and_gives_any_of_its_vectors)
 	}
 	for (int round = 0; round < 200; round++) {
 		size_t a = test_random(&state) % 8000, b = a + test_random(&state) % (8000 - a);
-		struct chunk_wish wish = { ids, 6, times_ns[a], times_ns[b] };
+		size_t max = test_random(&state) % 4, last = a / VECTOR_ROWS + max;
+		struct chunk_wish wish = { ids, 6, times_ns[a], times_ns[b], max, round % 2 };
 		size_t first;
+
+		/* A piece: the rows in so many vectors from one end. */
+		if (max && wish.from_end && b / VECTOR_ROWS >= max &&
+		    (b / VECTOR_ROWS + 1 - max) * VECTOR_ROWS > a)
+			a = (b / VECTOR_ROWS + 1 - max) * VECTOR_ROWS;
+		if (max && !wish.from_end && last * VECTOR_ROWS <= b)
+			b = last * VECTOR_ROWS - 1;
 
 		REQUIRE(chunk_decode(buf_slice(&buf), &wish, &data) == OK);
 		CHECK_INT(data.chunk_rows, 8000);
