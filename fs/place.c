@@ -336,6 +336,23 @@ void place_tell(struct mount *mount, const struct place *place, struct slice tex
 	tell(mount, place, text, &entry);
 }
 
+void place_tell_line(struct mount *mount, const struct place *place, struct slice text, int err,
+		     const struct diag *diag, uint64_t line_number, struct slice line,
+		     uint32_t policy_id, uint32_t uid)
+{
+	struct error_entry entry = {
+		.line_number = line_number,
+		.err = err,
+		.diag = diag,
+		.text = line,
+		.rights = { .has_uid = true, .uid = uid },
+	};
+
+	if (policy_id)
+		entry.rights.ids[entry.rights.id_count++] = policy_id;
+	tell(mount, place, text, &entry);
+}
+
 void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
 			const struct diag *diag, struct slice request,
 			const struct error_rights *rights)

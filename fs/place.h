@@ -39,6 +39,11 @@ void place_print(struct mount *mount, const struct place *place, struct slice te
  */
 void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,
 		const struct diag *diag, uint64_t line_number, struct slice line);
+/* Of a line for a policy that the place does not say (0: none): for its readers, and for its
+ * writer. */
+void place_tell_line(struct mount *mount, const struct place *place, struct slice text, int err,
+		     const struct diag *diag, uint64_t line_number, struct slice line,
+		     uint32_t policy_id, uint32_t uid);
 /* A request there failed: `rights` tells who may know of it (notes_rights()). */
 void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
 			const struct diag *diag, struct slice request,

@@ -24,6 +24,8 @@ struct write_stream {
 	bool has_policy;	       /* somebody has named it: a file does not change it */
 	struct place place;
 	struct buf text; /* of the place */
+	bool has_uid;	 /* opened as `write` or `.write` */
+	uint32_t uid;	 /* by this user */
 };
 
 static const struct precision {
@@ -179,13 +181,31 @@ static int go_to_policy(void *arg, struct slice name, struct diag *diag)
 	return OK;
 }
 
+/* 0: there is none yet. */
+static uint32_t target_policy(const struct write_stream *stream)
+{
+	struct object policy;
+
+	if (stream->options.policy_id)
+		return stream->options.policy_id;
+	return catalog_default_policy(stream->mount->catalog, stream->place.database_id, &policy) ==
+			       OK
+		       ? policy.id
+		       : 0;
+}
+
+/* What was to go into a policy that is closed is not for all who may read the database. */
 static void tell(void *arg, int err, const struct diag *diag, uint64_t line_number,
 		 struct slice line)
 {
 	struct write_stream *stream = arg;
 
-	place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, diag, line_number,
-		   line);
+	if (stream->has_uid)
+		place_tell_line(stream->mount, &stream->place, buf_slice(&stream->text), err, diag,
+				line_number, line, target_policy(stream), stream->uid);
+	else
+		place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, diag,
+			   line_number, line);
 }
 
 /* A line passed over with skip=true; comes from within store(). */
@@ -347,6 +367,10 @@ int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fu
 
 	if (flags_write(info->flags))
 		TRY(write_stream_open(mount, &node->place, node_text(node), &stream));
+	if (stream) {
+		stream->has_uid = true;
+		stream->uid = fuse_req_ctx(req)->uid;
+	}
 	write = handle_new(sizeof(*write), &write_handle_ops, mount, node, info->flags);
 	write->stream = stream;
 	info->direct_io = 1;

@@ -455,6 +455,7 @@ static int open_writer(struct into *into)
 	options.database_id = database.id;
 	if (into->target->policy.length) {
 		TRY(task_policy(task, database.id, into->target->policy, &policy));
+		TRY(task_policy_change(task, database.id, policy.id));
 		options.policy_id = policy.id;
 	}
 	err = writer_open(task->env->engine, &options, &into->writer);

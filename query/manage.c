@@ -140,6 +140,7 @@ static int alter_policy(struct task *task)
 
 	TRY(task_database(task, stmt->database, true, &database));
 	TRY(task_policy(task, database.id, stmt->name, &policy));
+	TRY(task_policy_change(task, database.id, policy.id));
 	s = &policy.policy;
 	if (stmt->has_duration)
 		s->duration_ns = stmt->duration_ns;
@@ -167,6 +168,7 @@ static int drop_policy(struct task *task)
 	if (catalog_find(catalog, database.id, stmt->name, &policy) < 0 ||
 	    policy.kind != OBJECT_POLICY)
 		return OK;
+	TRY(task_policy_change(task, database.id, policy.id));
 	return engine_drop(task->env->engine, policy.id);
 }
 

@@ -118,13 +118,17 @@ static int find_group_in_database(struct task *task, uint32_t database_id, uint6
 
 static int drop_shard_of(struct task *task, uint32_t database_id, uint64_t number, bool *found)
 {
+	struct object group;
 	uint32_t id = 0;
 
 	TRY(find_group_in_database(task, database_id, number, &id));
-	if (!id)
+	if (!id || catalog_get(task_catalog(task), id, &group) < 0)
 		return OK;
-	/* Of a database that the caller may not read, it is as if the number were nobody's. */
+	/* Of what the caller may not read, it is as if the number were nobody's. */
 	if (!task_may(task, database_id, 0, false) && !task_may(task, database_id, 0, true))
+		return OK;
+	if (!task_may(task, database_id, group.parent_id, false) &&
+	    !task_may(task, database_id, group.parent_id, true))
 		return OK;
 	*found = true;
 	TRY(task_access(task, database_id, true));

@@ -33,6 +33,13 @@ int task_policy_access(struct task *task, uint32_t database_id, uint32_t policy_
 			write ? "change" : "read");
 }
 
+int task_policy_change(struct task *task, uint32_t database_id, uint32_t policy_id)
+{
+	if (task_may(task, database_id, policy_id, false))
+		return OK;
+	return task_policy_access(task, database_id, policy_id, true);
+}
+
 int task_database(struct task *task, struct slice name, bool write, struct object *out)
 {
 	struct catalog *catalog = task_catalog(task);

@@ -27,6 +27,9 @@ static inline struct catalog *task_catalog(const struct task *task)
 int task_access(struct task *task, uint32_t database_id, bool write);
 /* The same of a policy's own modes. */
 int task_policy_access(struct task *task, uint32_t database_id, uint32_t policy_id, bool write);
+/* May the caller change what is in a policy of a database that it may change? Not in one that is
+   closed to it: it deletes and alters what it may see, or may write to. */
+int task_policy_change(struct task *task, uint32_t database_id, uint32_t policy_id);
 /* The same without words, for lists that leave out what the caller may not see. */
 bool task_may(const struct task *task, uint32_t database_id, uint32_t policy_id, bool write);
 /* Is nothing hidden from the caller? */

@@ -353,6 +353,11 @@ def try_inherited():
     os.close(fd)
 
 
+def refuse(name, text):
+    with open(MNT + "/pub/" + name, "wb", buffering=0) as file:
+        attempt(lambda: file.write(text.encode() + b"\n"))
+
+
 def try_policy():
     """A policy that is closed is closed to queries, too, in an open database."""
     open_, closed = "select * from pub.open.m", "select * from pub.shut."
@@ -366,10 +371,25 @@ def try_policy():
         check("a rp= is no way round", ask_stat(MNT + "/pub/query/select * from m;.csv?rp=shut") == "errno 13")
     shown = ask_read(MNT + "/pub/query/show series;.csv?epoch=s")
     check("its owner sees it", "shut" in shown, shown)
+    shut = int(re.search(r",(\d+),pub,shut,", read(MNT + "/pub/query/show shards;.csv?epoch=u")).group(1))
     os.chmod(MNT + "/pub", 0o777)
     with as_user(STRANGER):
         run(MNT + "/pub/exec", "delete where time > 0")
         run(MNT + "/pub/exec", "drop series from m, shut_m")
+        for text in ("drop retention policy shut on pub", "alter retention policy shut on pub duration 1h", "select * into pub.shut.m from pub.open.m"):
+            check("who may not see a policy does not " + text, "errno 13" in repr(run(MNT + "/pub/exec", text)))
+        tried = [run(MNT + "/pub/exec", "drop shard %05d" % number) for number in (shut, shut + 90000)]
+        check("its shards are nobody's", tried[0] == tried[1], tried)
+        refuse("write?rp=shut", "m,shut_x=1 v=bad")
+    refuse("write?rp=shut", "m,shut_y=1 v=bad")
+    refuse("write?rp=shut&skip=true", "m,shut_y=1 v=worse")
+    refuse("write", "# DML\n# CONTEXT-RETENTION-POLICY: shut\nm,shut_y=1 v=worst")
+    with as_user(STRANGER):
+        told = read(MNT + "/pub/errors")
+    check("a line for a closed policy is not told to others", "shut_y" not in told, told)
+    check("but to its writer", "shut_x=1 v=bad" in told, told)
+    told = read(MNT + "/pub/errors")
+    check("and to who may read it", all(word in told for word in ("v=bad", "v=worse", "v=worst")), told)
     os.chmod(MNT + "/pub", 0o755)
     check("who may not see points deletes none", "shut" in ask_read(MNT + "/pub/query/select * from pub.shut.%2F.*%2F;"))
 
