@@ -461,15 +461,16 @@ static int range_behind(const struct head *head, bool is_descending, int64_t row
 			struct window_spec *window, bool *is_whole)
 {
 	int64_t length_ns, far_ns;
+	bool is_far = head->step_ns == 0 ||
+		      __builtin_mul_overflow(rows, head->step_ns, &length_ns) ||
+		      (is_descending ? __builtin_sub_overflow(head->last_ns, length_ns, &far_ns)
+				     : __builtin_add_overflow(head->last_ns, length_ns, &far_ns));
 
-	*is_whole = head->step_ns == 0 || __builtin_mul_overflow(rows, head->step_ns, &length_ns);
 	if (is_descending) {
 		if (head->last_ns <= window->time_first_ns)
 			return END;
 		window->time_last_ns = head->last_ns - 1;
-		*is_whole |=
-			!*is_whole && __builtin_sub_overflow(head->last_ns, length_ns, &far_ns);
-		*is_whole |= !*is_whole && far_ns <= window->time_first_ns;
+		*is_whole = is_far || far_ns <= window->time_first_ns;
 		if (!*is_whole)
 			window->time_first_ns = far_ns;
 		return OK;
@@ -477,8 +478,7 @@ static int range_behind(const struct head *head, bool is_descending, int64_t row
 	if (head->last_ns >= window->time_last_ns)
 		return END;
 	window->time_first_ns = head->last_ns + 1;
-	*is_whole |= !*is_whole && __builtin_add_overflow(head->last_ns, length_ns, &far_ns);
-	*is_whole |= !*is_whole && far_ns >= window->time_last_ns;
+	*is_whole = is_far || far_ns >= window->time_last_ns;
 	if (!*is_whole)
 		window->time_last_ns = far_ns;
 	return OK;
