@@ -9,7 +9,7 @@
  *
  * The mark is written after what it tells of was synced, and no sync covers it: a crash leaves one
  * that tells of less, or none. So a mark never calls a whole directory damaged. The log has one,
- *too: of the last record that was synced.
+ * too: of the last record that was synced.
  */
 #ifndef ENGINE_STORE_FILES_H
 #define ENGINE_STORE_FILES_H

@@ -3,10 +3,10 @@
  *
  *	damage_look make DIR	several databases that share names; it ends as a kill would end it
  *	damage_look read DIR	a line a point, `DATABASE<TAB>GROUP<TAB>POINT`; of what cannot be
- *read
+ * read
  *				`!DATABASE<TAB>GROUP<TAB>SERIES`, `*` for all; read-only
  *	damage_look write DIR	the same for writing; then a point more in each database, and a
- *flush
+ * flush
  *
  * A snapshot is a database called DATABASE@NAME. Exit 3: the directory is refused.
  */
