@@ -54,7 +54,7 @@ mkdir -p "$WORK/back"
 rm "$db/continuous/"*
 rsync -a "$MNT/db" "$WORK/back/"
 mkdir "$db/continuous" 2>/dev/null
-install again 'select * from /^[amx]$/ into fed.:series_name'
+install again 'select * from /^[amx]$/ into fed.:series_name backfill(false)'
 rm "$db"/autogen/20*/[amx]*
 rsync -a "$WORK/back/db/autogen" "$db/"
 check_equal "rsync feeds nothing" "" "$(ls "$db"/autogen/20* | grep '^fed')"
