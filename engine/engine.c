@@ -580,6 +580,12 @@ static bool is_of_group(struct recovery *recovery, const struct live_group *grou
 	       ((database && database->has_lost_names) || is_named(group->index, record));
 }
 
+static int leave_out(struct recovery *recovery)
+{
+	recovery->unnamed++;
+	return END;
+}
+
 /* Is it of an object whose making did not come to the disk? Another may get the number. */
 static bool is_number_of_nobody(const struct recovery *recovery, uint32_t object_id)
 {
@@ -601,8 +607,7 @@ static int without_group(struct recovery *recovery, uint32_t group_id)
 		return catalog_reserve(catalog, group_id);
 	if (!is_number_of_nobody(recovery, group_id))
 		return OK;
-	recovery->unnamed++;
-	return END;
+	return leave_out(recovery);
 }
 
 /* They come before the records that need them, and the index may have lost them. */
@@ -613,7 +618,7 @@ static int recover_additions(struct recovery *recovery, uint32_t database_id,
 
 	if (database && index_restore(database->index, additions) < 0)
 		recovery->damaged++;
-	return database || !is_number_of_nobody(recovery, database_id) ? OK : END;
+	return database || !is_number_of_nobody(recovery, database_id) ? OK : leave_out(recovery);
 }
 
 /*
@@ -628,6 +633,9 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 	struct slice additions;
 	uint32_t database_id;
 
+	/* Nothing behind it was durable either: what stays is what came first. */
+	if (recovery->unnamed)
+		return leave_out(recovery);
 	arena_reset(&recovery->arena);
 	recovery->records++;
 	if (sequence > recovery->last + 1)
@@ -648,8 +656,7 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 		return err;
 	if (!is_of_group(recovery, group, &record)) {
 		live_group_release(group);
-		recovery->unnamed++;
-		return END;
+		return leave_out(recovery);
 	}
 	pthread_mutex_lock(&group->lock);
 	recover_types(recovery->engine, group, &record);
@@ -753,9 +760,11 @@ static int recover(struct engine *engine, uint64_t sequence)
 	if (err == OK && recovery.unknown && engine->catalog_has_lost)
 		err = keep_log(engine, recovery.unknown);
 	if (recovery.unnamed)
-		log_warning("%s: %llu records were not taken: the names of their series, fields or "
-			    "shard groups never came to the disk, so they were not synced either",
-			    path, (unsigned long long)recovery.unnamed);
+		log_warning(
+			"%s: the last %llu records were not taken: the names of series, fields or "
+			"shard groups in them never came to the disk, so they were not synced "
+			"either",
+			path, (unsigned long long)recovery.unnamed);
 	if (recovery.rows)
 		log_info("recovered %llu points from the log", (unsigned long long)recovery.rows);
 	return err;
