@@ -131,7 +131,7 @@ static int read_again(struct engine *engine, struct live_database *database, con
 
 	path_of(engine, "wal", wal);
 	int err = wal_names(wal, database->id, &names);
-	if (err == OK && names.length)
+	if (err == OK)
 		err = index_read_again(database->index, path, buf_slice(&names));
 	buf_release(&names);
 	return err;

@@ -786,7 +786,7 @@ static int index_load(struct index *index, const char *path, bool read_only)
 		tell_damage(index, path, &replay, &damage);
 	index->was_damaged =
 		!damage.is_mended && (journal_is_damaged(&damage) || damage.tail_bytes ||
-				      replay.corrupt || err == ERR_NOT_FOUND);
+				      replay.corrupt || index->gaps.length || err == ERR_NOT_FOUND);
 	index->has_made_up = index->tables.recovered > 0;
 	return read_only ? OK : journal_open_copied(path, &index->journal);
 }

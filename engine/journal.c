@@ -556,14 +556,15 @@ int journal_keep_copy(struct journal *journal, const char *path, const char *cop
 	return err;
 }
 
-/* Put back what the copy has, if the journal lost it. */
+/* Put back what the copy has, if the journal lost it, and leave out what is no record. */
 static int restore(const char *path)
 {
 	struct buf damaged = { 0 }, mended = { 0 };
 	struct pair pair;
 	int err = pair_read(&pair, path);
 
-	if (err == OK && pair.records.length) {
+	/* Gaps do not stay: what comes behind them would look like damage at each start. */
+	if (err == OK && (pair.records.length || journal_is_damaged(&pair.damage))) {
 		buf_printf(&damaged, "%s.damaged", path);
 		err = pair.exists ? env_write_file(buf_text(&damaged), buf_slice(&pair.main)) : OK;
 		if (err == OK) {
