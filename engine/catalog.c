@@ -27,9 +27,10 @@ struct catalog {
 	bool read_only;
 	bool was_damaged; /* set once */
 	pthread_rwlock_t lock;
-	struct tree tree;  /* protected by lock */
-	struct buf record; /* protected by lock: the change that is being made */
-	uint64_t sequence; /* protected by lock: of the last record */
+	struct tree tree;      /* protected by lock */
+	struct buf record;     /* protected by lock: the change that is being made */
+	uint64_t sequence;     /* protected by lock: of the last record */
+	_Atomic uint64_t kept; /* of the last that is durable for sure */
 	_Atomic uint64_t version;
 	pthread_mutex_t sync_lock; /* taken inside lock */
 	struct journal *journal;   /* replaced under both; NULL when read-only */
@@ -177,6 +178,7 @@ static int catalog_rewrite(struct catalog *catalog)
 	journal_close(catalog->journal);
 	catalog->journal = journal;
 	catalog->sequence = sequence;
+	atomic_store(&catalog->kept, sequence);
 	catalog->rename_unsafe = sync_dir_of(catalog->path) < 0;
 	if (catalog->rename_unsafe)
 		err = ERR_IO;
@@ -230,15 +232,24 @@ struct replay {
 	struct catalog *catalog;
 	uint64_t corrupt;
 	uint64_t records;
+	uint64_t kept; /* the records up to this one were durable */
+	uint64_t cut;  /* that lie behind the first gap in the others */
 };
 
 static int replay_record(void *arg, uint64_t sequence, struct slice payload)
 {
 	struct replay *replay = arg;
+	uint64_t last = replay->catalog->sequence;
+
+	replay->cut +=
+		replay->cut || (replay->records && sequence > last + 1 && last >= replay->kept);
+	if (replay->cut)
+		return OK;
 	int err = tree_apply(&replay->catalog->tree, payload);
 
 	replay->catalog->sequence = sequence;
 	replay->records++;
+	atomic_store(&replay->catalog->kept, sequence < replay->kept ? sequence : replay->kept);
 	if (err != ERR_CORRUPT)
 		return err;
 	replay->corrupt++;
@@ -267,24 +278,44 @@ static void save_damaged(const struct catalog *catalog, const struct journal_dam
 	buf_release(&path);
 }
 
-static int catalog_load(struct catalog *catalog)
+/* Nothing is missing that was durable, but some of what was not lies behind a gap. */
+static void save_cut(const struct catalog *catalog, const struct replay *replay)
 {
-	struct replay replay = { .catalog = catalog };
+	struct buf file = { 0 }, path = { 0 };
+
+	buf_printf(&path, "%s.torn", catalog->path);
+	log_warning("%s: the last %llu records lie behind one that is lost, and were not taken; a "
+		    "copy is in %s",
+		    catalog->path, (unsigned long long)replay->cut, buf_text(&path));
+	if (!catalog->read_only && env_read_file(catalog->path, &file) == OK &&
+	    env_write_file(buf_text(&path), buf_slice(&file)) < 0)
+		log_error("%s cannot be written", buf_text(&path));
+	buf_release(&file);
+	buf_release(&path);
+}
+
+static int catalog_load(struct catalog *catalog, uint64_t kept)
+{
+	struct replay replay = { .catalog = catalog, .kept = kept };
 	struct journal_damage damage;
 	int err = journal_replay(catalog->path, replay_record, &replay, &damage);
 
 	if (err < 0 && err != ERR_NOT_FOUND)
 		return err;
-	catalog->was_damaged = (err == OK && !damage.is_mended && journal_is_damaged(&damage)) ||
-			       replay.corrupt || catalog->tree.refused || catalog->tree.recovered;
+	catalog->was_damaged =
+		(err == OK && !damage.is_mended && !replay.cut && journal_is_damaged(&damage)) ||
+		replay.corrupt || catalog->tree.refused || catalog->tree.recovered;
 	if (damage.is_mended)
 		log_error("%s: damaged; its copy has all that it lost", catalog->path);
+	if (replay.cut)
+		save_cut(catalog, &replay);
 	if (catalog->was_damaged)
 		save_damaged(catalog, &damage, &replay);
 	if (catalog->read_only)
 		return OK;
 	TRY(journal_open_copied(catalog->path, &catalog->journal));
-	return catalog->was_damaged || replay.records == 0 ? catalog_rewrite(catalog) : OK;
+	bool is_whole = !catalog->was_damaged && !replay.cut && replay.records;
+	return is_whole ? OK : catalog_rewrite(catalog);
 }
 
 static struct attrs first_root_attrs(void)
@@ -312,6 +343,12 @@ static void catalog_free(struct catalog *catalog)
 
 int catalog_open(const char *path, bool read_only, struct catalog **out, struct diag *diag)
 {
+	return catalog_open_kept(path, read_only, UINT64_MAX, out, diag);
+}
+
+int catalog_open_kept(const char *path, bool read_only, uint64_t kept, struct catalog **out,
+		      struct diag *diag)
+{
 	struct catalog *catalog = calloc(1, sizeof(*catalog));
 	struct attrs root_attrs = first_root_attrs();
 	int err = ERR_MEMORY;
@@ -325,7 +362,7 @@ int catalog_open(const char *path, bool read_only, struct catalog **out, struct 
 	catalog->path = strdup(path);
 	tree_init(&catalog->tree, &root_attrs);
 	if (catalog->path && catalog->tree.root)
-		err = catalog_load(catalog);
+		err = catalog_load(catalog, kept);
 	if (err < 0) {
 		catalog_free(catalog);
 		return diag_set(diag, err, "%s: %s", path, err_text(err));
@@ -338,13 +375,40 @@ int catalog_sync(struct catalog *catalog)
 {
 	int err = OK;
 
+	pthread_rwlock_rdlock(&catalog->lock);
+	uint64_t sequence = catalog->sequence;
+	pthread_rwlock_unlock(&catalog->lock);
 	pthread_mutex_lock(&catalog->sync_lock);
 	if (catalog->rename_unsafe)
 		err = ERR_IO;
 	else if (catalog->journal)
 		err = journal_sync(catalog->journal);
+	if (err == OK && atomic_load(&catalog->kept) < sequence)
+		atomic_store(&catalog->kept, sequence);
 	pthread_mutex_unlock(&catalog->sync_lock);
 	return err;
+}
+
+uint64_t catalog_kept(struct catalog *catalog)
+{
+	return atomic_load(&catalog->kept);
+}
+
+/* A failure is no error: the old one says the same. */
+static void compact(struct catalog *catalog)
+{
+	if (journal_bytes(catalog->journal) > 2 * catalog->tree.bytes &&
+	    catalog_rewrite(catalog) < 0)
+		log_warning("%s could not be rewritten", catalog->path);
+}
+
+void catalog_compact(struct catalog *catalog)
+{
+	if (catalog->read_only)
+		return;
+	pthread_rwlock_wrlock(&catalog->lock);
+	compact(catalog);
+	pthread_rwlock_unlock(&catalog->lock);
 }
 
 int catalog_close(struct catalog *catalog)
@@ -355,10 +419,8 @@ int catalog_close(struct catalog *catalog)
 		return OK;
 	if (!catalog->read_only) {
 		err = catalog_sync(catalog);
-		/* Not an error: the old one says the same. */
-		if (err == OK && journal_bytes(catalog->journal) > 2 * catalog->tree.bytes &&
-		    catalog_rewrite(catalog) < 0)
-			log_warning("%s could not be rewritten", catalog->path);
+		if (err == OK)
+			compact(catalog);
 	}
 	catalog_free(catalog);
 	return err;

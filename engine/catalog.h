@@ -69,9 +69,20 @@ struct object {
 struct catalog;
 
 int catalog_open(const char *path, bool read_only, struct catalog **out, struct diag *diag);
+/*
+ * The same where it is known that its records up to `kept` (catalog_kept) were durable. What is
+ * lost behind them is no damage: a power cut may leave any part of it, and what stays is what comes
+ * before the first loss.
+ */
+int catalog_open_kept(const char *path, bool read_only, uint64_t kept, struct catalog **out,
+		      struct diag *diag);
 /* Rewrites the journal when that makes it smaller; syncs. */
 int catalog_close(struct catalog *catalog);
 int catalog_sync(struct catalog *catalog);
+/* Its records up to this number are durable. */
+uint64_t catalog_kept(struct catalog *catalog);
+/* Rewrite the journal when that makes it smaller, as catalog_close() does. */
+void catalog_compact(struct catalog *catalog);
 
 /* ERR_NOT_FOUND. */
 int catalog_get(struct catalog *catalog, uint32_t id, struct object *out);

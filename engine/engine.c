@@ -440,6 +440,7 @@ static bool is_trimmed(struct engine *engine)
  * text `clock` does, kept before: `ARRIVAL_NS SEQUENCE`, and what retention goes by. A second line
  * tells of each database how many records of its index were durable, and how many of those damage
  * took: `indexes ID:RECORDS:LOST …`.
+ * A third one tells the same of the catalog: `catalog RECORDS`.
  */
 static int clock_read(struct engine *engine, uint64_t *sequence)
 {
@@ -453,7 +454,6 @@ static int clock_read(struct engine *engine, uint64_t *sequence)
 		engine_note_arrival(engine, arrival_ns);
 		retention_read(engine, buf_text(&text) + length);
 		*sequence = last;
-		buf_append_slice(&engine->kept, buf_slice(&text));
 	} else if (err == OK || err == ERR_CORRUPT ||
 		   (err == ERR_NOT_FOUND && is_trimmed(engine))) {
 		/* Later than all there can be: numbers may be left out, never given twice. */
@@ -482,7 +482,7 @@ static void print_indexes(struct engine *engine, struct buf *out)
 			   (unsigned long long)database->index_records_lost);
 	}
 	pthread_mutex_unlock(&engine->lock);
-	buf_append_byte(out, '\n');
+	buf_printf(out, "\ncatalog %llu\n", (unsigned long long)catalog_kept(engine->catalog));
 }
 
 int engine_write_clock(struct engine *engine)
@@ -1039,6 +1039,33 @@ static void init_locks(struct engine *engine)
 	pthread_condattr_destroy(&monotonic);
 }
 
+/* As the clock says; of a version that says nothing all was, and before the first flush nothing. */
+static uint64_t catalog_records_kept(struct engine *engine)
+{
+	const char *at = strstr(buf_text(&engine->kept), "\ncatalog ");
+	unsigned long long records;
+
+	if (at && sscanf(at, "\ncatalog %llu", &records) == 1)
+		return records;
+	return engine->kept.length ? UINT64_MAX : 0;
+}
+
+/*
+ * What was durable at the last flush. clock_read() tells what is wrong with it: of a clock that is
+ * damaged or gone nothing is taken, and it is as if a version had written it that kept none of it.
+ */
+static void read_kept(struct engine *engine)
+{
+	char path[ENGINE_PATH_BYTES_MAX];
+	int err = engine_kept(engine, "clock", &engine->kept);
+
+	path_of(engine, "wal/00000001", path);
+	if (err == OK || (err == ERR_NOT_FOUND && env_exists(path)))
+		return;
+	buf_reset(&engine->kept);
+	buf_append_text(&engine->kept, "?");
+}
+
 static int open_parts(struct engine *engine, struct diag *diag)
 {
 	char path[ENGINE_PATH_BYTES_MAX];
@@ -1057,7 +1084,9 @@ static int open_parts(struct engine *engine, struct diag *diag)
 	if (!engine->options.read_only)
 		TRY(make_directories(engine));
 	path_of(engine, "catalog", path);
-	TRY(catalog_open(path, engine->options.read_only, &engine->catalog, diag));
+	read_kept(engine);
+	TRY(catalog_open_kept(path, engine->options.read_only, catalog_records_kept(engine),
+			      &engine->catalog, diag));
 	TRY(look_for_strangers(engine));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
 	TRY(cold_recover(engine));
@@ -1139,6 +1168,7 @@ void engine_stopping(struct engine *engine)
 int engine_close(struct engine *engine)
 {
 	engine_stop_threads(engine);
+	catalog_compact(engine->catalog); /* before the clock tells how much of it is durable */
 	int err = engine_flush(engine);
 	engine_free(engine);
 	return err;
