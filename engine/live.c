@@ -26,14 +26,14 @@ static void trash_path(const struct engine *engine, uint32_t group_id, uint32_t 
 	snprintf(path, ENGINE_PATH_BYTES_MAX, "%s/trash/%u.%u", engine->path, group_id, number);
 }
 
-/* Where nothing may be renamed, a rewrite that a crash interrupted is read where it lies. */
+/* Where nothing may or could be renamed, a rewrite is read where it lies. */
 static void stored_path(const struct engine *engine, uint32_t group_id, uint32_t number, char *path)
 {
 	char new[ENGINE_PATH_BYTES_MAX];
 
 	shard_path(engine, group_id, number, path);
 	snprintf(new, sizeof(new), "%.4000s.new", path);
-	if (engine->options.read_only && !env_exists(path) && env_exists(new))
+	if (!env_exists(path) && env_exists(new))
 		snprintf(path, ENGINE_PATH_BYTES_MAX, "%s", new);
 }
 

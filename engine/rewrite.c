@@ -371,19 +371,29 @@ static int check_whole(struct rewrite *rewrite)
 	return err;
 }
 
-/* Two names change. When the second cannot, the first is taken back. */
+/*
+ * Two names change. When the second cannot, the first is taken back; when that cannot either, the
+ * old one lies in the trash, which the next start empties: then the new one is the shard where it
+ * is, and the next start names it (cold_recover).
+ */
 static int swap_directories(struct rewrite *rewrite)
 {
 	char parent[ENGINE_PATH_BYTES_MAX];
 
+	if (env_exists(rewrite->new)) /* of an earlier one: the shard itself, or left over */
+		TRY(env_exists(rewrite->path) ? env_remove_tree(rewrite->new)
+					      : shard_rename(rewrite->from, rewrite->path));
 	TRY(env_rename(rewrite->tmp, rewrite->new));
 	crash_at(CRASH_REWRITE_NEW_NAMED);
 	int err = shard_rename(rewrite->from, rewrite->trash);
 	if (err == OK) {
 		crash_at(CRASH_REWRITE_OLD_MOVED);
 		err = env_rename(rewrite->new, rewrite->path);
-		if (err < 0)
-			shard_rename(rewrite->from, rewrite->path);
+		if (err < 0 && shard_rename(rewrite->from, rewrite->path) < 0) {
+			log_error("%s keeps that name until the next start", rewrite->new);
+			memcpy(rewrite->path, rewrite->new, sizeof(rewrite->path));
+			err = OK;
+		}
 	}
 	if (err < 0) {
 		env_remove_tree(rewrite->new);

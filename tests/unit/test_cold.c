@@ -24,6 +24,7 @@ static struct {
 	bool counts;	  /* the calls are counted now */
 	bool ends;	  /* the process ends at the step; else the call fails */
 	bool after;	  /* the process ends behind the call */
+	bool for_good;	  /* and all later ones fail */
 	unsigned at;	  /* the step; 0 = none */
 	unsigned seen;	  /* steps so far */
 	bool shows_mtime; /* of series 3 */
@@ -31,7 +32,8 @@ static struct {
 
 static bool fails_here(void)
 {
-	if (!steps.counts || ++steps.seen != steps.at)
+	if (!steps.counts || ++steps.seen < steps.at || !steps.at ||
+	    (steps.seen > steps.at && !steps.for_good))
 		return false;
 	if (steps.ends && !steps.after)
 		_exit(0);
@@ -435,7 +437,7 @@ static int child_fails_at_step(const struct job *job)
 	return CHECK_INT(engine_close(engine), OK) && same ? 0 : 1;
 }
 
-TEST(cold__a_failure_at_every_step_loses_nothing)
+static void fail_at_every_step(int (*child)(const struct job *job))
 {
 	const char *path = new_path();
 	int count;
@@ -445,9 +447,38 @@ TEST(cold__a_failure_at_every_step_loses_nothing)
 	for (int at = 1; at <= count; at++) {
 		path = new_path();
 		CHECK_INT(run(child_makes, path, 0, false), 0);
-		CHECK_INT(run(child_fails_at_step, path, (unsigned)at, false), 0);
+		CHECK_INT(run(child, path, (unsigned)at, false), 0);
 		CHECK_INT(run(child_checks, path, 0, false), 0);
 	}
+}
+
+TEST(cold__a_failure_at_every_step_loses_nothing)
+{
+	fail_at_every_step(child_fails_at_step);
+}
+
+/* Nothing can be taken back either. */
+static int child_fails_from_step(const struct job *job)
+{
+	steps.for_good = true;
+	return child_fails_at_step(job);
+}
+
+static int child_fails_to_its_end(const struct job *job)
+{
+	reopen(job->path);
+	steps.for_good = true;
+	count_from(job->at, false, false);
+	engine_compact(engine, 0);
+	bool same = check_expected(job->path);
+	engine_close(engine);
+	return same ? 0 : 1;
+}
+
+TEST(cold__a_disk_that_fails_from_any_step_on_loses_nothing)
+{
+	fail_at_every_step(child_fails_from_step);
+	fail_at_every_step(child_fails_to_its_end);
 }
 
 /* The same points again: nothing changes but what there is to rewrite. */
