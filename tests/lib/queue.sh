@@ -42,7 +42,7 @@ queue_one() {
 	mkdir "$TMPDIR"
 	export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99:log_path=$TMPDIR/sanitizer}"
 	export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:log_path=$TMPDIR/sanitizer}"
-	export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/tests/lib/lsan.supp}"
+	export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/tests/lib/lsan.supp:print_suppressions=0}"
 	export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:die_after_fork=0:suppressions=$PWD/tests/lib/tsan.supp:log_path=$TMPDIR/sanitizer}"
 	timeout -k 30 "$TEST_SECONDS_MAX" "$@" >"$output" 2>&1 </dev/null
 	code=$?
