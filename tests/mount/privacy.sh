@@ -24,7 +24,8 @@ for i in $(seq 100); do
 done
 check_equal "status tells of a database that may be read" 2 "$(as 1001 cat "$service/status" | grep -cE '^(database|policy) open')"
 check_equal "and of no other" 0 "$(as 1001 cat "$service/status" "$service/metrics" | grep -cE 'secret|hidden')"
-check_equal "the sums are of all" "series 2" "$(as 1001 cat "$service/status" | grep '^series ')"
+# Three once the continuous query has kept its first mean, which is no sooner than it comes to it.
+check "the sums are of all" grep -qx 'series [23]' <(as 1001 cat "$service/status")
 check "the owner sees all" grep -q '^continuous secret hidden_q' "$service/status"
 check "also in metrics" grep -q 'database="secret",policy="autogen"' "$service/metrics"
 check_equal "sizes tell nothing" "0 0" "$(stat -c %s "$service/status" "$service/metrics" | paste -sd' ')"
