@@ -157,6 +157,12 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 
 /* --- a shard ------------------------------------------------------------------------------- */
 
+/* Not damage, but what the next attempt need not meet. */
+static bool is_for_now(int err)
+{
+	return err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY || err == ERR_LIMIT;
+}
+
 static bool is_in_window(const struct live_group *group, const struct chunk_ref *ref)
 {
 	return live_group_holds(group, ref->time_first_ns) &&
@@ -169,7 +175,7 @@ static int check_chunk(void *arg, const struct chunk_ref *ref)
 	struct chunk_wish wish = chunk_wish_all();
 	int err = shard_version_read(place->version, ref, &wish, &place->data);
 
-	if (err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY)
+	if (is_for_now(err))
 		return err;
 	if (err < 0 || !is_in_window(place->group, ref)) {
 		place->is_damaged = true;
@@ -204,7 +210,7 @@ static int check_shard(struct place *place)
 		err = shard_version_acquire(shard, &place->version);
 	else if (shard_version_acquire(shard, &place->version) < 0)
 		place->version = NULL;
-	if (err != OK && err != ERR_SPACE && err != ERR_FILE_SIZE && err != ERR_MEMORY) {
+	if (err != OK && !is_for_now(err)) {
 		place->is_damaged = true;
 		check_note(place->check, place->name, "%s", err_text(err));
 		err = OK;
@@ -232,7 +238,10 @@ static void tell_text(void *arg, const char *text)
 	check_note(place->check, place->name, "%s", text);
 }
 
-/* The damaged one goes aside as it is; links to it are what is read from. */
+/*
+ * The damaged one goes aside as it is; links to it are what is read from. It stays where it is when
+ * there was no room to read it in: put aside, all of it would be lost, and called mended.
+ */
 static int salvage(struct place *place, struct shard *shard)
 {
 	struct salvage_report report = { .lost = tell_lost, .tell = tell_text, .arg = place };
@@ -250,6 +259,11 @@ static int salvage(struct place *place, struct shard *shard)
 	}
 	TRY(shard_link(shard, work));
 	int err = salvage_shard(work, made, place->index, &report);
+	if (is_for_now(err)) {
+		env_remove_tree(work);
+		env_remove_tree(made);
+		return err;
+	}
 	if (err < 0)
 		check_note(place->check, place->name, "nothing of it can be read: %s",
 			   err_text(err));

@@ -90,21 +90,26 @@ void store_tell(struct store *store, const char *text)
 	tell(store, text);
 }
 
-/* LevelDB tells errors in words alone; frees them. */
+/* LevelDB tells errors in words alone. */
+static int error_said(const char *text)
+{
+	if (strncmp(text, "Corruption", 10) == 0)
+		return ERR_CORRUPT;
+	if (strstr(text, "No space left") || strstr(text, "quota exceeded"))
+		return ERR_SPACE;
+	if (strstr(text, "File too large"))
+		return ERR_FILE_SIZE;
+	if (strstr(text, "lock ") || strstr(text, "already held"))
+		return ERR_BUSY;
+	return ERR_IO;
+}
+
+/* Frees them. */
 static int error_of(struct store *store, char *text)
 {
-	int err = ERR_IO;
-
 	if (!text)
 		return OK;
-	if (strncmp(text, "Corruption", 10) == 0)
-		err = ERR_CORRUPT;
-	else if (strstr(text, "No space left") || strstr(text, "quota exceeded"))
-		err = ERR_SPACE;
-	else if (strstr(text, "File too large"))
-		err = ERR_FILE_SIZE;
-	else if (strstr(text, "lock ") || strstr(text, "already held"))
-		err = ERR_BUSY;
+	int err = error_said(text);
 	tell(store, text);
 	leveldb_free(text);
 	return err;
@@ -816,8 +821,9 @@ int store_repair(struct store_pool *pool, const char *path)
 	if (!error)
 		return OK;
 	log_error("%s: %s", path, error);
+	int err = error_said(error);
 	leveldb_free(error);
-	return ERR_CORRUPT;
+	return err;
 }
 
 uint64_t store_sequence(struct store *store)

@@ -156,6 +156,19 @@ damaged "a flip in what continuous queries have done" 4 1 $small hurt flip conti
 damaged "strays" 0 0 $lines touch stray wal/stray db/stray shard/stray "$shard/stray"
 # The one in a shard goes with its directory, when that is rewritten.
 check_equal "strays are left alone" 4 "$(find "$DATA" -maxdepth 2 -name stray | wc -l)"
+# Without the room to salvage in (a limit on files stands for a full disk) the shard stays as it is.
+fresh
+(cd "$DATA" && hurt flip "$table" 0.3)
+(
+	ulimit -f 8
+	trap '' XFSZ
+	run_check --repair >"$WORK/code"
+)
+check_equal "no room to mend it: it could not be checked" 8 "$(cat "$WORK/code")"
+check_equal "then it is still damaged" 4 "$(run_check)"
+check_equal "and mended when there is room" 1 "$(run_check --repair)"
+cp "$WORK/checked.out" "$WORK/check.mended"
+judge "mended late" $part
 damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
 # Without --repair, too: the numbers of names that are lost are not given to others.
