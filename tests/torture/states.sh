@@ -5,7 +5,7 @@
 # what was synced, written to, flushed, started twice more, compared, and checked. README.md tells more.
 #
 # COUNT=n (or STATES=n) states, at most SECONDS_MAX=n, SEED=n; MODE=default|sync|long, or with mount- before it through a
-# mount (else each in turn); STRICT=1 tries POSIX's rule for names, too, which no file system in use is as weak as.
+# mount (else each in turn); STRICT=1 tries POSIX's rule for names alone, else it is one state in ten.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 SEED=${SEED:-1} COUNT=${COUNT:-240} STATES=${STATES:-1000000000} SECONDS_MAX=${SECONDS_MAX:-20} STRICT=${STRICT:-0}

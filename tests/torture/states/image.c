@@ -604,7 +604,7 @@ void choice_make(const struct recording *recording, uint64_t seed, bool strict,
 	if (choice->at > recording->count)
 		choice->at = recording->count;
 	side = roll(&random, 10);
-	choice->rule = side < 6 ? RULE_JOURNAL : side < 9 || !strict ? RULE_OWN : RULE_STRICT;
+	choice->rule = strict || side == 9 ? RULE_STRICT : side < 6 ? RULE_JOURNAL : RULE_OWN;
 	side = roll(&random, 46);
 	while (side >= weights[choice->variant])
 		side -= weights[choice->variant++];
@@ -733,6 +733,13 @@ static size_t synced_until_by_any(const struct recording *recording, size_t at)
 	return until;
 }
 
+/* LevelDB syncs its directories less often than our own code does. */
+static bool is_in_shard(const struct node *dir)
+{
+	return strncmp(dir->path, "shard/", 6) == 0 || strstr(dir->path, "/shard/") ||
+	       strncmp(dir->path, "trash/", 6) == 0;
+}
+
 static bool is_durable(const struct chosen *chosen, const struct name_op *op)
 {
 	const struct recording *recording = chosen->recording;
@@ -742,9 +749,11 @@ static bool is_durable(const struct chosen *chosen, const struct name_op *op)
 		return true;
 	if (op->to != NO_OP && synced_until(&recording->nodes[op->to], at) > op->index)
 		return true;
-	if (chosen->choice->rule == RULE_STRICT || op->to == NO_OP)
+	if (op->to == NO_OP)
 		return false;
 	const struct node *node = &recording->nodes[op->node];
+	if (chosen->choice->rule == RULE_STRICT && !is_in_shard(&recording->nodes[op->to]))
+		return false;
 	if (synced_until(node, at) > op->index)
 		return true;
 	/* A new name of a file that was synced before comes with the next sync of anything. */
@@ -766,21 +775,33 @@ static void choose_in_order(struct chosen *chosen, size_t count, uint64_t how)
 }
 
 /* What is durable brings what it rests on; the rest goes with what it rests on. */
-static void close_over(struct chosen *chosen, size_t count, const bool *durable)
+static void close_over(struct chosen *chosen, size_t count, bool *durable)
 {
 	const struct name_op *ops = chosen->recording->ops;
 	bool strict = chosen->choice->rule == RULE_STRICT;
 
 	for (size_t i = count; i-- > 0;)
-		if (durable[i] && chosen->keeps[i] && !strict)
-			for (unsigned d = 0; d < ops[i].dep_count; d++) {
-				chosen->keeps[ops[i].deps[d]] = true;
-				((bool *)durable)[ops[i].deps[d]] = true;
-			}
+		for (unsigned d = 0; durable[i] && d < ops[i].dep_count; d++) {
+			uint32_t rests_on = ops[i].deps[d], node = ops[rests_on].node;
+
+			/* A name that is durable says nothing of the directory's own. */
+			if (strict && (node == ops[i].from || node == ops[i].to))
+				continue;
+			chosen->keeps[rests_on] = true;
+			durable[rests_on] = true;
+		}
+	/* A durable name stands without the file's other names; not without its directory. */
 	for (size_t i = 0; i < count; i++)
 		for (unsigned d = 0; d < ops[i].dep_count; d++)
-			if (!chosen->keeps[ops[i].deps[d]])
+			if (!chosen->keeps[ops[i].deps[d]] &&
+			    (!durable[i] || ops[ops[i].deps[d]].node == ops[i].to))
 				chosen->keeps[i] = false;
+}
+
+/* An operation on LevelDB's names, which counts on their order. */
+static bool is_levels(const struct recording *recording, const struct name_op *op)
+{
+	return is_in_shard(&recording->nodes[op->to == NO_OP ? op->from : op->to]);
 }
 
 static void choose_freely(struct chosen *chosen, size_t count, uint64_t how)
@@ -801,6 +822,8 @@ static void choose_freely(struct chosen *chosen, size_t count, uint64_t how)
 			     : how == 4 ? one == 0
 					: roll(&chosen->random, 2);
 
+		if (how > 2 && is_levels(chosen->recording, &chosen->recording->ops[i]))
+			keeps = one <= doubtful;
 		if (!durable[i])
 			one--;
 		chosen->keeps[i] = durable[i] || keeps;

@@ -12,7 +12,8 @@
  *	              changed takes all earlier ones with it. Data that nobody synced stays out.
  *	RULE_OWN      btrfs and the like: a sync of a file takes its own names with it, one of a
  *	              directory those in it; all others in order, up to some moment before
- *	RULE_STRICT   POSIX: names by a sync of their directory alone, others in any order
+ *	RULE_STRICT   POSIX: our own names by a sync of their directory alone, others in any order;
+ *	              LevelDB's as in RULE_OWN, which it needs
  */
 #ifndef TESTS_TORTURE_IMAGE_H
 #define TESTS_TORTURE_IMAGE_H
