@@ -3,7 +3,7 @@
  *
  *	+ NUMBER THREAD WHAT ARGUMENTS…\nLINES	a call begins
  *	- NUMBER ERR	it returned
- *	= sync | commit	from here on a write is durable when it returns, or is not
+ *	= sync | commit	from here on writes and names are durable at once, or not
  *
  * All is a key with a value, so that one rule judges all:
  *
@@ -41,8 +41,8 @@ void found_sort(struct found *found);
 void found_release(struct found *found);
 
 /*
- * Judge what was found after a crash at a record; faults go to found->faults. `in_order`: what a
- * thread wrote must be a prefix.
+ * Judge what was found after a crash at a record; faults go to found->faults. `in_order`: no file
+ * has lost bytes in its middle, so what a thread wrote must be a prefix, and all names are known.
  */
 void model_judge(const struct model *model, size_t at, bool in_order, struct found *found);
 /* The same for a snapshot: what was acknowledged before it was asked for is in it. */

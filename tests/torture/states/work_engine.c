@@ -79,7 +79,8 @@ int work_make_database(const char *name)
 {
 	uint32_t id;
 
-	return engine_create_database(engine, slice_of_text(name), &attrs, &id);
+	return engine_settle(engine,
+			     engine_create_database(engine, slice_of_text(name), &attrs, &id));
 }
 
 int work_make_policy(const char *database, const char *name, unsigned shards, unsigned hours)
@@ -91,7 +92,8 @@ int work_make_policy(const char *database, const char *name, unsigned shards, un
 	TRY(find(database, NULL, &in));
 	settings.shards = shards;
 	settings.shard_duration_ns = hours * INT64_C(3600) * NS_PER_SECOND;
-	return engine_create_policy(engine, in.id, slice_of_text(name), &settings, &attrs, &id);
+	return engine_settle(engine, engine_create_policy(engine, in.id, slice_of_text(name),
+							  &settings, &attrs, &id));
 }
 
 int work_rename(const char *database, const char *policy, const char *to)
@@ -99,7 +101,8 @@ int work_rename(const char *database, const char *policy, const char *to)
 	struct object object;
 
 	TRY(find(database, policy, &object));
-	return catalog_rename(engine_catalog(engine), object.id, slice_of_text(to), false);
+	return engine_settle(engine, catalog_rename(engine_catalog(engine), object.id,
+						    slice_of_text(to), false));
 }
 
 int work_drop(const char *database, const char *policy)
@@ -107,7 +110,7 @@ int work_drop(const char *database, const char *policy)
 	struct object object;
 
 	TRY(find(database, policy, &object));
-	return engine_drop(engine, object.id);
+	return engine_settle(engine, engine_drop(engine, object.id));
 }
 
 int work_delete(const char *database, const char *policy, const char *series)
