@@ -589,7 +589,7 @@ static int leave_out(struct recovery *recovery)
 /* Is it of an object whose making did not come to the disk? Another may get the number. */
 static bool is_number_of_nobody(const struct recovery *recovery, uint32_t object_id)
 {
-	return object_id >= catalog_id_next(recovery->engine->catalog);
+	return object_id >= recovery->engine->catalog_id_told;
 }
 
 /*
@@ -1001,6 +1001,7 @@ static int look_for_strangers(struct engine *engine)
 			"aside",
 			engine->path, strangers.count, strangers.first);
 	engine->catalog_has_lost = strangers.count > 0 || catalog_was_damaged(engine->catalog);
+	engine->catalog_id_told = catalog_id_next(engine->catalog);
 	return catalog_reserve(engine->catalog, strangers.id_last);
 }
 

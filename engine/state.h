@@ -92,8 +92,11 @@ struct engine {
 	int64_t space_failed_ns; /* protected by space_lock; when that failed last, 0 = it did not
 				  */
 	int lock_fd;
-	uint64_t log_missing;  /* set once: records that the log has lost */
-	uint64_t log_marked;   /* the committer's */
+	uint64_t log_missing; /* set once: records that the log has lost */
+	uint64_t log_marked;  /* the committer's */
+	/* Set once: the next number by the catalog's records, before strangers on disk raised it.
+	 */
+	uint32_t catalog_id_told;
 	bool catalog_has_lost; /* set once: there is what no record made and none removed */
 	bool removed_in_log;   /* set once: records of dropped groups, so that drops must stay known
 				*/
