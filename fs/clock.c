@@ -11,6 +11,7 @@
 #include "fs/answer.h"
 #include "fs/continuous.h"
 #include "fs/exec.h"
+#include "fs/frozen.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
 
@@ -94,6 +95,7 @@ static void *work(void *arg)
 		if (now_ns - second_ns >= NS_PER_SECOND) {
 			second_ns = now_ns;
 			scratch_remind(mount);
+			frozen_tick(mount);
 			memory_trim_if_due();
 		}
 		if (now_ns >= retention_ns &&

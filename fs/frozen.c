@@ -359,6 +359,32 @@ int frozen_rmdir(struct mount *mount, const struct place *place)
 	return err;
 }
 
+/* Else the table holds the engines of what is in the trash, and their room, until the unmount. */
+void frozen_tick(struct mount *mount)
+{
+	struct frozen_table *table = mount->snapshots;
+	struct frozen *gone = NULL;
+	struct object object;
+
+	pthread_mutex_lock(&table->lock);
+	for (struct frozen **link = &table->first; *link;) {
+		struct frozen *frozen = *link;
+
+		if (catalog_get(mount->catalog, frozen->database_id, &object) != ERR_NOT_FOUND) {
+			link = &frozen->next;
+			continue;
+		}
+		*link = frozen->next;
+		frozen->next = gone;
+		gone = frozen;
+	}
+	pthread_mutex_unlock(&table->lock);
+	for (struct frozen *next; gone; gone = next) {
+		next = gone->next;
+		unref_frozen(gone);
+	}
+}
+
 /* With a reference; NULL: it was let go. */
 static struct frozen *take(struct frozen_table *table, uint32_t number)
 {

@@ -31,6 +31,8 @@ int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struc
 void frozen_listed(struct mount *mount, const struct place *place, uint32_t pid);
 bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid);
 int frozen_rmdir(struct mount *mount, const struct place *place);
+/* Lets go of the snapshots that dropped databases took along. Now and then. */
+void frozen_tick(struct mount *mount);
 /*
  * The engine that answers below a query/: a snapshot's by its number, with a reference to end, or
  * for number 0 the mount's own and NULL. ERR_NOT_FOUND: it was let go.

@@ -106,5 +106,13 @@ check "and their space is free" test "$(bytes "$DATA/trash")" -lt $((full / 10))
 mkdir "$MNT/renamed/.snapshot/last"
 rm -r "$MNT/renamed"
 check_equal "a database takes its snapshots along" "" "$(ls "$DATA/snapshot")"
+wait_until 20 '[ -z "$(ls "$DATA/trash")" ]'
+check_equal "and their room is free while it is mounted" "" "$(ls "$DATA/trash")"
 mkdir "$MNT/renamed"
 check_equal "they are not another's" "" "$(ls "$MNT/renamed/.snapshot")"
+mkdir "$MNT/renamed/.snapshot/last"
+echo "drop database renamed" >"$MNT/.seriesfs/exec"
+# The kernel holds the names of what it was not told to remove until it looks them up again.
+check_fails "dropped by a statement" "No such file" ls "$MNT/renamed"
+wait_until 20 '[ -z "$(ls "$DATA/trash")" ]'
+check_equal "and gives their room back too" "" "$(ls "$DATA/trash")"
