@@ -15,8 +15,8 @@
  *
  * An open series costs its decoded rows: the more series there are, the fewer rows of each are
  * decoded at once, down to a vector of a chunk. Where even these are more than the query may hold,
- *heads are parked: a head keeps a few rows, its series is closed, and is opened again behind them
- *when they are given. Order and steps of the heaps stay the same.
+ * heads are parked: a head keeps a few rows, its series is closed, and is opened again behind them
+ * when they are given. Order and steps of the heaps stay the same.
  */
 #include <assert.h>
 #include <stdlib.h>
