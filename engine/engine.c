@@ -873,13 +873,25 @@ static int trash_name(void *arg, const char *name)
 	return OK;
 }
 
+/* The number of an object in a name that this engine gives: `7`, and of a shard `7.0`. False: it is
+ * another's. */
+static bool number_in(const char *name, uint32_t *id)
+{
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	*id = (uint32_t)number;
+	return name[0] >= '0' && name[0] <= '9' && number < UINT32_MAX && (!*end || *end == '.');
+}
+
 /* A shard of a group that a record removed, and whose rename a crash prevented. */
 static int dropped_name(void *arg, const char *name)
 {
 	struct engine *engine = arg;
 	char from[ENGINE_PATH_BYTES_MAX], to[ENGINE_PATH_BYTES_MAX];
+	uint32_t id;
 
-	if (!catalog_was_removed(engine->catalog, (uint32_t)strtoul(name, NULL, 10)))
+	if (!number_in(name, &id) || !catalog_was_removed(engine->catalog, id))
 		return OK;
 	snprintf(from, sizeof(from), "%s/shard/%s", engine->path, name);
 	snprintf(to, sizeof(to), "%s/trash/%s", engine->path, name);
@@ -893,9 +905,9 @@ static int dropped_name(void *arg, const char *name)
 static int dropped_database(void *arg, const char *name)
 {
 	struct engine *engine = arg;
-	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
+	uint32_t id;
 
-	if (catalog_was_removed(engine->catalog, id))
+	if (number_in(name, &id) && catalog_was_removed(engine->catalog, id))
 		engine_forget_database(engine, id);
 	return OK;
 }
@@ -904,12 +916,18 @@ static int dropped_database(void *arg, const char *name)
 static int unmade_name(void *arg, const char *name)
 {
 	struct engine *engine = arg;
-	char path[ENGINE_PATH_BYTES_MAX], index[64];
+	char path[ENGINE_PATH_BYTES_MAX], index[80];
 	struct buf file = { 0 };
 	struct object object;
-	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
+	uint32_t id;
 
-	if (catalog_get(engine->catalog, id, &object) != ERR_NOT_FOUND)
+	if (!number_in(name, &id) || strchr(name, '.') ||
+	    catalog_get(engine->catalog, id, &object) != ERR_NOT_FOUND)
+		return OK;
+	/* With names in its copy it was made, and lost its index. */
+	snprintf(index, sizeof(index), "db/%.50s/index.copy", name);
+	path_of(engine, index, path);
+	if (env_exists(path))
 		return OK;
 	snprintf(index, sizeof(index), "db/%.50s/index", name);
 	path_of(engine, index, path);
