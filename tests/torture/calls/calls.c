@@ -365,13 +365,17 @@ static void rename_there_and_back(unsigned database)
 			;
 }
 
-/* A sync that failed has lost what it was to write: after a start that is there or not. */
+/*
+ * A sync that failed has lost what it was to write: after a start that is there or not. So is what
+ * a removal said that no sync came behind: where names are lost, the log ends before their first
+ * use.
+ */
 static void forget_lost(void)
 {
 	if (atomic_load(&page->way) != FAIL_LOST || !atomic_load(&page->failed))
 		return;
 	for (uint32_t i = 0; i < atomic_load(&model->count); i++)
-		if (atomic_load(&model->state[i]) == TAKEN)
+		if (atomic_load(&model->state[i]) == TAKEN || atomic_load(&model->state[i]) == GONE)
 			atomic_store(&model->state[i], MAYBE);
 }
 
