@@ -40,11 +40,12 @@ static const char *const database_names[DATABASES] = { "a", "b", "c" };
 /* --- the model ------------------------------------------------------------------------- */
 
 enum state {
-	NEVER,	/* was not written */
-	MAYBE,	/* was written and refused, or deleted and refused: there or not */
-	TAKEN,	/* acknowledged: there, unless a failed sync has lost it since */
-	SYNCED, /* and synced: there, whatever came after */
-	GONE,	/* deleted: not there */
+	NEVER,	 /* was not written */
+	MAYBE,	 /* was written and refused, or deleted and refused: there or not */
+	TAKEN,	 /* acknowledged: there, unless a failed sync has lost it since */
+	SYNCED,	 /* and synced: there, whatever came after */
+	GONE,	 /* deleted: not there */
+	DROPPED, /* with its group or database, which is durable when it returns: not there */
 };
 
 static struct model {
@@ -120,7 +121,7 @@ static void mark_where(int database, int series, int group, bool done, enum stat
 		if (model->database[i] != database || (series >= 0 && model->series[i] != series) ||
 		    (group >= 0 && model->group[i] != group) || was == NEVER)
 			continue;
-		if (was != GONE)
+		if (was != GONE && was != DROPPED)
 			mark(i, done, state);
 	}
 }
@@ -330,7 +331,7 @@ static void drop_group(unsigned database, int group)
 
 	begin("drop of a group");
 	if (id)
-		mark_where((int)database, -1, group, end(engine_drop(engine, id)), GONE);
+		mark_where((int)database, -1, group, end(engine_drop(engine, id)), DROPPED);
 }
 
 static void drop_database(unsigned database)
@@ -339,7 +340,7 @@ static void drop_database(unsigned database)
 
 	begin("drop of a database");
 	if (id)
-		mark_where((int)database, -1, -1, end(engine_drop(engine, id)), GONE);
+		mark_where((int)database, -1, -1, end(engine_drop(engine, id)), DROPPED);
 }
 
 static void set_policy(unsigned database, uint32_t shards)
@@ -428,7 +429,7 @@ static void judge_row(unsigned database, const char *row, bool *seen)
 		wrong("nobody wrote this: %.60s", row);
 	else if (seen[a])
 		wrong("twice there: point %u", a);
-	else if (atomic_load(&model->state[a]) == GONE)
+	else if (atomic_load(&model->state[a]) == GONE || atomic_load(&model->state[a]) == DROPPED)
 		wrong("point %u of %s came back", a, database_names[database]);
 	if (a < POINTS_MAX)
 		seen[a] = true;
@@ -461,7 +462,8 @@ static void judge_database(struct engine *from, unsigned database, uint32_t id, 
 	for (uint32_t i = 0; i < until; i++) {
 		enum state state = atomic_load(&model->state[i]);
 
-		if (model->database[i] == database && !seen[i] && state >= least && state != GONE)
+		if (model->database[i] == database && !seen[i] && state >= least && state != GONE &&
+		    state != DROPPED)
 			wrong("point %u of %s is not there (%s%s)", i, database_names[database],
 			      state == SYNCED ? "synced" : "taken",
 			      id ? "" : ", nor is the database");
