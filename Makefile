@@ -34,9 +34,11 @@ LIBS_ENGINE := -lleveldb -lstdc++ -lsnappy -lxxhash -lpthread -lm
 LIBS_QUERY := -lpcre2-8 $(LIBS_ENGINE)
 LIBS_FS := $(shell pkg-config --libs fuse3 2>/dev/null) $(LIBS_QUERY)
 
-sources = $(filter-out %/main.c,$(filter-out $(1)/main_%.c,$(wildcard $(1)/*.c)))
+# A layer is its folder and the folders in it; main.c and main_*.c are programs.
+below = $(wildcard $(1)/$(2) $(1)/*/$(2) $(1)/*/*/$(2))
+sources = $(foreach f,$(call below,$(1),*.c),$(if $(filter main.c main_%.c,$(notdir $(f))),,$(f)))
 BASE_SRC := $(call sources,engine/base)
-ENGINE_SRC := $(call sources,engine) $(wildcard engine/codec/*.c)
+ENGINE_SRC := $(filter-out engine/base/%,$(call sources,engine))
 QUERY_SRC := $(call sources,query)
 FS_SRC := $(call sources,fs)
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -47,10 +49,14 @@ LIB_QUERY := $(BUILD)/libquery.a
 LIB_FS := $(BUILD)/libfs.a
 LIBS_BELOW_FS := $(LIB_QUERY) $(LIB_ENGINE) $(LIB_BASE)
 
-PROGRAMS := $(BUILD)/seriesfs $(patsubst engine/main_%.c,$(BUILD)/seriesfs-%,$(wildcard engine/main_*.c)) \
-	$(patsubst query/main_%.c,$(BUILD)/seriesfs-%,$(wildcard query/main_*.c))
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+MAIN_ENGINE := $(call below,engine,main_*.c)
+MAIN_QUERY := $(call below,query,main_*.c)
+program = $(patsubst main_%.c,$(BUILD)/seriesfs-%,$(notdir $(1)))
+PROGRAMS := $(BUILD)/seriesfs $(call program,$(MAIN_ENGINE) $(MAIN_QUERY))
+# tests/unit has the folders of what it tests; their programs lie side by side.
+UNIT_SRC := $(call below,tests/unit,test_*.c)
+unit_test = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
+UNIT_TESTS := $(call unit_test,$(UNIT_SRC))
 # A fuzz target is built like a test, too, and fed the corpus that is kept.
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOL_SRC := $(wildcard tests/tools/*.c)
@@ -66,7 +72,8 @@ unit-tests: $(UNIT_TESTS) $(REPLAYS)
 tools: $(TOOLS) $(TORTURE)
 
 # Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
-$(BUILD)/engine/codec/%.o $(BUILD)/engine/chunk.o $(BUILD)/query/function_fold.o $(BUILD)/query/tally.o: CFLAGS += $(if $(DEBUG),,-O3)
+VECTOR_SRC := $(filter engine/codec/% %/chunk.c %/function_fold.c %/tally.c,$(ENGINE_SRC) $(QUERY_SRC))
+$(call object,$(VECTOR_SRC)): CFLAGS += $(if $(DEBUG),,-O3)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -84,13 +91,16 @@ $(eval $(call archive,$(LIB_FS),$(FS_SRC)))
 $(BUILD)/seriesfs: $(BUILD)/fs/main.o $(LIB_FS) $(LIBS_BELOW_FS)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FS)
 # These link only what lies below them, which proves the layers.
-$(BUILD)/seriesfs-%: $(BUILD)/engine/main_%.o $(LIB_ENGINE) $(LIB_BASE)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
-$(BUILD)/seriesfs-%: $(BUILD)/query/main_%.o $(LIBS_BELOW_FS)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
-$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/lib/test.o $(LIBS_BELOW_FS)
+linked = $(filter %.o,$^) $(filter %.a,$^)
+$(foreach m,$(MAIN_ENGINE) $(MAIN_QUERY),$(eval $(call program,$(m)): $(call object,$(m))))
+$(call program,$(MAIN_ENGINE)): $(LIB_ENGINE) $(LIB_BASE)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(linked) $(LIBS_ENGINE)
+$(call program,$(MAIN_QUERY)): $(LIBS_BELOW_FS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(linked) $(LIBS_QUERY)
+$(foreach t,$(UNIT_SRC),$(eval $(call unit_test,$(t)): $(call object,$(t))))
+$(UNIT_TESTS): $(BUILD)/tests/lib/test.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(linked) $(LIBS_QUERY)
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/lib/replay.o $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY)
@@ -127,7 +137,7 @@ $(BUILD)/torture/record.so: tests/torture/states/record.c tests/torture/states/r
 	$(Q)$(CC) -D_GNU_SOURCE -I. $(filter-out -fsanitize%,$(CFLAGS)) -fPIC -shared -o $@ $< -ldl
 
 # For clangd and clang-tidy: one entry a source, from the very flags above.
-compile_commands.json: Makefile $(wildcard engine/*.c engine/base/*.c engine/codec/*.c query/*.c fs/*.c tests/unit/*.c)
+compile_commands.json: Makefile $(foreach d,engine query fs tests/unit,$(call below,$(d),*.c))
 	@printf '[' >$@; sep=''; for f in $(filter %.c,$^); do \
 		printf '%s\n{"directory":"%s","file":"%s","command":"$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -c %s"}' \
 		"$$sep" "$(CURDIR)" "$$f" "$$f" >>$@; sep=','; done; printf '\n]\n' >>$@

@@ -8,7 +8,7 @@ out=${BUILD:-build}/fuzz
 mkdir -p "$out"
 clang=$(command -v clang || command -v clang-14) || { echo "make fuzz needs clang and libclang-rt-14-dev" >&2; exit 1; }
 wrap=$(printf -- '-Wl,--wrap=%s ' malloc calloc realloc reallocarray free)
-sources=$(ls engine/base/*.c engine/codec/*.c engine/*.c query/*.c | grep -v /main_)
+sources=$(find engine query -name '*.c' ! -name 'main_*')
 for target in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$target" .c)
 	# shellcheck disable=SC2086
