@@ -198,26 +198,6 @@ bool notes_are_open(const struct notes *notes, uint32_t database_id)
 	return !notes->is_personal;
 }
 
-struct error_rights notes_rights(const struct notes *notes, uint32_t database_id,
-				 const struct caller *caller)
-{
-	struct error_rights rights = { .is_private = database_id == 0 || notes->is_personal,
-				       .has_uid = true,
-				       .uid = caller->uid };
-	size_t count;
-	const struct noted_check *checks = checks_of(notes, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (!checks[i].is_allowed || checks[i].id == database_id || checks[i].id == 0)
-			continue;
-		if (rights.id_count == ERROR_IDS_MAX)
-			rights.is_private = true;
-		else
-			rights.ids[rights.id_count++] = checks[i].id;
-	}
-	return rights;
-}
-
 bool error_reader_may(void *arg, const struct error_rights *rights)
 {
 	const struct error_reader *reader = arg;
@@ -226,10 +206,10 @@ bool error_reader_may(void *arg, const struct error_rights *rights)
 	if (caller_is_owner(reader->mount, reader->caller) ||
 	    (rights->has_uid && rights->uid == reader->caller->uid))
 		return true;
-	for (size_t i = 0; i < rights->id_count; i++)
-		if (caller_check_object(catalog, reader->caller, rights->ids[i], false) < 0)
-			return false;
-	return !rights->is_private;
+	if (rights->is_private)
+		return false;
+	return rights->object_id == 0 ||
+	       caller_check_object(catalog, reader->caller, rights->object_id, false) == OK;
 }
 
 #define UMASK_UNKNOWN 022 /* a process that has gone already, or that we cannot see */

@@ -62,9 +62,6 @@ int notes_allow(const struct notes *notes, struct mount *mount, fuse_req_t req,
 		struct caller *caller);
 /* Is it for all who may read that database? */
 bool notes_are_open(const struct notes *notes, uint32_t database_id);
-/* Who may read what `errors` of a database tells of the request. */
-struct error_rights notes_rights(const struct notes *notes, uint32_t database_id,
-				 const struct caller *caller);
 
 /* Who reads `errors`: an errors_may. */
 struct error_reader {

@@ -228,6 +228,9 @@ static void learn_groups(struct answer *answer)
  */
 static bool is_for(struct answer *answer, fuse_req_t req, struct caller *caller)
 {
+	/* Of a refusal `errors` told the asker alone: another one asks, and is told. */
+	if (answer->state == ANSWER_FAILED && caller->uid != answer->caller.uid)
+		return false;
 	if (answer->state != ANSWER_RUNNING && !answer->notes.is_personal)
 		return notes_hold_for(&answer->notes, answer->mount, req, caller);
 	learn_groups(answer);
@@ -446,15 +449,6 @@ static void finish(struct answer *answer, int err)
 	reply_all(waits, answer->mount);
 }
 
-static void tell(struct answer *answer, int err, const struct diag *diag)
-{
-	struct error_rights rights =
-		notes_rights(&answer->notes, answer->place.database_id, &answer->caller);
-
-	place_tell_request(answer->mount, &answer->place, buf_slice(&answer->text), err, diag,
-			   buf_slice(&answer->text), &rights);
-}
-
 static void run(struct job *job)
 {
 	struct answer *answer = (struct answer *)job;
@@ -468,7 +462,8 @@ static void run(struct job *job)
 		frozen_release_engine(frozen);
 	}
 	if (err < 0 && !answer->too_large && err != ERR_CANCELLED)
-		tell(answer, err, &diag);
+		place_tell_request(answer->mount, &answer->place, buf_slice(&answer->text), err,
+				   &diag, 0, buf_slice(&answer->text), answer->caller.uid);
 	finish(answer, err);
 	unref(answer);
 }

@@ -73,13 +73,12 @@ static void tell_query(struct mount *mount, uint32_t database_id, struct slice d
 		       const struct object *query, int err, const struct diag *diag)
 {
 	struct buf file = { 0 };
-	struct error_entry entry = { .err = err,
-				     .diag = diag,
-				     .text = query->payload,
-				     .rights = { .has_uid = true,
-						 .uid = query->attrs.uid,
-						 .ids = { query->id },
-						 .id_count = 1 } };
+	struct error_entry entry = {
+		.err = err,
+		.diag = diag,
+		.text = query->payload,
+		.rights = { .has_uid = true, .uid = query->attrs.uid, .object_id = query->id }
+	};
 	const char *end = slice_find(query->payload, '\n');
 
 	buf_append_slice(&file, database);

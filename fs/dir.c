@@ -112,13 +112,14 @@ static void free_listing(struct listing *listing)
 }
 
 /* A query that is not finished was opened as if it were: say what is missing. */
-static int refuse_prefix(struct mount *mount, struct node *node)
+static int refuse_prefix(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct diag diag = { 0 };
 
 	query_shape(node_text(node), &diag);
 	diag_set(&diag, ERR_INVALID, "the query is not complete");
-	place_tell(mount, &node->place, node_text(node), ERR_INVALID, &diag, 0, node_text(node));
+	place_tell_request(mount, &node->place, node_text(node), ERR_INVALID, &diag, 0,
+			   node_text(node), fuse_req_ctx(req)->uid);
 	return ERR_INVALID;
 }
 
@@ -137,13 +138,13 @@ bool dir_was_refused(struct mount *mount, const struct place *place)
 	       env_monotonic_ns() - atomic_load(&mount->refused_ns) < REFUSED_NS;
 }
 
-int dir_open(struct mount *mount, struct node *node, struct fuse_file_info *info)
+int dir_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info)
 {
 	struct listing *listing;
 	int err;
 
 	if (node->place.kind == KIND_PREFIX)
-		return refuse_prefix(mount, node);
+		return refuse_prefix(req, mount, node);
 	listing = calloc(1, sizeof(*listing));
 	if (!listing)
 		log_out_of_memory(sizeof(*listing));

@@ -4,7 +4,7 @@
 
 #include "fs/handle.h"
 
-int dir_open(struct mount *mount, struct node *node, struct fuse_file_info *info);
+int dir_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info);
 /*
  * `rm -r` goes on with rmdir(2) where opendir(3) failed. Then a group goes though nobody can tell
  * what is in it; rmdir(2) alone takes nothing that it has not seen to be empty.

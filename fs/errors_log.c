@@ -185,7 +185,7 @@ static void close_entry(struct log_text *text, size_t start, const struct error_
 {
 	struct closed closed = { start, text->text.length, *rights, text->time_ns };
 
-	if (rights->is_private || rights->id_count)
+	if (rights->is_private || rights->object_id)
 		buf_append(&text->closed, &closed, sizeof(closed));
 	else
 		text->open_time_ns = text->time_ns;

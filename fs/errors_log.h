@@ -26,15 +26,13 @@ void errors_log_free(struct errors_log *log);
 
 /*
  * Who may read an entry, of those who may read the file: the caller that it is about, and else who
- * may read each of these objects (databases, policies), unless it is private.
+ * may read the object, unless it is private.
  */
-#define ERROR_IDS_MAX 4
 struct error_rights {
 	bool is_private; /* for the caller and the owner of the mount */
 	bool has_uid;	 /* the caller is known */
 	uint32_t uid;
-	uint32_t ids[ERROR_IDS_MAX];
-	size_t id_count;
+	uint32_t object_id; /* a policy or a continuous query; 0 = none */
 };
 typedef bool errors_may(void *arg, const struct error_rights *rights);
 

@@ -181,13 +181,9 @@ static int run_request(struct exec_handle *handle, struct slice text)
 		err = control_run(handle->base.mount, text, &diag);
 	else
 		err = run_statements(handle, text, &diag);
-	if (err < 0 && err != ERR_CANCELLED) {
-		struct error_rights rights =
-			notes_rights(&handle->notes, node->place.database_id, &handle->caller);
-
-		place_tell_request(handle->base.mount, &node->place, node_text(node), err, &diag,
-				   text, &rights);
-	}
+	if (err < 0 && err != ERR_CANCELLED)
+		place_tell_request(handle->base.mount, &node->place, node_text(node), err, &diag, 0,
+				   text, handle->caller.uid);
 	return err;
 }
 
@@ -404,10 +400,8 @@ static void exec_release(struct handle *handle)
 
 		diag_set(&diag, ERR_INCOMPLETE, "closed before a newline or a read ended it");
 		place_tell_request(handle->mount, &handle->node->place, node_text(handle->node),
-				   ERR_INCOMPLETE, &diag, buf_slice(&exec->request),
-				   &(struct error_rights){ .is_private = true,
-							   .has_uid = true,
-							   .uid = exec->caller.uid });
+				   ERR_INCOMPLETE, &diag, 0, buf_slice(&exec->request),
+				   exec->caller.uid);
 	}
 	pthread_mutex_unlock(&exec->lock);
 	unref(exec);

@@ -156,14 +156,15 @@ static int lookup_unborn(struct mount *mount, const struct node *dir, struct sli
 	return ERR_NOT_FOUND;
 }
 
-static int find_place(struct mount *mount, const struct node *dir, struct slice name,
-		      struct place *out, struct buf *text)
+static int find_place(fuse_req_t req, struct mount *mount, const struct node *dir,
+		      struct slice name, struct place *out, struct buf *text)
 {
 	struct diag diag = { 0 };
 	int err = place_find(mount, dir, name, out, text, &diag);
 
 	if (err < 0 && diag.text[0])
-		place_tell(mount, &dir->place, node_text(dir), err, &diag, 0, name);
+		place_tell_request(mount, &dir->place, node_text(dir), err, &diag, 0, name,
+				   fuse_req_ctx(req)->uid);
 	return err;
 }
 
@@ -178,7 +179,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!dir)
 		return;
-	err = find_place(mount, dir, slice, &place, &text);
+	err = find_place(req, mount, dir, slice, &place, &text);
 	if (err == OK && place.kind == KIND_ANSWER) {
 		answer_lookup(req, mount, &place, buf_slice(&text));
 	} else {
@@ -340,7 +341,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!dir)
 		return;
-	err = find_place(mount, dir, slice_of_text(name), &place, &text);
+	err = find_place(req, mount, dir, slice_of_text(name), &place, &text);
 	if (err == OK && tree_mode(place.kind) == MODE_FROZEN &&
 	    frozen_is_being_removed(mount, &place, (uint32_t)fuse_req_ctx(req)->pid)) {
 		reply_err(req, OK);
@@ -392,7 +393,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 
 	if (!dir || !new_dir)
 		return;
-	err = find_place(mount, dir, slice_of_text(name), &place, &text);
+	err = find_place(req, mount, dir, slice_of_text(name), &place, &text);
 	if (err == OK)
 		refused = tree_call(place.kind, CALL_RENAME);
 	if (err == OK && !refused && to.length > NAME_MAX_BYTES)
@@ -546,7 +547,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 		return;
 	if (node->place.kind == KIND_FROZEN_DIR)
 		frozen_listed(mount_of(req), &node->place, (uint32_t)fuse_req_ctx(req)->pid);
-	err = dir_open(mount_of(req), node, info);
+	err = dir_open(req, mount_of(req), node, info);
 	if (err < 0)
 		reply_err(req, err);
 	else if (fuse_reply_open(req, info) < 0)

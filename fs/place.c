@@ -328,11 +328,9 @@ void place_tell(struct mount *mount, const struct place *place, struct slice tex
 		.err = err,
 		.diag = diag,
 		.text = line,
-		.rights = { .is_private = place->database_id == 0 },
+		.rights = { .is_private = place->database_id == 0, .object_id = place->policy_id },
 	};
 
-	if (place->policy_id)
-		entry.rights.ids[entry.rights.id_count++] = place->policy_id;
 	tell(mount, place, text, &entry);
 }
 
@@ -345,18 +343,21 @@ void place_tell_line(struct mount *mount, const struct place *place, struct slic
 		.err = err,
 		.diag = diag,
 		.text = line,
-		.rights = { .has_uid = true, .uid = uid },
+		.rights = { .has_uid = true, .uid = uid, .object_id = policy_id },
 	};
 
-	if (policy_id)
-		entry.rights.ids[entry.rights.id_count++] = policy_id;
 	tell(mount, place, text, &entry);
 }
 
 void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
-			const struct diag *diag, struct slice request,
-			const struct error_rights *rights)
+			const struct diag *diag, uint64_t line_number, struct slice request,
+			uint32_t uid)
 {
 	tell(mount, place, text,
-	     &(struct error_entry){ .err = err, .diag = diag, .text = request, .rights = *rights });
+	     &(struct error_entry){
+		     .line_number = line_number,
+		     .err = err,
+		     .diag = diag,
+		     .text = request,
+		     .rights = { .is_private = true, .has_uid = true, .uid = uid } });
 }

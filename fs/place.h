@@ -44,9 +44,13 @@ void place_tell(struct mount *mount, const struct place *place, struct slice tex
 void place_tell_line(struct mount *mount, const struct place *place, struct slice text, int err,
 		     const struct diag *diag, uint64_t line_number, struct slice line,
 		     uint32_t policy_id, uint32_t uid);
-/* A request there failed: `rights` tells who may know of it (notes_rights()). */
+/*
+ * A request or a continuous query was refused there. Its text may name anything, also what no check
+ * of rights has seen (it does not parse, a rule refused it first, a statement before it failed): it
+ * is for the user that gave it, and for the owner of the mount.
+ */
 void place_tell_request(struct mount *mount, const struct place *place, struct slice text, int err,
-			const struct diag *diag, struct slice request,
-			const struct error_rights *rights);
+			const struct diag *diag, uint64_t line_number, struct slice request,
+			uint32_t uid);
 
 #endif

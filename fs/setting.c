@@ -137,6 +137,18 @@ static struct slice line_of(struct slice text, uint64_t number)
 	return text;
 }
 
+/* A query that was not installed is no more than what its writer typed. */
+static void tell(struct mount *mount, const struct place *place, struct slice name,
+		 struct slice text, int err, const struct diag *diag, uint32_t uid)
+{
+	struct slice line = line_of(without_end(text), diag->line);
+
+	if (place->kind == KIND_POLICY_FILE)
+		place_tell(mount, place, name, err, diag, diag->line, line);
+	else
+		place_tell_request(mount, place, name, err, diag, diag->line, line, uid);
+}
+
 int setting_install(struct mount *mount, const struct place *place, struct slice name,
 		    struct slice text, const struct attrs *attrs, bool replace_attrs)
 {
@@ -154,8 +166,8 @@ int setting_install(struct mount *mount, const struct place *place, struct slice
 		err = install_continuous(mount, place->database_id, parent_id, name, text, attrs,
 					 &file, &diag);
 	if (err < 0) {
-		place_tell(mount, place, place->object_id ? slice_of("", 0) : name, err, &diag,
-			   diag.line, line_of(without_end(text), diag.line));
+		tell(mount, place, place->object_id ? slice_of("", 0) : name, text, err, &diag,
+		     attrs->uid);
 		return err;
 	}
 	if (replace_attrs) {

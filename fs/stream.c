@@ -209,13 +209,9 @@ static void *work(void *arg)
 		err = evaluate(stream, engine, &diag);
 		frozen_release_engine(frozen);
 	}
-	if (err < 0 && err != ERR_CANCELLED) {
-		struct error_rights rights =
-			notes_rights(&stream->notes, stream->place.database_id, &stream->caller);
-
+	if (err < 0 && err != ERR_CANCELLED)
 		place_tell_request(stream->mount, &stream->place, buf_slice(&stream->text), err,
-				   &diag, buf_slice(&stream->text), &rights);
-	}
+				   &diag, 0, buf_slice(&stream->text), stream->caller.uid);
 	pthread_mutex_lock(&stream->lock);
 	stream->done = true;
 	stream->err = err;
@@ -321,11 +317,8 @@ int stream_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 			 "more than %llu answers over query_memory_mb are read at once "
 			 "(streams_max)",
 			 (unsigned long long)mount->options.streams_max);
-		place_tell_request(mount, &node->place, node_text(node), ERR_LIMIT, &diag,
-				   node_text(node),
-				   &(struct error_rights){ .is_private = true,
-							   .has_uid = true,
-							   .uid = fuse_req_ctx(req)->uid });
+		place_tell_request(mount, &node->place, node_text(node), ERR_LIMIT, &diag, 0,
+				   node_text(node), fuse_req_ctx(req)->uid);
 		return ERR_LIMIT;
 	}
 	stream = new_stream(req, mount, node);

@@ -296,6 +296,64 @@ def try_statements():
     return answered
 
 
+# Refused before any right is asked for: by the parser, by a rule of what may stand where, by a
+# statement before, by an option, while it is not whole.
+REFUSED = [
+    "select nofn(v) from secret..hidden",
+    "select v from secret..hidden where",
+    "select mean(v), v from secret..hidden group by time(1h)",
+    "explain select nofn(v) from secret..hidden",
+    "select x from pub..m where v =~ 1; select v from secret..hidden",
+    "show nothing; select v from secret..hidden",
+    "show series from secret..hidden where time = 'x'",
+    "show tag values from secret..hidden with key =",
+    "drop series from secret..hidden where time > 'x'",
+    "select nofn(v) into secret..hidden from pub..m",
+    "select v from secret..hidden where v = $nothing",
+    "select v from secret..hidden;.csv?epoch=x",
+    "select v from secret..hidden where v =~ /x",
+    "create database hidden; create database \"\"",
+    "hidden",
+]
+
+
+def try_refused():
+    """What one user was refused is told to no other, whatever the text names; the user is told."""
+    continuous = MNT + "/pub/continuous"
+    faces = FACES + [("continuous", lambda text: attempt(lambda: open(continuous + "/new", "w", buffering=1).write(text + "\n"))),
+                     ("renamed", lambda text: put_scratch(continuous, text)),
+                     ("option", lambda text: ask_stat("%s/pub/write?%s" % (MNT, query_name(text, ""))))]
+    os.chmod(MNT + "/pub", 0o777)
+    os.mkdir(continuous)
+    os.chmod(continuous, 0o777)
+    for text, (name, face) in itertools.product(REFUSED, faces):
+        tell(MNT + "/pub/errors")
+        face(text)
+        with as_user(STRANGER):
+            told = read(MNT + "/pub/errors")
+            check("%s of another is not told: %s" % (name, text), told == "", told)
+            face(text)
+            own = read(MNT + "/pub/errors")
+        with as_user(MEMBER):
+            told = read(MNT + "/pub/errors")
+        check("nor of a stranger: %s, %s" % (name, text), told == "", told)
+        check("whoever asked is told: %s, %s" % (name, text), "hidden" in own or name not in ("read", "continuous", "renamed"), own)
+    os.chmod(MNT + "/pub", 0o755)
+    tell(MNT + "/pub/errors")
+
+
+def put_scratch(directory, text):
+    def call():
+        with open(directory + "/.new.x", "w") as file:
+            file.write(text + "\n")
+        os.rename(directory + "/.new.x", directory + "/new")
+
+    try:
+        return attempt(call)
+    finally:
+        attempt(lambda: os.unlink(directory + "/.new.x"))
+
+
 def try_paths():
     for path, (name, face) in itertools.product(PATHS, PATH_FACES):
         outcome = ask_both(name, lambda text, face=face: face(MNT + "/" + text), path)
@@ -409,6 +467,7 @@ def main():
     before = everything()
     answered = try_statements()
     check("some questions are answered", answered > 50, answered)
+    try_refused()
     try_paths()
     try_group()
     try_modes()
