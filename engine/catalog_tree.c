@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 
 enum change { CHANGE_PUT = 1, CHANGE_ATTRS, CHANGE_REMOVE, CHANGE_COUNTERS };
 

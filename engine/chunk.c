@@ -13,10 +13,10 @@
 #include "engine/base/bytes.h"
 #include "engine/base/clones.h"
 #include "engine/base/err.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/codec/access.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 #define CHECKSUM_BYTES	4
 #define TIME_DIGITS_MAX 9 /* a second */

@@ -26,8 +26,8 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
+#include "engine/point/value.h"
 #include "engine/summary.h"
-#include "engine/value.h"
 
 /* Up to this size one checksum covers the whole chunk: 4 bytes a column count where rows are few.
  */

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/directory.h"
 #include "engine/format.h"
 #include "engine/journal.h"
-#include "engine/limits.h"
 #include "engine/lost_names.h"
 #include "engine/series_text.h"
 #include "engine/state.h"

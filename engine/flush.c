@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/crash.h"
-#include "engine/limits.h"
 #include "engine/row_text.h"
 #include "engine/state.h"
 

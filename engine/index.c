@@ -20,11 +20,11 @@
 #include <stdlib.h>
 
 #include "engine/base/env.h"
+#include "engine/base/limits.h"
 #include "engine/base/lock.h"
 #include "engine/base/log.h"
 #include "engine/index_tables.h"
 #include "engine/journal.h"
-#include "engine/limits.h"
 #include "engine/name.h"
 
 /*

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/limits.h"
 #include "engine/name.h"
 
 enum addition { ADD_MEASUREMENT = 1, ADD_FIELD, ADD_KEY, ADD_VALUE, ADD_SERIES };

@@ -9,9 +9,9 @@
 
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 
 /* A position in the line being parsed; `start` is for columns. */
 struct scan {

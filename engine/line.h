@@ -22,7 +22,7 @@
 #include "engine/base/buf.h"
 #include "engine/base/err.h"
 #include "engine/base/slice.h"
-#include "engine/value.h"
+#include "engine/point/value.h"
 
 struct line_field {
 	struct slice key; /* unescaped; borrows the line, or the arena when it held escapes */

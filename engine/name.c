@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "engine/base/clean.h"
+#include "engine/base/limits.h"
 #include "engine/base/map.h"
-#include "engine/limits.h"
 
 #define HASH_DIGITS    16
 #define CUT_TAIL_BYTES (1 + HASH_DIGITS) /* ~ and the hash */

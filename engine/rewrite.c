@@ -18,9 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/crash.h"
-#include "engine/limits.h"
 #include "engine/row_text.h"
 #include "engine/state.h"
 

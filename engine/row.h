@@ -2,7 +2,7 @@
 #ifndef ENGINE_ROW_H
 #define ENGINE_ROW_H
 
-#include "engine/value.h"
+#include "engine/point/value.h"
 
 struct layout_field {
 	uint32_t field_id;

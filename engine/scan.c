@@ -9,9 +9,9 @@
  */
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
-#include "engine/limits.h"
 #include "engine/state.h"
 
 struct source {

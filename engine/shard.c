@@ -14,10 +14,10 @@
 #include <stdlib.h>
 
 #include "engine/base/err.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
 #include "engine/crash.h"
-#include "engine/limits.h"
 #include "engine/shard_record.h"
 #include "engine/shard_version.h"
 #include "engine/store.h"

@@ -28,7 +28,7 @@
 #define ENGINE_SHARD_H
 
 #include "engine/chunk.h"
-#include "engine/value.h"
+#include "engine/point/value.h"
 
 struct shard;
 

@@ -2,7 +2,7 @@
 #include "engine/shard_record.h"
 
 #include "engine/base/err.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 
 #define FORMAT_VERSION 1
 

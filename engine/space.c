@@ -12,9 +12,9 @@
  */
 #include <time.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 #include "engine/state.h"
 
 /* A log that is shorter says nothing: a flush would give back no block. */

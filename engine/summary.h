@@ -30,7 +30,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/bytes.h"
-#include "engine/value.h"
+#include "engine/point/value.h"
 
 /* Fewer values are decoded soon enough, and a summary of doubles takes 40 bytes. */
 #define SUMMARY_VALUES_MIN 512

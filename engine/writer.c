@@ -13,11 +13,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/crash.h"
 #include "engine/feeding.h"
 #include "engine/layouts.h"
-#include "engine/limits.h"
 #include "engine/state.h"
 
 #define BATCH_POINTS_MAX     65536u

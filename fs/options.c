@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
 #include "engine/crash.h"
-#include "engine/limits.h"
 #include "fs/machine.h"
 
 struct number_option {

@@ -1,7 +1,7 @@
 /* Fixed names are a table; everything else is in the catalog, the index, or text. */
 #include "fs/place.h"
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "engine/name.h"
 #include "fs/exec.h"
 #include "fs/frozen.h"

@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 #include "engine/name.h"
 #include "fs/attr.h"
 #include "fs/place.h"

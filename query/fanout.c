@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
-#include "engine/limits.h"
 #include "query/expr.h"
 #include "query/fold.h"
 #include "query/into.h"

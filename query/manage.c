@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 #include "query/continuous.h"
 #include "query/running.h"
 

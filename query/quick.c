@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/base/clones.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #ifdef HAS_AVX512
 #include <immintrin.h>
 #endif

@@ -5,7 +5,7 @@
 #ifndef QUERY_QUICK_H
 #define QUERY_QUICK_H
 
-#include "engine/value.h"
+#include "engine/point/value.h"
 #include "query/lexer.h"
 
 struct quick_test {

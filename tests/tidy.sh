@@ -14,16 +14,9 @@ rule() {
 	echo "FAILED: $1"
 	echo "$2" | head -20 | sed 's/^/	/'
 }
-in_layer() { echo "$files" | grep -E "^$1" | xargs -r grep -nHE "$2" 2>/dev/null; }
 
-rule "engine/base includes nothing above itself" \
-	"$(in_layer 'engine/base/' '#include "(engine/[^b]|engine/b[^a]|query/|fs/)')"
-rule "engine includes neither query nor fs" "$(in_layer 'engine/' '#include "(query|fs)/')"
-rule "query does not include fs" "$(in_layer 'query/' '#include "fs/')"
-rule "query sees the engine through its public headers" \
-	"$(in_layer 'query/' '#include "engine/(shard|store|chunk|codec|memtable|wal|journal)')"
-rule "fs sees the engine through its public headers" \
-	"$(in_layer 'fs/' '#include "engine/(shard|store|chunk|codec|memtable|wal|journal)')"
+rule "arrows between folders point down, and no files of a folder reach each other in a circle (tests/layers.txt, tests/circles.txt)" \
+	"$(tests/layers.py "${BUILD:-build}" 2>&1)"
 rule "only engine/store.c knows LevelDB" \
 	"$(echo "$files" | xargs grep -nHE '#include [<"]leveldb' | grep -v '^engine/store.c:')"
 rule "only fs knows FUSE" \

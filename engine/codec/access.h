@@ -6,8 +6,8 @@
 #define ENGINE_CODEC_ACCESS_H
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 struct access {
 	size_t row_count;

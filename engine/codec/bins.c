@@ -8,7 +8,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/clones.h"
 #include "engine/base/err.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 
 /* --- classes: where bins begin from ---------------------------------------------------------- */
 

@@ -4,8 +4,8 @@
 #include <assert.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/bins.h"
-#include "engine/limits.h"
 
 enum { TRANSFORM_RAW = 0, TRANSFORM_DECIMAL = 1, TRANSFORM_DYADIC = 2, TRANSFORM_FRONT = 3 };
 enum { TRANSFORM_PATCHED = 0x80 };

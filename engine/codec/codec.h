@@ -50,8 +50,8 @@
 #include "engine/base/buf.h"
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
-#include "engine/limits.h"
-#include "engine/value.h"
+#include "engine/base/limits.h"
+#include "engine/point/value.h"
 
 /* Append `count` (1 to VECTOR_ROWS) values of one type to `out`. */
 void vector_encode(enum value_type type, const union value *values, size_t count, struct buf *out);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/codec/column.h"
 #include "engine/codec/few.h"
-#include "engine/limits.h"
 
 /* Bins decode at a third of the speed of bits: less than this share is not worth it. */
 #define SAVED_SHARE 32

@@ -3,9 +3,9 @@
 #ifndef ENGINE_CODEC_COLUMN_H
 #define ENGINE_CODEC_COLUMN_H
 
+#include "engine/base/limits.h"
 #include "engine/codec/bins.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 #define VECTORS_MAX (CHUNK_ROWS_MAX / VECTOR_ROWS)
 

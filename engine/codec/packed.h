@@ -7,8 +7,8 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/clones.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 #ifdef HAS_AVX512
 #include <immintrin.h>
 #endif

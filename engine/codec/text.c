@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/base/map.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 enum { TEXT_PLAIN = 0, TEXT_DICTIONARY = 1 };
 

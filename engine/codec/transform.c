@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "engine/base/clones.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 #ifdef HAS_AVX512
 #include <immintrin.h>
 #endif

@@ -9,8 +9,8 @@
  * A length of 64 meaningful bits is written as 0.
  */
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 /* --- simple8b --- */
 

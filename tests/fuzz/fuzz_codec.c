@@ -1,8 +1,8 @@
 /* Any bytes as a vector of any type: an answer or ERR_CORRUPT, nothing else. */
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 #include "tests/lib/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 #include "tests/lib/fuzz.h"
 
 static bool is_number(enum value_type type)

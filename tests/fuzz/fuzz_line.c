@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "engine/base/buf.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "engine/line.h"
 #include "engine/name.h"
 #include "tests/lib/fuzz.h"

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 #include "tests/lib/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

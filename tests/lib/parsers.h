@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
 #include "engine/group.h"
-#include "engine/limits.h"
 #include "engine/line.h"
 #include "engine/name.h"
 #include "engine/policy.h"

@@ -13,10 +13,10 @@
 #include <xxhash.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/base/map.h"
 #include "engine/chunk.h"
 #include "engine/codec/codec.h"
-#include "engine/limits.h"
 
 #define FIELDS_MAX     64
 #define TSM_BLOCK_ROWS 1000

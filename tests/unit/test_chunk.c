@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/err.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "tests/lib/test.h"
 
 #define FIELDS 6

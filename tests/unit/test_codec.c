@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/limits.h"
 #include "engine/codec/bins.h"
 #include "engine/codec/codec.h"
 #include "engine/codec/few.h"
-#include "engine/limits.h"
 #include "tests/lib/test.h"
 
 static union value values[VECTOR_ROWS], back[VECTOR_ROWS];

@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 
 #include "engine/base/env.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 #include "engine/name.h"
 #include "engine/postings.h"
 #include "tests/lib/test.h"

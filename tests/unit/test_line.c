@@ -4,9 +4,9 @@
  */
 #include <stdio.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
-#include "engine/limits.h"
 #include "engine/line.h"
 #include "tests/lib/test.h"
 

@@ -1,7 +1,7 @@
 /* Series as file names: the spelling of the design, by hand, and there and back at random. */
 #include <stdio.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "engine/name.h"
 #include "tests/lib/test.h"
 

@@ -11,7 +11,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/err.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "tests/lib/test.h"
 
 static const char *path_of(const char *name)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "engine/base/err.h"
+#include "engine/base/limits.h"
 #include "engine/chunk.h"
 #include "engine/codec/access.h"
-#include "engine/limits.h"
 #include "tests/lib/test.h"
 
 #define NS INT64_C(1000000000)

@@ -1,5 +1,5 @@
 /* The names of the types, and strings in arenas. */
-#include "engine/value.h"
+#include "engine/point/value.h"
 
 const char *value_type_name(enum value_type type)
 {
