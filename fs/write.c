@@ -5,6 +5,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "fs/access.h"
 #include "fs/import.h"
 #include "fs/ingest.h"
 #include "fs/place.h"
@@ -24,8 +25,8 @@ struct write_stream {
 	bool has_policy;	       /* somebody has named it: a file does not change it */
 	struct place place;
 	struct buf text; /* of the place */
-	bool has_uid;	 /* opened as `write` or `.write` */
-	uint32_t uid;	 /* by this user */
+	bool has_caller; /* opened as `write` or `.write`, by this one */
+	struct caller caller;
 };
 
 static const struct precision {
@@ -165,6 +166,27 @@ static int run_statement(void *arg, struct slice text, struct diag *diag)
 	return query_import(&env, text, diag);
 }
 
+/*
+ * A policy that a name or a header chooses takes the rights that its .write takes: w, and x to come
+ * there. The default one is the database's own to give, unless it is closed to the caller.
+ */
+static int allow_policy(const struct write_stream *stream, uint32_t policy_id, struct diag *diag)
+{
+	struct catalog *catalog = stream->mount->catalog;
+	struct object policy, chosen;
+
+	if (!stream->has_caller || catalog_get(catalog, policy_id, &policy) < 0)
+		return OK; /* who looks for it says that it is gone */
+	if (catalog_default_policy(catalog, stream->place.database_id, &chosen) == OK &&
+	    chosen.id == policy_id && caller_check(&stream->caller, &policy.attrs, false) == OK)
+		return OK;
+	/* A bit of w without its x lets nobody in. */
+	policy.attrs.mode &= ~0222u | (policy.attrs.mode & 0111) << 1;
+	if (caller_check(&stream->caller, &policy.attrs, true) == OK)
+		return OK;
+	return diag_set(diag, ERR_ACCESS, "not authorized to change this retention policy");
+}
+
 static int go_to_policy(void *arg, struct slice name, struct diag *diag)
 {
 	struct write_stream *stream = arg;
@@ -174,6 +196,7 @@ static int go_to_policy(void *arg, struct slice name, struct diag *diag)
 	if (stream->has_policy || name.length == 0)
 		return OK;
 	TRY(set_policy(stream->mount, stream->place.database_id, name, &found, diag));
+	TRY(allow_policy(stream, found.policy_id, diag));
 	stream->options.policy_id = found.policy_id;
 	TRY(writer_open(stream->mount->engine, &stream->options, &writer));
 	writer_close(stream->writer);
@@ -200,9 +223,9 @@ static void tell(void *arg, int err, const struct diag *diag, uint64_t line_numb
 {
 	struct write_stream *stream = arg;
 
-	if (stream->has_uid)
+	if (stream->has_caller)
 		place_tell_line(stream->mount, &stream->place, buf_slice(&stream->text), err, diag,
-				line_number, line, target_policy(stream), stream->uid);
+				line_number, line, target_policy(stream), stream->caller.uid);
 	else
 		place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, diag,
 			   line_number, line);
@@ -359,6 +382,43 @@ static const struct handle_ops write_handle_ops = {
 	.release = handle_release,
 };
 
+/* A header may choose any policy later, when the process cannot be asked any more. */
+static void learn_groups(fuse_req_t req, struct write_stream *stream)
+{
+	struct object *policies;
+	size_t count;
+
+	if (stream->caller.uid == 0 ||
+	    catalog_list(stream->mount->catalog, stream->place.database_id, OBJECT_POLICY,
+			 &policies, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (caller_needs_groups(&stream->caller, &policies[i].attrs, false) ||
+		    caller_needs_groups(&stream->caller, &policies[i].attrs, true))
+			caller_learn_groups(req, &stream->caller);
+	free(policies);
+}
+
+/* Of `.write` the kernel has checked the policy's modes. */
+static int take_caller(fuse_req_t req, struct write_stream *stream)
+{
+	struct diag diag = { 0 };
+	uint32_t policy_id;
+	int err = OK;
+
+	caller_of(req, false, &stream->caller);
+	stream->has_caller = true;
+	if (stream->place.kind != KIND_WRITE)
+		return OK;
+	learn_groups(req, stream);
+	policy_id = target_policy(stream);
+	if (policy_id)
+		err = allow_policy(stream, policy_id, &diag);
+	if (err < 0)
+		tell(stream, err, &diag, 0, slice_of("", 0));
+	return err;
+}
+
 int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
 	       struct handle **out)
 {
@@ -368,8 +428,12 @@ int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fu
 	if (flags_write(info->flags))
 		TRY(write_stream_open(mount, &node->place, node_text(node), &stream));
 	if (stream) {
-		stream->has_uid = true;
-		stream->uid = fuse_req_ctx(req)->uid;
+		int err = take_caller(req, stream);
+
+		if (err < 0) {
+			write_stream_close(stream);
+			return err;
+		}
 	}
 	write = handle_new(sizeof(*write), &write_handle_ops, mount, node, info->flags);
 	write->stream = stream;

@@ -438,18 +438,62 @@ def try_policy():
             check("who may not see a policy does not " + text, "errno 13" in repr(run(MNT + "/pub/exec", text)))
         tried = [run(MNT + "/pub/exec", "drop shard %05d" % number) for number in (shut, shut + 90000)]
         check("its shards are nobody's", tried[0] == tried[1], tried)
-        refuse("write?rp=shut", "m,shut_x=1 v=bad")
     refuse("write?rp=shut", "m,shut_y=1 v=bad")
     refuse("write?rp=shut&skip=true", "m,shut_y=1 v=worse")
     refuse("write", "# DML\n# CONTEXT-RETENTION-POLICY: shut\nm,shut_y=1 v=worst")
     with as_user(STRANGER):
         told = read(MNT + "/pub/errors")
     check("a line for a closed policy is not told to others", "shut_y" not in told, told)
-    check("but to its writer", "shut_x=1 v=bad" in told, told)
     told = read(MNT + "/pub/errors")
     check("and to who may read it", all(word in told for word in ("v=bad", "v=worse", "v=worst")), told)
+    try_write()
     os.chmod(MNT + "/pub", 0o755)
     check("who may not see points deletes none", "shut" in ask_read(MNT + "/pub/query/select * from pub.shut.%2F.*%2F;"))
+
+
+def write(name, text):
+    def call():
+        with open(MNT + "/pub/" + name, "ab", buffering=0) as file:
+            taken = file.write(text.encode() + b"\n")
+            return "whole" if taken == len(text) + 1 else taken
+
+    return attempt(call)
+
+
+HEADER = "# CONTEXT-RETENTION-POLICY: shut\n"
+
+
+def try_write():
+    """To name a policy takes the rights that its .write takes, and what was there before stays so."""
+    who = {"root": as_user(0), "owner": as_user(1234), "member": as_user(MEMBER, [GROUP]), "stranger": as_user(STRANGER)}
+    os.chown(MNT + "/pub/shut", 1234, GROUP)
+    modes = [0o700, 0o300, 0o770, 0o750, 0o720, 0o730, 0o705, 0o702, 0o703, 0o777, 0o077, 0o722, 0o500, 0o000]
+    for number, (mode, name) in enumerate(itertools.product(modes, who)):
+        os.chmod(MNT + "/pub/shut", mode)
+        count = "select count(v) from pub.shut.w%d;.csv?epoch=s" % number
+        with who[name]:
+            expected = write("shut/.write", "w%d v=1 1700000000s" % number)
+            for how, outcome in (("?rp=", write("write?rp=shut", "w%d v=1 1700000001s" % number)),
+                                 ("a header", write("write", HEADER + "w%d v=1 1700000002s" % number))):
+                check("%s by %s with mode %o is as .write" % (how, name, mode), outcome == expected, (outcome, expected))
+        points = ask_read(MNT + "/pub/query/" + count)
+        check("stored is what was let in: %o %s" % (mode, name), points.count(",3\n") == (expected == "whole") and len(points) < 40, points)
+    os.chmod(MNT + "/pub/shut", 0o700)
+    with as_user(STRANGER):
+        before = "# DML\nbefore v=1 1700000000s\n"
+        check("what stands before the header is taken", write("write", before + HEADER + "after v=1") == len(before))
+        shown = read(MNT + "/pub/query/show measurements;.csv?fresh=1")
+        check("and no more", "before" in shown and "after" not in shown, shown)
+        told = read(MNT + "/pub/errors")
+    check("the writer is told", "not authorized to change this retention policy" in told, told)
+    for mode, may in ((0o700, False), (0o755, True), (0o733, True), (0o750, False)):
+        os.chmod(MNT + "/pub/autogen", mode)
+        with as_user(STRANGER):
+            for name, text in (("write", ""), ("write?rp=autogen", ""), ("write", HEADER.replace("shut", "autogen"))):
+                outcome = write(name, text + "m,t=%o v=1 1700000000s" % mode)
+                check("the default policy of mode %o, %s" % (mode, name), outcome == ("whole" if may else "errno 13"), outcome)
+    os.chmod(MNT + "/pub/autogen", 0o755)
+    os.chown(MNT + "/pub/shut", 0, 0)
 
 
 def everything():
