@@ -60,7 +60,8 @@ static struct model {
 } * model;
 
 static struct fail_page *page;
-static bool is_sync; /* every third run: what is acknowledged is synced */
+static bool is_sync;   /* every third run: what is acknowledged is synced */
+static uint64_t phase; /* shifts which runs are those, and which end as by kill -9 */
 static char data_path[3000];
 static struct engine *engine;
 
@@ -617,11 +618,11 @@ static void do_work(const struct run *run)
 	atomic_store(&page->failed, 0);
 	atomic_store(&page->count, 0);
 	atomic_store(&page->at, run->at);
-	is_sync = run->at % 3 == 1;
+	is_sync = (run->at + phase) % 3 == 1;
 	bool is_open = work();
 	/* Every second one ends as by kill -9. */
 	begin("the stop");
-	if (is_open && engine && run->at % 2 == 0)
+	if (is_open && engine && (run->at + phase) % 2 == 0)
 		end(engine_close(engine));
 }
 
@@ -634,9 +635,10 @@ static uint64_t runs_failed, runs_stuck, runs_done;
 
 static void report(const struct run *run, const char *why)
 {
-	printf("FAILED: %s at call %llu (%s)%s: %s\n	repeat: calls DIR %s %llu 0 %s\n",
+	printf("FAILED: %s at call %llu (%s)%s: %s\n	repeat: CALLS_PHASE=%llu calls DIR %s %llu "
+	       "0 %s\n",
 	       way_names[run->way], (unsigned long long)run->at, page->what,
-	       run->always ? " for good" : "", why, way_names[run->way],
+	       run->always ? " for good" : "", why, (unsigned long long)phase, way_names[run->way],
 	       (unsigned long long)run->at, run->always ? "always" : "once");
 	for (uint32_t i = 0; i < atomic_load(&model->wrong) && i < 8; i++)
 		printf("	%s\n", model->words[i]);
@@ -774,10 +776,12 @@ int main(int argc, char **argv)
 	if (!getenv("FAIL_PAGE"))
 		fail_page_begin(argv, argv[1]);
 	attach();
+	phase = getenv("CALLS_PHASE") ? strtoull(getenv("CALLS_PHASE"), NULL, 0) : 0;
 	snprintf(data_path, sizeof(data_path), "%s/data", argv[1]);
 	calls = count_calls();
 	if (strcmp(argv[2], "all") == 0) {
 		random_state = strtoull(argv[4], NULL, 0);
+		phase = random_u64() % 6;
 		run_random(calls, strtoull(argv[3], NULL, 0), strtod(argv[5], NULL));
 	} else {
 		struct run run = { strtoull(argv[3], NULL, 0), way_of(argv[2]),
