@@ -239,6 +239,29 @@ TEST(guard__a_flush_after_a_failed_one_takes_what_came_since)
 	remove_copy();
 }
 
+/* --- what a drop took is passed over in the log, and nothing with it
+ * --------------------------------------- */
+
+TEST(guard__records_of_a_dropped_group_take_no_later_ones_along)
+{
+	struct object policy, group;
+
+	make();
+	CHECK_INT(write_one('a', 1, 0), OK);
+	CHECK_INT(write_one('b', 1, 0), OK);
+	catalog_default_policy(engine_catalog(here.engine), here.database_id, &policy);
+	CHECK_INT(catalog_find_group(engine_catalog(here.engine), policy.id, A_NS / NS_PER_SECOND,
+				     &group),
+		  OK);
+	CHECK_INT(engine_drop(here.engine, group.id), OK);
+	CHECK_INT(write_one('b', 2, 1), OK);
+	go_on_after_a_kill();
+	CHECK_STR(values_of("a"), "");
+	CHECK_STR(values_of("b"), "1 2 ");
+	done();
+	remove_copy();
+}
+
 /* --- I8: a shard that was being made when the end came
  * --------------------------------------------- */
 

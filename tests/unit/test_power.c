@@ -343,6 +343,41 @@ TEST(power__points_of_a_lost_database_do_not_come_to_another)
 	}
 }
 
+/*
+ * The same, and it is the number of the group that is given again. The lost record must not stay in
+ * the log: at the start after it would be one of another database's group, and what comes behind
+ * such a record is not taken.
+ */
+TEST(power__points_of_a_lost_group_take_no_later_ones_along)
+{
+	struct cut cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut.from);
+	char line[100];
+
+	put(engine, "k", "first v=1i", START_NS);
+	CHECK_INT(engine_sync(engine), OK);
+	put(engine, "lost", "foreign v=2i", START_NS);
+	cut.loses = LOSES_CATALOG;
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	engine = engine_at(cut.to);
+	/* More groups than numbers that were lost: database, policy, group. */
+	for (int week = 1; week < 6; week++)
+		put(engine, "k", "first v=3i", START_NS + week * 7 * DAY_NS);
+	CHECK_INT(engine_sync(engine), OK);
+	cut = cut_of(cut.to);
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	engine = engine_at(cut.to);
+	CHECK(has(engine, "k", "first v=1i"));
+	for (int week = 1; week < 6; week++) {
+		snprintf(line, sizeof(line), "first v=3i %lld",
+			 (long long)(START_NS + week * 7 * DAY_NS));
+		CHECK(has(engine, "k", line));
+	}
+	CHECK_INT(engine_close(engine), OK);
+}
+
 /* Where the shards are ahead of the log, as older versions could leave them, nothing is taken for
  * written that is not. */
 TEST(power__a_shard_that_is_ahead_of_the_log_takes_the_next_flush)
@@ -368,6 +403,20 @@ TEST(power__a_shard_that_is_ahead_of_the_log_takes_the_next_flush)
 	CHECK(has(engine, "k", "b v=2i"));
 	CHECK(has(engine, "k", "a v=1i 1700524800000000049"));
 	CHECK_INT(engine_close(engine), OK);
+}
+
+/* I2: a sync alone, without a flush behind it. */
+TEST(power__what_was_synced_is_there)
+{
+	struct cut cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut.from);
+
+	put(engine, "k", "first v=1i", START_NS);
+	CHECK_INT(engine_sync(engine), OK);
+	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	check_after(cut.to, "first v=1i", "other z");
 }
 
 /* A start after kill -9 goes on from what may be in the page cache alone. */
