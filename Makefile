@@ -119,7 +119,7 @@ $(BUILD)/torture/states: $(call states_object,states image model look) $(LIBS_BE
 $(BUILD)/torture/states_work: $(call states_object,work work_engine) $(LIBS_BELOW_FS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_QUERY) -ldl
-$(BUILD)/torture/states_work_mount: $(call states_object,work work_mount) $(LIB_BASE)
+$(BUILD)/torture/states_work_mount: $(call states_object,work work_mount) $(LIB_ENGINE) $(LIB_BASE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE) -ldl
 $(BUILD)/torture/damage_look: $(BUILD)/tests/torture/damage/look.o $(LIBS_BELOW_FS)

@@ -173,6 +173,17 @@ static void note_frozen(void *arg, uint32_t database_id, const char *name)
 	}
 }
 
+static void note_settings(struct found *found, const char *object,
+			  const struct policy_settings *settings)
+{
+	char key[400], text[64];
+
+	snprintf(key, sizeof(key), "%s .policy", object);
+	snprintf(text, sizeof(text), "%u/%lldh", settings->shards,
+		 (long long)(settings->shard_duration_ns / (3600 * NS_PER_SECOND)));
+	found_add(found, key, text);
+}
+
 static void read_database(struct engine *engine, const struct object *database, struct found *found)
 {
 	struct object *policies = NULL;
@@ -190,6 +201,7 @@ static void read_database(struct engine *engine, const struct object *database, 
 		snprintf(text, sizeof(text), "%.*s", (int)policies[i].name.length,
 			 policies[i].name.data);
 		found_add(found, object, text);
+		note_settings(found, object, &policies[i].policy);
 		read_policy(engine, &policies[i], object, found);
 	}
 	free(policies);
@@ -351,6 +363,7 @@ static void add_database(struct adding *adding)
 	found_add(adding->found, key, name);
 	snprintf(key, sizeof(key), "D9%u P0", adding->round);
 	found_add(adding->found, key, "p0");
+	note_settings(adding->found, key, &settings);
 	buf_reset(&adding->text);
 	for (int i = 0; i < UNRELATED; i++)
 		buf_printf(&adding->text, "cpu,h=%d i0=%di %lld000000000\n", i % 5, i,
@@ -582,7 +595,7 @@ static int walk_name(void *arg, const char *name)
 void look_mounted(const struct model *model, const char *mountpoint, const struct choice *choice,
 		  struct buf *out)
 {
-	struct found found = { 0 };
+	struct found found = { .lacks_settings = true };
 	struct walk walk = { .found = &found };
 
 	snprintf(walk.path, sizeof(walk.path), "%s", mountpoint);

@@ -123,8 +123,9 @@ struct call {
 	size_t durable;	   /* the record by which a sync had ended that began after it */
 	unsigned thread;
 	bool is_ordered; /* its order among those of the thread counts */
-	bool is_drop;
-	bool syncs; /* what came before it is durable when it ends */
+	bool is_drop;	 /* durable when it returns */
+	bool is_whole;	 /* all of it or nothing, too */
+	bool syncs;	 /* what came before it is durable when it ends */
 	bool is_sync_write;
 	bool is_freeze, is_settled; /* durable when it returns */
 	uint64_t number;
@@ -203,6 +204,31 @@ static void unset_below(struct model *model, const char *prefix)
 	}
 }
 
+/* Points of an object or series within a window, but for those that the last call has set. */
+static void unset_within(struct model *model, const char *prefix, const char *window)
+{
+	size_t length = strlen(prefix);
+	long long start_s, end_s, time_s;
+
+	if (sscanf(window, "%lld %lld", &start_s, &end_s) != 2)
+		abort();
+	for (size_t i = 0; i < model->key_count; i++) {
+		struct key *key = &model->keys[i];
+		const char *time = strrchr(key->key, ' ');
+		size_t digits = time ? strlen(time + 1) : 0;
+
+		/* Nanoseconds, of a time in the century. */
+		if (digits != 19 || strncmp(key->key, prefix, length) != 0 ||
+		    key->key[length] != ' ' || !key->count ||
+		    !key->versions[key->count - 1].value ||
+		    key->versions[key->count - 1].call == model->call_count - 1)
+			continue;
+		time_s = strtoll(time + 1, NULL, 10) / 1000000000;
+		if (time_s >= start_s && time_s < end_s)
+			set(model, key->key, NULL);
+	}
+}
+
 /* --- marks --------------------------------------------------------------------------------------
  */
 
@@ -240,21 +266,25 @@ static void take_line(struct model *model, const char *object, char *line)
 static void take_call(struct model *model, size_t index, char *text)
 {
 	char what[32] = "", one[128] = "", two[128] = "", three[128] = "", object[80], key[300];
+	char window[80] = "";
 	struct call call = { .begin = index, .end = NEVER, .durable = NEVER };
 	unsigned long long number;
 	char *body = strchr(text, '\n'), *next;
 
 	*body++ = '\0';
-	sscanf(text, "+ %llu %u %31s %127s %127s %127s", &number, &call.thread, what, one, two,
-	       three);
+	sscanf(text, "+ %llu %u %31s %127s %127s %127s %79[0-9 ]", &number, &call.thread, what, one,
+	       two, three, window);
 	call.number = number;
 	snprintf(call.what, sizeof(call.what), "%s", text);
-	call.is_drop = strcmp(what, "drop") == 0;
-	call.is_ordered = strcmp(what, "write") == 0 || strcmp(what, "delete") == 0;
-	call.is_sync_write = model->is_sync && strcmp(what, "write") == 0;
+	bool is_replace = strcmp(what, "replace") == 0;
+	call.is_drop = strcmp(what, "drop") == 0 || strcmp(what, "dropgroup") == 0;
+	call.is_whole = call.is_drop || is_replace;
+	call.is_ordered = strcmp(what, "write") == 0 || strcmp(what, "delete") == 0 || is_replace;
+	call.is_sync_write = model->is_sync && (strcmp(what, "write") == 0 || is_replace);
 	call.is_settled =
-		model->is_sync && (strcmp(what, "database") == 0 || strcmp(what, "policy") == 0 ||
-				   strcmp(what, "rename") == 0 || strcmp(what, "drop") == 0);
+		call.is_drop ||
+		(model->is_sync && (strcmp(what, "database") == 0 || strcmp(what, "policy") == 0 ||
+				    strcmp(what, "rename") == 0 || strcmp(what, "settings") == 0));
 	call.is_freeze = strcmp(what, "freeze") == 0;
 	call.syncs = call.is_sync_write || strcmp(what, "sync") == 0 || strcmp(what, "close") == 0;
 	model->calls = grown(model->calls, model->call_count, sizeof(*model->calls));
@@ -268,10 +298,26 @@ static void take_call(struct model *model, size_t index, char *text)
 		set(model, object_of(one, NULL, object), one);
 	} else if (strcmp(what, "policy") == 0) {
 		set(model, object_of(one, two, object), two);
+		snprintf(key, sizeof(key), "%s .policy", object);
+		/* A mount makes a directory, and writes a file in it then. */
+		set(model, key, "1/168h");
+		set(model, key, three);
+	} else if (strcmp(what, "settings") == 0) {
+		snprintf(key, sizeof(key), "%s .policy", object_of(one, two, object));
+		set(model, key, three);
 	} else if (strcmp(what, "rename") == 0) {
 		set(model, object_of(one, two[0] == '-' ? NULL : two, object), three);
 	} else if (strcmp(what, "drop") == 0) {
 		unset_below(model, object_of(one, two[0] == '-' ? NULL : two, object));
+	} else if (strcmp(what, "dropgroup") == 0) {
+		unset_within(model, object_of(one, two, object), window);
+	} else if (strcmp(what, "replace") == 0) {
+		object_of(one, two, object);
+		for (char *line = strtok_r(body, "\n", &next); line;
+		     line = strtok_r(NULL, "\n", &next))
+			take_line(model, object, line);
+		snprintf(key, sizeof(key), "%s %s", object, three);
+		unset_within(model, key, window);
 	} else if (strcmp(what, "delete") == 0) {
 		snprintf(key, sizeof(key), "%s %s", object_of(one, two, object), three);
 		unset_below(model, key);
@@ -383,9 +429,10 @@ struct order {
 };
 #define ORDERS_MAX 4096
 
-/* Of one drop: what it had to take is there, or gone. */
+/* Of one call that is whole or not there: a key by which it was done, and one by which it was not.
+ */
 struct half {
-	const char *there, *gone;
+	const char *done, *not_done;
 };
 
 struct judging {
@@ -451,19 +498,38 @@ static void note_order(struct judging *judging, const struct key *key, size_t se
 	}
 }
 
-/* A drop that had begun takes all that was durable before, or nothing of it. */
-static void note_half(struct judging *judging, const struct key *key, size_t durable, size_t last,
-		      const char *value)
+/*
+ * Does the key tell that version `v` came to be (1), that it did not (0), or neither (-1)? Values
+ * are written once, so one that is there tells. What is not there was taken by this version only if
+ * it was durable and nothing took it before.
+ */
+static int was_done(const struct key *key, size_t v, size_t durable, size_t seen)
 {
-	for (size_t v = durable + 1; v < last; v++) {
-		size_t call = key->versions[v].call;
+	if (seen != NEVER && key->versions[seen].value)
+		return seen >= v;
+	if (key->versions[v].value)
+		return seen == NEVER || seen < v ? 0 : -1;
+	if (durable == NEVER)
+		return -1;
+	for (size_t i = durable; i < v; i++)
+		if (!key->versions[i].value)
+			return -1;
+	return 1;
+}
 
-		if (!judging->model->calls[call].is_drop)
-			continue;
-		if (value)
-			judging->halves[call].there = key->key;
-		else
-			judging->halves[call].gone = key->key;
+/* What had begun and is durable as one is there as one. */
+static void note_half(struct judging *judging, const struct key *key, size_t durable, size_t seen,
+		      size_t last)
+{
+	for (size_t v = durable == NEVER ? 0 : durable + 1; v < last; v++) {
+		size_t call = key->versions[v].call;
+		int done =
+			judging->model->calls[call].is_whole ? was_done(key, v, durable, seen) : -1;
+
+		if (done == 1)
+			judging->halves[call].done = key->key;
+		if (done == 0)
+			judging->halves[call].not_done = key->key;
 	}
 }
 
@@ -484,8 +550,7 @@ static void judge_key(struct judging *judging, const struct key *key)
 			seen = v;
 	if (seen != NEVER || (durable == NEVER && !value)) {
 		note_order(judging, key, seen, last);
-		if (durable != NEVER && key->versions[durable].value)
-			note_half(judging, key, durable, last, value);
+		note_half(judging, key, durable, seen, last);
 		return;
 	}
 	const struct version *version = durable == NEVER ? NULL : &key->versions[durable];
@@ -498,6 +563,13 @@ static void judge_key(struct judging *judging, const struct key *key)
 		fault(judging, "an OLD value", key, value, version);
 	else
 		fault(judging, "a value that NOBODY wrote", key, value, version);
+}
+
+static bool is_settings(const char *key)
+{
+	size_t length = strlen(key), end = strlen(" .policy");
+
+	return length > end && strcmp(key + length - end, " .policy") == 0;
 }
 
 static bool is_known(const struct model *model, const char *key)
@@ -515,7 +587,8 @@ static void judge(struct judging *judging)
 	judging->orders = calloc(ORDERS_MAX, sizeof(*judging->orders));
 	judging->halves = calloc(model->call_count + 1, sizeof(*judging->halves));
 	for (size_t i = 0; i < model->key_count; i++)
-		judge_key(judging, &model->keys[i]);
+		if (!judging->found->lacks_settings || !is_settings(model->keys[i].key))
+			judge_key(judging, &model->keys[i]);
 	for (size_t i = 0; i < judging->found->count; i++)
 		if (!is_known(model, judging->found->items[i].key) &&
 		    !(judging->is_damaged && strstr(judging->found->items[i].key, "recovered.")) &&
@@ -542,10 +615,10 @@ void model_judge(const struct model *model, size_t at, bool in_order, struct fou
 				    order->oldest_missing);
 	}
 	for (size_t i = 0; i < model->call_count; i++)
-		if (judging.halves[i].there && judging.halves[i].gone)
-			found_fault(found, "HALF dropped by [%s]: %s is there, %s is gone",
-				    model->calls[i].what, judging.halves[i].there,
-				    judging.halves[i].gone);
+		if (judging.halves[i].done && judging.halves[i].not_done)
+			found_fault(found, "HALF done by [%s]: it was by %s, and was not by %s",
+				    model->calls[i].what, judging.halves[i].done,
+				    judging.halves[i].not_done);
 	free(judging.halves);
 	free(judging.orders);
 }

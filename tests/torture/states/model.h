@@ -9,12 +9,14 @@
  *
  *	D4			the database that was made as d4	its name now
  *	D4 P0			its policy that was made as p0		its name now
+ *	D4 P0 .policy		its settings				shards/hours of a group
  *	D4 P0 SERIES FIELD TIME	a point					its value
  *	D4 snapshot NAME	a snapshot				there
  *
  * A key has versions in the order of its only writer; none is "not there". After a crash it is at
  * the last version that was durable, or at a later one that had begun. And what a thread wrote is a
- * prefix of what it wrote: nothing acknowledged is missing before something that is there.
+ * prefix of what it wrote: nothing acknowledged is missing before something that is there. A drop,
+ * of a group, too, and a series put in the place of another are whole or not there.
  */
 #ifndef TESTS_TORTURE_MODEL_H
 #define TESTS_TORTURE_MODEL_H
@@ -33,6 +35,8 @@ struct found {
 	struct item *items; /* sorted by found_sort() */
 	size_t count;
 	struct buf faults; /* one line each */
+	/* A mount shows them only where somebody wrote a .policy: none of them is judged. */
+	bool lacks_settings;
 };
 void found_add(struct found *found, const char *key, const char *value);
 void found_fault(struct found *found, const char *format, ...)

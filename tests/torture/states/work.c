@@ -162,7 +162,8 @@ static void print_field(struct worker *worker, struct buf *line, uint64_t value)
 
 static _Atomic uint64_t values;
 
-static void print_line(struct worker *worker, struct made *made, struct buf *text)
+static void print_line_at(struct worker *worker, const struct made *made, int64_t time_s,
+			  struct buf *text)
 {
 	char names[FIELDS_MAX][32];
 	unsigned fields = 1 + (unsigned)roll(&worker->random, 3), count = 0;
@@ -183,7 +184,12 @@ static void print_line(struct worker *worker, struct made *made, struct buf *tex
 		}
 		buf_release(&field);
 	}
-	buf_printf(text, " %lld000000000\n", (long long)time_of(worker, made));
+	buf_printf(text, " %lld000000000\n", (long long)time_s);
+}
+
+static void print_line(struct worker *worker, struct made *made, struct buf *text)
+{
+	print_line_at(worker, made, time_of(worker, made), text);
 }
 
 static void write_some(struct worker *worker)
@@ -208,6 +214,40 @@ static void write_some(struct worker *worker)
 	uint64_t number = begin(worker->number, what, buf_slice(&text));
 	end(number, work_write(database, policy, buf_slice(&text)));
 	buf_release(&text);
+}
+
+/* A series gives way to other points of it, in one group: its own times all lie in it. */
+static void replace_some(struct worker *worker)
+{
+	struct made *made;
+	char database[32], policy[32], what[220];
+	struct buf text = { 0 };
+	int64_t start_s, end_s, time_s;
+
+	if (!worker->made_count)
+		return;
+	made = &worker->made[roll(&worker->random, worker->made_count)];
+	if (!made->time_count)
+		return;
+	time_s = made->times_s[roll(&worker->random, made->time_count)];
+	database_name(made->database, database);
+	policy_name(made->policy, policy);
+	if (work_find_group(database, policy, time_s, &start_s, &end_s) < 0)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		print_line_at(worker, made, start_s + (int64_t)roll(&worker->random, 70000), &text);
+	snprintf(what, sizeof(what), "replace %s %s %s %lld %lld", database, policy, made->key,
+		 (long long)start_s, (long long)end_s);
+	uint64_t number = begin(worker->number, what, buf_slice(&text));
+	end(number, work_replace(database, policy, start_s, end_s, made->key, buf_slice(&text)));
+	buf_release(&text);
+}
+
+static void call(struct worker *worker, const char *what, int (*function)(void))
+{
+	uint64_t number = begin(worker->number, what, SLICE(""));
+
+	end(number, function());
 }
 
 static void sync_now(struct worker *worker)
@@ -255,6 +295,10 @@ static void *writer(void *arg)
 			sync_now(worker);
 		else if (side == 5)
 			delete_some(worker);
+		else if (side == 6)
+			replace_some(worker);
+		else if (side == 7)
+			call(worker, "flush", work_flush);
 		else
 			write_some(worker);
 		pause_some(&worker->random);
@@ -296,7 +340,7 @@ static void make_own(struct keeper *keeper)
 	snprintf(what, sizeof(what), "database %s", own->name);
 	uint64_t number = begin(thread, what, SLICE(""));
 	end(number, work_make_database(own->name));
-	snprintf(what, sizeof(what), "policy %s p0", own->name);
+	snprintf(what, sizeof(what), "policy %s p0 1/168h", own->name);
 	number = begin(thread, what, SLICE(""));
 	end(number, work_make_policy(own->name, "p0", 1, 168));
 }
@@ -368,6 +412,39 @@ static void drop_own(struct keeper *keeper)
 	end(number, work_drop(own->name, NULL));
 }
 
+/* Of one of its own databases: nobody else writes there. */
+static void drop_group(struct keeper *keeper)
+{
+	struct own *own = some_own(keeper);
+	int64_t time_s = START_S + (int64_t)roll(&keeper->worker.random, WEEKS) * WEEK_S +
+			 (int64_t)roll(&keeper->worker.random, 70000);
+	int64_t start_s, end_s;
+	char what[120];
+
+	if (!own || work_find_group(own->name, own->policy, time_s, &start_s, &end_s) < 0)
+		return;
+	snprintf(what, sizeof(what), "dropgroup %s %s - %lld %lld", own->name, own->policy,
+		 (long long)start_s, (long long)end_s);
+	uint64_t number = begin(keeper->worker.number, what, SLICE(""));
+	end(number, work_drop_group(own->name, own->policy, start_s, end_s));
+}
+
+/* Groups from here on are shorter or longer, and of another number of shards. */
+static void set_own_policy(struct keeper *keeper)
+{
+	static const unsigned hours[] = { 1, 24, 168 };
+	struct own *own = some_own(keeper);
+	unsigned shards = 1 + (unsigned)roll(&keeper->worker.random, 3);
+	unsigned each = hours[roll(&keeper->worker.random, 3)];
+	char what[120];
+
+	if (!own)
+		return;
+	snprintf(what, sizeof(what), "settings %s %s %u/%uh", own->name, own->policy, shards, each);
+	uint64_t number = begin(keeper->worker.number, what, SLICE(""));
+	end(number, work_set_policy(own->name, own->policy, shards, each));
+}
+
 static void freeze_some(struct keeper *keeper)
 {
 	char what[80], name[32];
@@ -395,20 +472,13 @@ static void thaw_some(struct keeper *keeper)
 	end(number, work_thaw("d0", name));
 }
 
-static void call(struct keeper *keeper, const char *what, int (*function)(void))
-{
-	uint64_t number = begin(keeper->worker.number, what, SLICE(""));
-
-	end(number, function());
-}
-
 static void *keep(void *arg)
 {
 	struct keeper *keeper = arg;
 	struct random *random = &keeper->worker.random;
 
 	for (unsigned step = 0; step < STEPS; step++) {
-		switch (roll(random, 16)) {
+		switch (roll(random, 24)) {
 		case 0: make_own(keeper); break;
 		case 1: make_own(keeper); /* fall through */
 		case 2:
@@ -417,9 +487,16 @@ static void *keep(void *arg)
 		case 5: drop_own(keeper); break;
 		case 6: freeze_some(keeper); break;
 		case 7: thaw_some(keeper); break;
-		case 8: call(keeper, "compact", work_compact); break;
+		case 8: call(&keeper->worker, "compact", work_compact); break;
 		case 9: sync_now(&keeper->worker); break;
-		default: call(keeper, "flush", work_flush); break;
+		case 10:
+		case 11:
+		case 12: drop_group(keeper); break;
+		case 13: set_own_policy(keeper); break;
+		case 14:
+		case 15:
+		case 16: write_own(keeper); break;
+		default: call(&keeper->worker, "flush", work_flush); break;
 		}
 		nanosleep(&(struct timespec){ 0, (long)roll(random, 4000) * 1000 }, NULL);
 	}
@@ -437,12 +514,12 @@ static void make_shared(unsigned thread)
 		snprintf(what, sizeof(what), "database %s", database);
 		uint64_t number = begin(thread, what, SLICE(""));
 		end(number, work_make_database(database));
-		snprintf(what, sizeof(what), "policy %s p0", database);
+		snprintf(what, sizeof(what), "policy %s p0 1/168h", database);
 		number = begin(thread, what, SLICE(""));
 		end(number, work_make_policy(database, "p0", 1, 168));
 		if (i > 0)
 			continue;
-		snprintf(what, sizeof(what), "policy %s p1", database);
+		snprintf(what, sizeof(what), "policy %s p1 2/24h", database);
 		number = begin(thread, what, SLICE(""));
 		end(number, work_make_policy(database, "p1", 2, 24));
 	}

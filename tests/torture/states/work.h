@@ -23,6 +23,15 @@ int work_make_policy(const char *database, const char *name, unsigned shards, un
 /* policy NULL: of the database. */
 int work_rename(const char *database, const char *policy, const char *to);
 int work_drop(const char *database, const char *policy);
+/* Settings of a policy that is there; groups that are keep their windows. */
+int work_set_policy(const char *database, const char *policy, unsigned shards, unsigned hours);
+/* The window of the group that holds a time; below 0: there is none. */
+int work_find_group(const char *database, const char *policy, int64_t time_s, int64_t *start_s,
+		    int64_t *end_s);
+int work_drop_group(const char *database, const char *policy, int64_t start_s, int64_t end_s);
+/* As by a rename over it: what a series has in a group gives way to `text`, which is of it. */
+int work_replace(const char *database, const char *policy, int64_t start_s, int64_t end_s,
+		 const char *series, struct slice text);
 int work_delete(const char *database, const char *policy, const char *series);
 int work_freeze(const char *database, const char *name);
 int work_thaw(const char *database, const char *name);

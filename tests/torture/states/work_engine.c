@@ -113,6 +113,66 @@ int work_drop(const char *database, const char *policy)
 	return engine_settle(engine, engine_drop(engine, object.id));
 }
 
+int work_set_policy(const char *database, const char *policy, unsigned shards, unsigned hours)
+{
+	struct object object;
+
+	TRY(find(database, policy, &object));
+	object.policy.shards = shards;
+	object.policy.shard_duration_ns = hours * INT64_C(3600) * NS_PER_SECOND;
+	return engine_settle(engine, engine_set_policy(engine, object.id, &object.policy));
+}
+
+static int find_group(const char *database, const char *policy, int64_t time_s, struct object *out)
+{
+	struct object below;
+
+	TRY(find(database, policy, &below));
+	return catalog_find_group(engine_catalog(engine), below.id, time_s, out);
+}
+
+int work_find_group(const char *database, const char *policy, int64_t time_s, int64_t *start_s,
+		    int64_t *end_s)
+{
+	struct object group;
+
+	TRY(find_group(database, policy, time_s, &group));
+	*start_s = group.window.start_s;
+	*end_s = group.window.end_s;
+	return OK;
+}
+
+int work_drop_group(const char *database, const char *policy, int64_t start_s, int64_t end_s)
+{
+	struct object group;
+
+	TRY(find_group(database, policy, start_s, &group));
+	return engine_drop(engine, group.id);
+}
+
+int work_replace(const char *database, const char *policy, int64_t start_s, int64_t end_s,
+		 const char *series, struct slice text)
+{
+	struct object in, group;
+	struct diag diag = { 0 };
+
+	TRY(find(database, NULL, &in));
+	TRY(find_group(database, policy, start_s, &group));
+	struct writer_options options = { .database_id = in.id,
+					  .policy_id = group.parent_id,
+					  .group_id = group.id,
+					  .scope = WRITE_ONE_SERIES,
+					  .series_key = slice_of_text(series),
+					  .series_id = ID_NONE,
+					  .attrs = attrs };
+	uint64_t cut = engine_cut(engine, group.id);
+	int err = engine_series_replace(engine, &options, cut, text, &diag);
+	engine_cut_release(engine, group.id, cut);
+	if (err < 0)
+		fprintf(stderr, "replace of %s: %s\n", series, diag.text);
+	return err;
+}
+
 int work_delete(const char *database, const char *policy, const char *series)
 {
 	struct object in, below;

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "engine/base/buf.h"
+#include "engine/base/env.h"
+#include "engine/group.h"
 #include "tests/torture/states/work.h"
 
 static char mountpoint[PATH_MAX - 600];
@@ -92,15 +94,21 @@ int work_make_database(const char *name)
 	return mkdir(path_of(path, name, NULL, NULL), 0755) < 0 ? failed(path) : 0;
 }
 
-int work_make_policy(const char *database, const char *name, unsigned shards, unsigned hours)
+int work_set_policy(const char *database, const char *name, unsigned shards, unsigned hours)
 {
 	char path[PATH_MAX], text[80];
-
-	if (mkdir(path_of(path, database, name, NULL), 0755) < 0)
-		return failed(path);
 	int length = snprintf(text, sizeof(text), "shard_duration %uh\nshards %u\n", hours, shards);
 	return put(path_of(path, database, name, ".policy"), O_CREAT,
 		   slice_of(text, (size_t)length), false);
+}
+
+int work_make_policy(const char *database, const char *name, unsigned shards, unsigned hours)
+{
+	char path[PATH_MAX];
+
+	if (mkdir(path_of(path, database, name, NULL), 0755) < 0)
+		return failed(path);
+	return work_set_policy(database, name, shards, hours);
 }
 
 int work_rename(const char *database, const char *policy, const char *to)
@@ -121,6 +129,65 @@ int work_drop(const char *database, const char *policy)
 
 	return put(path_of(path, ".seriesfs", "exec", NULL), 0, slice_of(text, (size_t)length),
 		   false);
+}
+
+struct group_wish {
+	int64_t time_s, *start_s, *end_s;
+	int found;
+};
+
+static int look_at_group(void *arg, const char *name)
+{
+	struct group_wish *wish = arg;
+	int64_t start_s, end_s;
+
+	if (group_name_parse(slice_of_text(name), &start_s, &end_s) < 0 || wish->time_s < start_s ||
+	    wish->time_s >= end_s)
+		return OK;
+	*wish->start_s = start_s;
+	*wish->end_s = end_s;
+	wish->found = 0;
+	return OK;
+}
+
+int work_find_group(const char *database, const char *policy, int64_t time_s, int64_t *start_s,
+		    int64_t *end_s)
+{
+	struct group_wish wish = { time_s, start_s, end_s, -1 };
+	char path[PATH_MAX];
+
+	if (env_list(path_of(path, database, policy, NULL), look_at_group, &wish) < 0)
+		return failed(path);
+	return wish.found;
+}
+
+int work_drop_group(const char *database, const char *policy, int64_t start_s, int64_t end_s)
+{
+	struct buf text = { 0 };
+
+	buf_printf(&text, "drop %s %s ", database, policy);
+	group_name_print(&text, start_s, end_s);
+	buf_append_text(&text, "\n");
+	int err = control(buf_text(&text));
+	buf_release(&text);
+	return err;
+}
+
+int work_replace(const char *database, const char *policy, int64_t start_s, int64_t end_s,
+		 const char *series, struct slice text)
+{
+	struct buf group = { 0 };
+	char directory[PATH_MAX], beside[PATH_MAX + 200], path[PATH_MAX + 200];
+
+	group_name_print(&group, start_s, end_s);
+	path_of(directory, database, policy, buf_text(&group));
+	snprintf(path, sizeof(path), "%s/%s", directory, series);
+	snprintf(beside, sizeof(beside), "%s/.%s", directory, series);
+	int err = put(beside, O_CREAT, text, false);
+	if (err == 0 && rename(beside, path) < 0)
+		err = failed(path);
+	buf_release(&group);
+	return err;
 }
 
 int work_delete(const char *database, const char *policy, const char *series)
