@@ -223,6 +223,14 @@ static const char *const top_names[] = { "lock",       "format", "catalog",   "w
 					 "db",	       "shard",	 "snapshot",  "trash",
 					 "continuous", "clock",	 "set-aside", "catalog.copy" };
 
+static bool knows_top(struct check *check, const char *name)
+{
+	for (size_t i = 0; i < sizeof(top_names) / sizeof(*top_names); i++)
+		if (strcmp(name, top_names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool ends_with(const char *name, const char *end)
 {
 	size_t length = strlen(name), end_length = strlen(end);
@@ -246,6 +254,7 @@ struct walk {
 	struct check *check;
 	char dir[64]; /* within the data directory, "" for itself */
 	bool (*knows)(struct check *check, const char *name);
+	bool owns_all; /* no name in it is another's */
 };
 
 /* Of those below the top, in any of our directories. */
@@ -261,17 +270,39 @@ static bool is_own_name(const char *name)
 	return (name[0] >= '0' && name[0] <= '9') || strncmp(name, "MANIFEST-", 9) == 0;
 }
 
-/* A link in place of what we make is never opened: it is as if nothing was there. */
-static bool walk_link(struct walk *walk, const char *name)
+/* At the top and under the names of databases, shards and snapshots lie directories, else files. */
+static enum env_kind kind_wanted(const char *dir, const char *name)
 {
+	static const char *const of_directories[] = { "db", "shard", "snapshot" };
+	static const char *const directories[] = { "db",    "shard", "snapshot",
+						   "trash", "wal",   "set-aside" };
+
+	for (size_t i = 0; !dir[0] && i < sizeof(directories) / sizeof(*directories); i++)
+		if (strcmp(name, directories[i]) == 0)
+			return ENV_DIRECTORY;
+	for (size_t i = 0; i < sizeof(of_directories) / sizeof(*of_directories); i++)
+		if (strcmp(dir, of_directories[i]) == 0 && !ends_with(name, ".mark"))
+			return ENV_DIRECTORY;
+	return strncmp(dir, "snapshot/", 9) == 0 ? ENV_DIRECTORY : ENV_FILE;
+}
+
+/* Another thing in place of what we make is never opened: it is as if nothing was there. */
+static bool walk_thing(struct walk *walk, const char *name)
+{
+	static const char *const things[] = { [ENV_FILE] = "a file",
+					      [ENV_DIRECTORY] = "a directory",
+					      [ENV_LINK] = "a symbolic link",
+					      [ENV_OTHER] = "a pipe, a socket or a device" };
 	char path[512], full[CHECK_PATH_BYTES_MAX];
+	enum env_kind kind;
 
 	snprintf(path, sizeof(path), "%s%s%.400s", walk->dir, walk->dir[0] ? "/" : "", name);
 	check_path(walk->check, path, full);
-	if (!env_is(full, ENV_LINK) ||
-	    !(walk->dir[0] ? is_own_name(name) : walk->knows(walk->check, name)))
+	if (env_kind(full, &kind) < 0 || kind == ENV_NOTHING ||
+	    kind == kind_wanted(walk->dir, name) ||
+	    !(walk->dir[0] ? walk->owns_all || is_own_name(name) : knows_top(walk->check, name)))
 		return false;
-	check_tell(walk->check, path, "is a symbolic link, and lost is what it stands for");
+	check_tell(walk->check, path, "is %s, and lost is what it stands for", things[kind]);
 	if (walk->check->repair)
 		check_move_aside(walk->check, path);
 	return true;
@@ -282,7 +313,7 @@ static int walk_name(void *arg, const char *name)
 	struct walk *walk = arg;
 	char path[512];
 
-	if (walk_link(walk, name))
+	if (walk_thing(walk, name))
 		return OK;
 
 	if (is_leftover(name) || walk->knows(walk->check, name))
@@ -296,7 +327,9 @@ static int walk_name(void *arg, const char *name)
 static void walk_names(struct check *check, const char *dir,
 		       bool (*knows)(struct check *check, const char *name))
 {
-	struct walk walk = { .check = check, .knows = knows };
+	struct walk walk = { .check = check,
+			     .knows = knows,
+			     .owns_all = strncmp(dir, "snapshot/", 9) == 0 };
 	char path[CHECK_PATH_BYTES_MAX];
 
 	snprintf(walk.dir, sizeof(walk.dir), "%s", dir);
@@ -305,14 +338,6 @@ static void walk_names(struct check *check, const char *dir,
 		env_list(path, walk_name, &walk);
 	else if (dir[0] && strcmp(dir, "snapshot") != 0)
 		check_tell(check, dir, "missing");
-}
-
-static bool knows_top(struct check *check, const char *name)
-{
-	for (size_t i = 0; i < sizeof(top_names) / sizeof(*top_names); i++)
-		if (strcmp(name, top_names[i]) == 0)
-			return true;
-	return false;
 }
 
 static bool knows_segment(struct check *check, const char *name)
@@ -346,9 +371,21 @@ static bool knows_database(struct check *check, const char *name)
 	return true;
 }
 
+static bool knows_any(struct check *check, const char *name)
+{
+	return true;
+}
+
+/* What is in one is checked as the data directory that it is. */
 static bool knows_snapshot(struct check *check, const char *name)
 {
-	return is_number(name);
+	char path[64];
+
+	if (!is_number(name) || strlen(name) > 20)
+		return false;
+	snprintf(path, sizeof(path), "snapshot/%s", name);
+	walk_names(check, path, knows_any);
+	return true;
 }
 
 /* LevelDB's */

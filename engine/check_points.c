@@ -442,7 +442,8 @@ void check_points(struct check *check)
 	size_t count = 0;
 
 	check->err = engine_open(&options, &place.engine, &diag);
-	if (check->err == ERR_INVALID && check->damaged && !check->repair) {
+	if (check->err < 0 && check->err != ERR_BUSY && !is_for_now(check->err) && check->damaged &&
+	    !check->repair) {
 		check_note(check, check->path, "no point of it can be read before it is mended");
 		check->err = OK;
 		return;

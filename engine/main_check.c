@@ -118,6 +118,10 @@ static int check_snapshot(void *arg, const char *name)
 	check->verbose = snapshots->of->verbose;
 	check->is_snapshot = true;
 	snprintf(check->path, sizeof(check->path), "%.3000s/%.255s", snapshots->dir, name);
+	if (!env_is(check->path, ENV_DIRECTORY)) { /* check_files() has told */
+		free(check);
+		return OK;
+	}
 	uint64_t before = snapshots->totals->damaged;
 	int err = check_one(check, snapshots->totals);
 	if (check->verbose || snapshots->totals->damaged > before)
@@ -134,7 +138,7 @@ static int check_snapshots_of(void *arg, const char *name)
 	struct snapshots one = { .of = all->of, .totals = all->totals };
 
 	snprintf(one.dir, sizeof(one.dir), "%.3000s/%.255s", all->dir, name);
-	return env_list(one.dir, check_snapshot, &one);
+	return env_is(one.dir, ENV_DIRECTORY) ? env_list(one.dir, check_snapshot, &one) : OK;
 }
 
 static void check_snapshots(const struct check *check, struct totals *totals)
@@ -142,7 +146,7 @@ static void check_snapshots(const struct check *check, struct totals *totals)
 	struct snapshots all = { .of = check, .totals = totals };
 
 	snprintf(all.dir, sizeof(all.dir), "%.3000s/snapshot", check->path);
-	if (env_exists(all.dir))
+	if (env_is(all.dir, ENV_DIRECTORY))
 		env_list(all.dir, check_snapshots_of, &all);
 }
 

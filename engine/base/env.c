@@ -53,8 +53,8 @@ static int failed(const char *what, const char *path)
 }
 
 /*
- * A file of a data directory is never a link. Whoever could once put one there would have a
- * daemon of root cut short, or write to, any file of the system.
+ * A file of a data directory is never a link, a pipe or a device. Whoever could once put a link
+ * there would have a daemon of root cut short, or write to, any file of the system.
  */
 /* Who gets the lock next: a process that ends is waited for, one that stays is told of at once. */
 #define LOCK_GRACE_NS	 INT64_C(700000000)
@@ -62,12 +62,23 @@ static int failed(const char *what, const char *path)
 
 static int open_retrying(const char *path, int flags, int *fd)
 {
-	if (!(flags & O_DIRECTORY))
-		flags |= O_NOFOLLOW;
+	bool is_directory = flags & O_DIRECTORY;
+	struct stat st;
+
+	/* Without O_NONBLOCK a pipe in a file's place holds up whoever opens it for ever. */
+	if (!is_directory)
+		flags |= O_NOFOLLOW | O_NONBLOCK;
 	do
 		*fd = open(path, flags | O_CLOEXEC, 0600);
 	while (*fd < 0 && errno == EINTR);
-	return *fd < 0 ? failed("open", path) : OK;
+	if (*fd < 0)
+		return failed("open", path);
+	if (is_directory || fstat(*fd, &st) < 0 || S_ISREG(st.st_mode))
+		return OK;
+	env_close(*fd);
+	*fd = -1;
+	log_error("open %s: it is no file, and files of a data directory are", path);
+	return ERR_IO;
 }
 
 int env_open_append(const char *path, int *fd, uint64_t *size)
@@ -430,9 +441,9 @@ bool env_is_directory(const char *path)
 
 void env_overwrite(const char *path, struct slice content)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd;
 
-	if (fd < 0)
+	if (open_retrying(path, O_WRONLY | O_CREAT, &fd) < 0)
 		return;
 	if (pwrite(fd, content.data, content.length, 0) < 0) {
 		/* it stays as it was */

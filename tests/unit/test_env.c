@@ -1,5 +1,7 @@
 /* Files, locks and removal, on a real directory. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,12 +59,34 @@ TEST(env__append_goes_to_the_end_and_truncate_cuts)
 TEST(env__a_full_disk_is_told_from_a_broken_one)
 {
 	uint64_t size;
-	int fd;
+	int fd = open("/dev/full", O_WRONLY);
 
-	REQUIRE(env_open_append("/dev/full", &fd, &size) == OK);
+	REQUIRE(fd >= 0);
 	CHECK_INT(env_append(fd, "x", 1), ERR_SPACE);
 	env_close(fd);
 	CHECK_INT(env_open_append("/nowhere/at/all", &fd, &size), ERR_NOT_FOUND);
+}
+
+/* Opened as a file a pipe holds up its reader for ever, and an endless device fills the memory. */
+TEST(env__a_pipe_or_a_device_is_no_file)
+{
+	const char *dir = test_dir();
+	struct buf content = { 0 };
+	struct env_lock_owner owner;
+	uint64_t size;
+	int fd;
+
+	env_mkdir(dir);
+	REQUIRE(mkfifo(below(dir, "pipe"), 0600) == 0);
+	CHECK_INT(env_read_file(path, &content), ERR_IO);
+	CHECK_INT(env_open_append(path, &fd, &size), ERR_IO);
+	CHECK_INT(env_open_write(path, &fd), ERR_IO);
+	CHECK_INT(env_lock(path, false, &fd, &owner), ERR_IO);
+	CHECK_INT(env_lock(path, true, &fd, &owner), ERR_IO);
+	env_overwrite(path, SLICE("text"));
+	CHECK_INT(env_read_file("/dev/zero", &content), ERR_IO);
+	CHECK_INT(content.length, 0);
+	buf_release(&content);
 }
 
 TEST(env__a_tree_is_removed_but_not_what_its_links_name)
