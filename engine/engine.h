@@ -22,6 +22,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "engine/base/counters.h"
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/catalog.h"
@@ -363,19 +364,7 @@ int engine_open_frozen(struct engine *engine, uint32_t database_id, const char *
 		       struct engine **out);
 void engine_close_frozen(struct engine *frozen);
 
-/* --- counters ------------------------------------------------------------ */
-
-/* One row each in engine/stats.def: STAT(name, help). Printed by .seriesfs/metrics. */
-enum stat {
-#define STAT(name, help) STAT_##name,
-#include "engine/stats.def"
-#undef STAT
-	STAT_COUNT
-};
-void stat_add(enum stat stat, uint64_t amount);
-uint64_t stat_get(enum stat stat);
-const char *stat_name(enum stat stat); /* lower case, as the metric is called */
-const char *stat_help(enum stat stat);
+/* --- gauges -------------------------------------------------------------- */
 
 /* Gauges of the moment. */
 struct engine_gauges {

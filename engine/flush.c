@@ -264,7 +264,7 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 		shard_batch_abandon(batch);
 		return err;
 	}
-	stat_add(STAT_FLUSH_BYTES, shard_batch_bytes(batch));
+	counter_add(COUNTER_FLUSH_BYTES, shard_batch_bytes(batch));
 	TRY(shard_batch_commit(batch, sealed->generation));
 	crash_at(CRASH_FLUSH_SHARD_WRITTEN);
 	return OK;
@@ -508,7 +508,7 @@ int flush_all(struct engine *engine)
 	if (err == OK)
 		engine_flushed(engine);
 	pthread_mutex_unlock(&engine->flush_lock);
-	stat_add(STAT_FLUSHES, err == OK);
+	counter_add(COUNTER_FLUSHES, err == OK);
 	pthread_mutex_lock(&engine->wake_lock);
 	pthread_cond_broadcast(&engine->room);
 	pthread_mutex_unlock(&engine->wake_lock);
@@ -665,8 +665,8 @@ int engine_wait_for_room(struct engine *engine)
 		return OK;
 	pthread_mutex_lock(&engine->wake_lock);
 	pthread_cond_signal(&engine->wake);
-	stat_add(STAT_WRITER_WAITS,
-		 atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max);
+	counter_add(COUNTER_WRITER_WAITS,
+		    atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max);
 	while (engine->started && !engine->stopping &&
 	       atomic_load(&engine->memtable_bytes) > engine->options.memtable_bytes_max) {
 		int err = atomic_load(&engine->flush_error);

@@ -399,7 +399,7 @@ int live_group_drop(struct live_group *group)
 	pthread_mutex_lock(&engine->lock);
 	remove_locked(engine, group);
 	pthread_mutex_unlock(&engine->lock);
-	stat_add(STAT_GROUPS_DROPPED, 1);
+	counter_add(COUNTER_GROUPS_DROPPED, 1);
 	live_group_release(group); /* the list's */
 	return err;
 }

@@ -347,7 +347,7 @@ static int write_tmp(struct rewrite *rewrite, struct shard *to)
 	uint64_t bytes = shard_batch_bytes(rewrite->batch);
 	TRY(shard_batch_commit(rewrite->batch, sequence_flushed));
 	crash_at(CRASH_REWRITE_TMP_WRITTEN);
-	stat_add(STAT_REWRITE_BYTES, bytes);
+	counter_add(COUNTER_REWRITE_BYTES, bytes);
 	return OK;
 }
 
@@ -596,7 +596,7 @@ int rewrite_shard(struct live_group *group, uint32_t number, bool force)
 			err = run(rewrite);
 			view_release(&rewrite->view);
 			env_remove_tree(rewrite->tmp);
-			stat_add(STAT_REWRITES, err == OK);
+			counter_add(COUNTER_REWRITES, err == OK);
 		}
 		shard_version_release(rewrite->version);
 	}

@@ -214,9 +214,9 @@ static void give_counts(const struct scan *scan)
 {
 	uint64_t skipped = scan->chunk_count - scan->decoded - scan->summarized;
 
-	stat_add(STAT_CHUNKS_DECODED, scan->decoded);
-	stat_add(STAT_CHUNKS_SUMMARIZED, scan->summarized);
-	stat_add(STAT_CHUNKS_SKIPPED, skipped);
+	counter_add(COUNTER_CHUNKS_DECODED, scan->decoded);
+	counter_add(COUNTER_CHUNKS_SUMMARIZED, scan->summarized);
+	counter_add(COUNTER_CHUNKS_SKIPPED, skipped);
 	if (!scan->spec.counts)
 		return;
 	scan->spec.counts->decoded += scan->decoded;
@@ -373,7 +373,7 @@ static int load_vectors(struct scan *scan, const struct source *source, int64_t 
 				   vectors_max,		 scan->spec.descending };
 
 	TRY(shard_version_read(scan->version, &source->ref, &wish, data));
-	stat_add(STAT_ROWS_DECODED, data->row_count);
+	counter_add(COUNTER_ROWS_DECODED, data->row_count);
 	out->row_count = data->row_count;
 	out->times_ns = (int64_t *)data->times_ns;
 	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
@@ -875,7 +875,7 @@ static int offer_sums(struct scan *scan, const struct source *source)
 	if (taken != 1)
 		return taken;
 	scan->decoded++;
-	stat_add(STAT_ROWS_DECODED, sums.row_count);
+	counter_add(COUNTER_ROWS_DECODED, sums.row_count);
 	return wish.taker->take(wish.taker->arg, &sums);
 }
 

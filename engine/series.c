@@ -92,7 +92,7 @@ int engine_series_remove(struct engine *engine, uint32_t policy_id, uint32_t gro
 	if (err == ERR_SPACE && engine_make_room(engine))
 		err = apply_to_groups(engine, policy_id, group_id, series_id, time_first_ns,
 				      time_last_ns, &record, &applied);
-	stat_add(STAT_SERIES_REMOVED, applied);
+	counter_add(COUNTER_SERIES_REMOVED, applied);
 	return err;
 }
 

@@ -911,6 +911,6 @@ int series_text_read(struct series_text *text, uint64_t offset, size_t length, s
 		length -= here;
 	}
 	pthread_mutex_unlock(&text->lock);
-	stat_add(STAT_TEXT_BYTES_GIVEN, out->length - before);
+	counter_add(COUNTER_TEXT_BYTES_GIVEN, out->length - before);
 	return err;
 }

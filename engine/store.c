@@ -16,13 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/counters.h"
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/lost_page.h"
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
-#include "engine/engine.h"
 #include "engine/store_files.h"
 #include "engine/store_shadow.h"
 
@@ -238,7 +238,7 @@ static void close_locked(struct store *store, bool flush)
 	store->log_bytes = 0;
 	pool->counts.open--;
 	pool->counts.closed++;
-	stat_add(STAT_SHARDS_CLOSED, 1);
+	counter_add(COUNTER_SHARDS_CLOSED, 1);
 	pthread_cond_broadcast(&pool->changed);
 }
 
@@ -378,7 +378,7 @@ static int open_locked(struct store *store, bool create)
 		store->state = STATE_OPEN;
 		list_add(pool, store);
 		pool->counts.opened++;
-		stat_add(STAT_SHARDS_OPENED, 1);
+		counter_add(COUNTER_SHARDS_OPENED, 1);
 	} else {
 		store->state = STATE_CLOSED;
 		pool->counts.open--;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/counters.h"
 #include "engine/base/env.h"
 #include "engine/base/log.h"
 #include "engine/crash.h"
-#include "engine/engine.h"
 #include "engine/journal.h"
 
 #define PATH_BYTES_MAX 4096
@@ -295,7 +295,7 @@ int wal_append(struct wal *wal, struct slice payload, uint64_t *sequence)
 		*sequence = ++wal->sequence;
 	pthread_mutex_unlock(&wal->lock);
 	if (err == OK)
-		stat_add(STAT_WAL_BYTES, payload.length + 16);
+		counter_add(COUNTER_WAL_BYTES, payload.length + 16);
 	return err;
 }
 
@@ -336,7 +336,7 @@ int wal_sync(struct wal *wal)
 		uint64_t now = wal_sequence(wal);
 
 		err = wal->failed ? ERR_IO : journal_sync(wal->journal);
-		stat_add(STAT_WAL_SYNCS, 1);
+		counter_add(COUNTER_WAL_SYNCS, 1);
 		if (err == OK)
 			wal->sequence_synced = now;
 	}

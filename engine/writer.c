@@ -545,8 +545,8 @@ static int store_rows(struct writer *writer, bool in_midst)
 	if (err == OK) {
 		note_times(writer);
 		writer->points += writer->now.row_count;
-		stat_add(STAT_POINTS_WRITTEN, writer->now.row_count);
-		stat_add(STAT_VALUES_WRITTEN, writer->field_count);
+		counter_add(COUNTER_POINTS_WRITTEN, writer->now.row_count);
+		counter_add(COUNTER_VALUES_WRITTEN, writer->field_count);
 		writer->stored_count++;
 		crash_at(CRASH_WRITE_STORED);
 		feed(writer, in_midst);
@@ -647,7 +647,7 @@ static void pass_over(struct writer *writer, int err, struct diag *diag, struct 
 		      uint64_t number)
 {
 	diag->line = number;
-	stat_add(STAT_LINES_REFUSED, 1);
+	counter_add(COUNTER_LINES_REFUSED, 1);
 	if (writer->options.on_bad)
 		writer->options.on_bad(writer->options.on_bad_arg, err, diag, line);
 	diag_reset(diag);
@@ -698,7 +698,7 @@ static int take_line(struct writer *writer, struct ahead *ahead, struct progress
 		pass_over(writer, err, &diag, text, progress->lines + 1);
 		return OK;
 	}
-	stat_add(STAT_LINES_REFUSED, 1);
+	counter_add(COUNTER_LINES_REFUSED, 1);
 	diag.line = progress->lines + 1;
 	if (progress->diag && !progress->diag->text[0])
 		*progress->diag = diag;
@@ -803,7 +803,7 @@ static int write_once(struct writer *writer, struct slice text, bool final, size
 	writer->group = NULL;
 	*consumed = progress.stored;
 	*lines = progress.lines_stored;
-	stat_add(STAT_TEXT_BYTES_TAKEN, progress.stored);
+	counter_add(COUNTER_TEXT_BYTES_TAKEN, progress.stored);
 	if (err == OK || err == END)
 		return OK;
 	if (diag && !diag->text[0]) {

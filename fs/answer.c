@@ -552,7 +552,7 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 	if (is_new)
 		answer = add(mount, place, text, &caller);
 	else
-		stat_add(STAT_ANSWERS_REUSED, 1);
+		counter_add(COUNTER_ANSWERS_REUSED, 1);
 	atomic_fetch_add(&answer->references, 1);
 	pthread_mutex_unlock(&table->lock);
 	node = node_of(mount, answer);

@@ -8,12 +8,13 @@
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
+#include "engine/engine.h"
 #include "fs/budget.h"
 #include "fs/errors_log.h"
-#include "fs/lower.h"
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/pool.h"
+#include "query/query.h"
 
 struct mount {
 	struct options options;

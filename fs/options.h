@@ -7,8 +7,9 @@
 #define FS_OPTIONS_H
 
 #include "engine/base/buf.h"
+#include "engine/engine.h"
 #include "fs/identity.h"
-#include "fs/lower.h"
+#include "query/query.h"
 
 struct fuse_args;
 

@@ -373,7 +373,7 @@ static void print_memory(struct mount *mount, const struct engine_gauges *gauges
 
 static void print_process(struct buf *out)
 {
-	uint64_t taken = stat_get(STAT_TEXT_BYTES_TAKEN);
+	uint64_t taken = counter_get(COUNTER_TEXT_BYTES_TAKEN);
 	struct env_process process;
 
 	env_process(&process);
@@ -394,12 +394,12 @@ static void print_metrics(const struct page_reader *reader, struct buf *out)
 	struct engine_gauges gauges;
 	int64_t expected_ns;
 
-	for (int i = 0; i < STAT_COUNT; i++)
+	for (int i = 0; i < COUNTER_COUNT; i++)
 		buf_printf(out,
 			   "# HELP seriesfs_%s_total %s\n# TYPE seriesfs_%s_total counter\n"
 			   "seriesfs_%s_total %llu\n",
-			   stat_name(i), stat_help(i), stat_name(i), stat_name(i),
-			   (unsigned long long)stat_get(i));
+			   counter_name(i), counter_help(i), counter_name(i), counter_name(i),
+			   (unsigned long long)counter_get(i));
 	engine_gauges(mount->engine, &gauges);
 	print_gauge(out, "clock_doubted", "1: the clock is years from what is stored, see status",
 		    engine_clock(mount->engine, &expected_ns) != CLOCK_FINE);

@@ -210,8 +210,8 @@ int query_run(const struct query_env *env, struct slice request,
 	}
 	if (err < 0 && format.problem)
 		diag_set(diag, err, "%s", format.problem);
-	stat_add(STAT_QUERIES, 1);
-	stat_add(STAT_QUERY_ERRORS, err < 0);
+	counter_add(COUNTER_QUERIES, 1);
+	counter_add(COUNTER_QUERY_ERRORS, err < 0);
 	format_close(&format);
 	arena_release(&run.arena);
 	err = metering_end(&metering, err, diag);

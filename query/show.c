@@ -315,14 +315,14 @@ static int print_module(struct task *task, const char *module, const struct slic
 
 static int show_stats(struct task *task)
 {
-	struct slice columns[STAT_COUNT];
-	struct cell cells[STAT_COUNT];
+	struct slice columns[COUNTER_COUNT];
+	struct cell cells[COUNTER_COUNT];
 
-	for (int i = 0; i < STAT_COUNT; i++) {
-		columns[i] = slice_of_text(stat_name((enum stat)i));
-		cells[i] = cell_integer((int64_t)stat_get((enum stat)i));
+	for (int i = 0; i < COUNTER_COUNT; i++) {
+		columns[i] = slice_of_text(counter_name((enum counter)i));
+		cells[i] = cell_integer((int64_t)counter_get((enum counter)i));
 	}
-	return print_module(task, "engine", columns, cells, STAT_COUNT);
+	return print_module(task, "engine", columns, cells, COUNTER_COUNT);
 }
 
 static int show_diagnostics(struct task *task)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is counted: after a life in little every counter of .seriesfs/metrics has moved, so that a
-# row of stats.def which nobody counts shows; and memory has its owners.
+# row of counters.def which nobody counts shows; and memory has its owners.
 ON_DISK=1 # the kernel counts what is written to it
 . "$(dirname "$0")/../lib/mount.sh"
 

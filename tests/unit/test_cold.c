@@ -296,17 +296,17 @@ static int child_rewrites_once(const struct job *job)
 	make(path);
 	steps.shows_mtime = true;
 	print_all(&before);
-	uint64_t rewrites = stat_get(STAT_REWRITES);
+	uint64_t rewrites = counter_get(COUNTER_REWRITES);
 	CHECK_INT(engine_compact(engine, 0), OK);
 	bool good = check_all(&before);
-	good &= CHECK_INT(stat_get(STAT_REWRITES), rewrites + 2);
+	good &= CHECK_INT(counter_get(COUNTER_REWRITES), rewrites + 2);
 	CHECK_INT(engine_compact(engine, 0), OK);
-	good &= CHECK_INT(stat_get(STAT_REWRITES), rewrites + 2);
+	good &= CHECK_INT(counter_get(COUNTER_REWRITES), rewrites + 2);
 	CHECK_INT(engine_close(engine), OK);
 	reopen(path);
 	good &= check_all(&before);
 	CHECK_INT(engine_compact(engine, 0), OK);
-	good &= CHECK_INT(stat_get(STAT_REWRITES), rewrites + 2);
+	good &= CHECK_INT(counter_get(COUNTER_REWRITES), rewrites + 2);
 	CHECK_INT(engine_close(engine), OK);
 	buf_release(&before);
 	return good ? 0 : 1;
@@ -323,11 +323,11 @@ static int child_writes_late(const struct job *job)
 
 	make(job->path);
 	CHECK_INT(engine_compact(engine, 0), OK);
-	uint64_t rewrites = stat_get(STAT_REWRITES);
+	uint64_t rewrites = counter_get(COUNTER_REWRITES);
 	write_rows(3, 11, 300);
 	print_all(&before);
 	CHECK_INT(engine_compact(engine, 0), OK);
-	bool good = CHECK_INT(stat_get(STAT_REWRITES), rewrites + 2);
+	bool good = CHECK_INT(counter_get(COUNTER_REWRITES), rewrites + 2);
 	good &= check_all(&before);
 	CHECK_INT(engine_close(engine), OK);
 	buf_release(&before);
