@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
-#include "engine/crash.h"
 #include "engine/state.h"
 
 /* --- after a crash ------------------------------------------------------------------ */

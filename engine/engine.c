@@ -6,13 +6,13 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/directory.h"
-#include "engine/format.h"
-#include "engine/journal.h"
+#include "engine/directory/directory.h"
+#include "engine/directory/format.h"
+#include "engine/log/journal.h"
 #include "engine/lost_names.h"
 #include "engine/series_text.h"
+#include "engine/shard/store_files.h"
 #include "engine/state.h"
-#include "engine/store_files.h"
 
 static void path_of(const struct engine *engine, const char *name, char *path)
 {

@@ -25,9 +25,9 @@
 #include "engine/base/counters.h"
 #include "engine/base/env.h"
 #include "engine/base/err.h"
-#include "engine/catalog.h"
-#include "engine/index.h"
-#include "engine/row.h"
+#include "engine/names/catalog.h"
+#include "engine/names/index.h"
+#include "engine/point/row.h"
 
 struct engine;
 

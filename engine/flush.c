@@ -19,10 +19,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/crash.h"
-#include "engine/row_text.h"
+#include "engine/read/row_text.h"
 #include "engine/state.h"
 
 #define RETRY_SECONDS 5

@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
-#include "engine/crash.h"
+#include "engine/shard/store.h"
+#include "engine/shard/store_files.h"
 #include "engine/state.h"
-#include "engine/store.h"
-#include "engine/store_files.h"
 
 /* --- the gate ----------------------------------------------------------------------- */
 

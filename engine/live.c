@@ -6,8 +6,8 @@
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "engine/series_text.h"
+#include "engine/shard/store_files.h"
 #include "engine/state.h"
-#include "engine/store_files.h"
 
 /* --- life ------------------------------------------------------------------------ */
 

@@ -6,8 +6,8 @@
 #ifndef ENGINE_LOST_NAMES_H
 #define ENGINE_LOST_NAMES_H
 
-#include "engine/chunk.h"
-#include "engine/index.h"
+#include "engine/chunk/chunk.h"
+#include "engine/names/index.h"
 
 struct engine;
 

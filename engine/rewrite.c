@@ -18,10 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/crash.h"
-#include "engine/row_text.h"
+#include "engine/read/row_text.h"
 #include "engine/state.h"
 
 /* Values of the rows that wait for a chunk: with many fields chunks have fewer rows. */

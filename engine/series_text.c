@@ -20,7 +20,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/number.h"
-#include "engine/row_text.h"
+#include "engine/read/row_text.h"
 #include "engine/state.h"
 
 #define CHECKPOINT_BYTES (64u << 10)

@@ -2,9 +2,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
-#include "engine/crash.h"
 #include "engine/state.h"
 
 static void close_views(struct snapshot *snapshot)

@@ -25,9 +25,9 @@
 #include "engine/base/map.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
-#include "engine/memtable.h"
-#include "engine/shard.h"
-#include "engine/wal.h"
+#include "engine/log/wal.h"
+#include "engine/memory/memtable.h"
+#include "engine/shard/shard.h"
 
 #define ENGINE_PATH_BYTES_MAX 4096
 

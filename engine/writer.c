@@ -13,12 +13,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/crash.h"
 #include "engine/feeding.h"
-#include "engine/layouts.h"
 #include "engine/state.h"
+#include "engine/write/layouts.h"
 
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
@@ -182,8 +182,9 @@ static int make_group(struct writer *writer, const struct object *policy, int64_
 					.kind = OBJECT_GROUP,
 					.attrs = policy->attrs };
 		out->attrs.atime_ns = out->attrs.mtime_ns = out->attrs.ctime_ns = 0;
-		group_window_for(policy->policy.shard_duration_ns, time_ns, groups, count,
-				 &out->window);
+		group_window_for(policy->policy.shard_duration_ns, time_ns, &out->window);
+		for (size_t i = 0; i < count; i++)
+			group_window_cut(&out->window, time_ns, &groups[i].window);
 		out->window.shards = policy->policy.shards;
 		err = engine_take_shards(writer->engine, out->window.shards);
 		if (err == OK)

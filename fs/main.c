@@ -78,7 +78,7 @@ static int print_help(void)
 	       "TIME`\n"
 	       "                           in .seriesfs/ctl moves it\n"
 	       "    -o crash_at=POINT      for tests: it ends as by kill -9 at a point of "
-	       "engine/crash.def\n"
+	       "engine/base/crash.def\n"
 	       "    -o allow_other         others than the mounting user may enter\n"
 	       "    -o setuid=NAME         started by root: serve as this user\n%s\n"
 	       "FUSE's own options (man fuse) are taken as well.\n",

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/when.h"
-#include "engine/name.h"
+#include "engine/point/name.h"
 #include "fs/dir.h"
 #include "fs/frozen.h"
 #include "fs/place.h"

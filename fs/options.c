@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
-#include "engine/crash.h"
 #include "fs/machine.h"
 
 struct number_option {
@@ -180,7 +180,7 @@ static int set_crash(struct parse *parse, struct slice value)
 {
 	if (value.length && crash_choose(slice_from(value, 1)) == OK)
 		return DISCARD;
-	buf_append_text(parse->why, "option crash_at: expected a name of engine/crash.def");
+	buf_append_text(parse->why, "option crash_at: expected a name of engine/base/crash.def");
 	return FAIL;
 }
 

@@ -2,7 +2,7 @@
 #include "fs/place.h"
 
 #include "engine/base/limits.h"
-#include "engine/name.h"
+#include "engine/point/name.h"
 #include "fs/exec.h"
 #include "fs/frozen.h"
 #include "fs/scratch.h"

@@ -7,7 +7,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "engine/name.h"
+#include "engine/point/name.h"
 #include "fs/attr.h"
 #include "fs/place.h"
 #include "fs/series.h"

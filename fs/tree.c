@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "engine/base/map.h"
-#include "engine/index.h"
+#include "engine/names/index.h"
 
 static const struct {
 	const char *word;

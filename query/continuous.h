@@ -8,7 +8,7 @@
 #ifndef QUERY_CONTINUOUS_H
 #define QUERY_CONTINUOUS_H
 
-#include "engine/catalog.h"
+#include "engine/names/catalog.h"
 #include "query/ast.h"
 
 /* The stored text of a CREATE CONTINUOUS QUERY, appended: what stands in BEGIN … END. */

@@ -7,7 +7,7 @@
  * row of nulls altogether. Answers without times (SHOW) have none here either;
  * those without a name are called `result`.
  */
-#include "engine/line.h"
+#include "engine/point/line.h"
 
 #include "engine/base/number.h"
 #include "query/format.h"

@@ -13,7 +13,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/map.h"
-#include "engine/line.h"
+#include "engine/point/line.h"
 
 /* Names of tags, sorted, each once. */
 struct dimensions {

@@ -9,7 +9,7 @@
 #ifndef QUERY_TAG_FILTER_H
 #define QUERY_TAG_FILTER_H
 
-#include "engine/index.h"
+#include "engine/names/index.h"
 #include "query/ast.h"
 
 /*

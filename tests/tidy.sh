@@ -17,8 +17,8 @@ rule() {
 
 rule "arrows between folders point down, and no files of a folder reach each other in a circle (tests/layers.txt, tests/circles.txt)" \
 	"$(tests/layers.py "${BUILD:-build}" 2>&1)"
-rule "only engine/store.c knows LevelDB" \
-	"$(echo "$files" | xargs grep -nHE '#include [<"]leveldb' | grep -v '^engine/store.c:')"
+rule "only engine/shard/store.c knows LevelDB" \
+	"$(echo "$files" | xargs grep -nHE '#include [<"]leveldb' | grep -v '^engine/shard/store.c:')"
 rule "only fs knows FUSE" \
 	"$(echo "$files" | xargs grep -nHE '#include <(fuse|linux/fuse)' | grep -vE '^fs/|^tests/tools/bare_fuse')"
 rule "only fs knows errno (and engine/base/env.c, which turns it into errors.def)" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The daemon ends at each row of engine/crash.def, in a flush, in a rewrite or in the start after one, while somebody
+# The daemon ends at each row of engine/base/crash.def, in a flush, in a rewrite or in the start after one, while somebody
 # writes, deletes and removes. What was acknowledged is there, once and whole; so it is after another rewrite. SEED=n
 . "$(dirname "$0")/../lib/mount.sh"
 cat >"$WORK/points.py" <<'PY'
@@ -182,7 +182,7 @@ start_ends_at() {
 	mount_kill9
 }
 
-check_fails "a point that there is not" "expected a name of engine/crash.def" "$SERIESFS" -o crash_at=nowhere "$DATA" "$MNT"
+check_fails "a point that there is not" "expected a name of engine/base/crash.def" "$SERIESFS" -o crash_at=nowhere "$DATA" "$MNT"
 mount_start
 points load
 mount_kill9
@@ -192,7 +192,7 @@ cp "$WORK/state" "$WORK/state.loaded"
 mount_start
 check "flushes fall into a rewrite" test "$(points work | sed 's/.*: //')" -ge 3
 judge "without a crash"
-for point in $(sed -n 's/^CRASH_POINT(\([A-Z_]*\),.*/\1/p' engine/crash.def); do
+for point in $(sed -n 's/^CRASH_POINT(\([A-Z_]*\),.*/\1/p' engine/base/crash.def); do
 	fresh
 	case $point in
 	RECOVERY_NAMED) ends_at REWRITE_OLD_MOVED && start_ends_at $point ;;

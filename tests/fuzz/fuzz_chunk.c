@@ -9,7 +9,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/err.h"
-#include "engine/chunk.h"
+#include "engine/chunk/chunk.h"
 #include "tests/lib/fuzz.h"
 
 static uint32_t checksum_of(const char *bytes, size_t length)

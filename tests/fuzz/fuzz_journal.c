@@ -12,7 +12,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/log.h"
-#include "engine/journal.h"
+#include "engine/log/journal.h"
 #include "tests/lib/fuzz.h"
 
 static int last_is(void *arg, uint64_t sequence, struct slice payload)

@@ -10,8 +10,8 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
-#include "engine/line.h"
-#include "engine/name.h"
+#include "engine/point/line.h"
+#include "engine/point/name.h"
 #include "tests/lib/fuzz.h"
 
 #define MUST(cond)                                                                                 \

@@ -15,7 +15,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
 #include "engine/base/map.h"
-#include "engine/chunk.h"
+#include "engine/chunk/chunk.h"
 #include "engine/codec/codec.h"
 
 #define FIELDS_MAX     64

@@ -1,5 +1,5 @@
 /* What exists besides points: found by id, name and time; there again after anything. */
-#include "engine/catalog.h"
+#include "engine/names/catalog.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Chunks come back bit for bit, by any choice of fields, and damage is never believed. */
-#include "engine/chunk.h"
+#include "engine/chunk/chunk.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * What the numbered invariants of engine/README.md stand on: for each guard a test that fails when
- * it is taken out. Threads are held at rows of engine/crash.def, so that what takes luck elsewhere
- * happens each time.
+ * it is taken out. Threads are held at rows of engine/base/crash.def, so that what takes luck
+ * elsewhere happens each time.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/env.h"
 #include "engine/base/when.h"
-#include "engine/crash.h"
 #include "engine/engine.h"
 #include "tests/lib/test.h"
 

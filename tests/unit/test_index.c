@@ -1,5 +1,5 @@
 /* The series index: compared with a model of a page, cut, flipped, reopened, weighed and timed. */
-#include "engine/index.h"
+#include "engine/names/index.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -11,8 +11,8 @@
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "engine/name.h"
-#include "engine/postings.h"
+#include "engine/names/postings.h"
+#include "engine/point/name.h"
 #include "tests/lib/test.h"
 
 /* What the log tells of damage is expected here, hundreds of times. */

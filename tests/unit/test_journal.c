@@ -1,5 +1,5 @@
 /* The framing under the log, the catalog and the indexes: whatever happens to its bytes. */
-#include "engine/journal.h"
+#include "engine/log/journal.h"
 
 #include <signal.h>
 #include <stdio.h>

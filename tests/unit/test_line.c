@@ -7,7 +7,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
-#include "engine/line.h"
+#include "engine/point/line.h"
 #include "tests/lib/test.h"
 
 static struct arena arena;

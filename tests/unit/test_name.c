@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "engine/base/limits.h"
-#include "engine/name.h"
+#include "engine/point/name.h"
 #include "tests/lib/test.h"
 
 static struct arena arena;

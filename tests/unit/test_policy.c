@@ -1,5 +1,5 @@
 /* Settings of policies and their text. The expectations of defaults are InfluxDB 1.6.7's. */
-#include "engine/policy.h"
+#include "engine/point/policy.h"
 
 #include "engine/base/when.h"
 #include "tests/lib/test.h"

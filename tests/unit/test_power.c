@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/when.h"
-#include "engine/crash.h"
 #include "engine/engine.h"
 #include "tests/lib/power.h"
 #include "tests/lib/test.h"

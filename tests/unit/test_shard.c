@@ -1,5 +1,5 @@
 /* Shards against what was put into them: over reopening, crashes, damage, many at once. */
-#include "engine/shard.h"
+#include "engine/shard/shard.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Stores over LevelDB: few handles for many, nothing lost, damage told. */
-#include "engine/store.h"
+#include "engine/shard/store.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/err.h"
-#include "engine/store_files.h"
+#include "engine/shard/store_files.h"
 #include "tests/lib/test.h"
 
 static const char *path_of(const char *name)

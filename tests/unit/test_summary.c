@@ -1,5 +1,5 @@
 /* Summaries and cells come back bit for bit, wherever rows lie, and bad bytes are an error. */
-#include "engine/summary.h"
+#include "engine/chunk/summary.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/limits.h"
-#include "engine/chunk.h"
+#include "engine/chunk/chunk.h"
 #include "engine/codec/access.h"
 #include "tests/lib/test.h"
 

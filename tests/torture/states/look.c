@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/base/when.h"
-#include "engine/check.h"
+#include "engine/check/check.h"
 #include "engine/engine.h"
 
 #define WEEK_S	  (7 * 86400)

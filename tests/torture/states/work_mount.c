@@ -9,7 +9,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/env.h"
-#include "engine/group.h"
+#include "engine/point/group_window.h"
 #include "tests/torture/states/work.h"
 
 static char mountpoint[PATH_MAX - 600];
