@@ -11,6 +11,8 @@
 #include "fs/attr.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
+#include "fs/query_dir.h"
+#include "fs/reply.h"
 #include "fs/stream.h"
 
 /* Looking up again so soon after it was ready runs nothing, whatever changed. */
@@ -388,7 +390,7 @@ static int evaluate(struct answer *answer, struct engine *engine, struct diag *d
 static void reply_open_waiting(struct wait *wait, struct mount *mount)
 {
 	struct handle *handle;
-	int err = answer_open(wait->req, mount, wait->node, &wait->info, &handle);
+	int err = answer_kind.open(wait->req, mount, wait->node, &wait->info, &handle);
 
 	if (err == OK)
 		reply_open(wait->req, &wait->info, handle);
@@ -400,8 +402,8 @@ static void reply_open_waiting(struct wait *wait, struct mount *mount)
 static void reply_waiting(struct wait *wait, struct mount *mount)
 {
 	switch (wait->kind) {
-	case WAIT_LOOKUP: attr_reply_entry(wait->req, mount, wait->node); break;
-	case WAIT_ATTR: attr_get(wait->req, mount, wait->node); break;
+	case WAIT_LOOKUP: reply_entry(wait->req, mount, wait->node); break;
+	case WAIT_ATTR: reply_attr(wait->req, mount, wait->node); break;
 	case WAIT_OPEN: reply_open_waiting(wait, mount); break;
 	}
 	atomic_fetch_sub(&mount->answers->wait_count, 1);
@@ -536,8 +538,9 @@ static bool wait_for(struct mount *mount, struct answer *answer, enum wait_kind 
 	return waits;
 }
 
-void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
-		   struct slice text)
+/* END always: LOOKUP is answered here, at once or when the evaluation is over. */
+static int answer_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
+			 struct slice text, struct node **out)
 {
 	struct answer_table *table = mount->answers;
 	struct answer *answer;
@@ -558,12 +561,13 @@ void answer_lookup(fuse_req_t req, struct mount *mount, const struct place *plac
 	node = node_of(mount, answer);
 	/* The first wait stands before the evaluation can end. */
 	if (!wait_for(mount, answer, WAIT_LOOKUP, req, node, NULL))
-		attr_reply_entry(req, mount, node);
+		reply_entry(req, mount, node);
 	if (is_new) {
 		answer->job.run = run;
 		pool_submit(mount->queries, &answer->job);
 	}
 	unref(answer);
+	return END;
 }
 
 static int outcome(const struct answer *answer)
@@ -576,7 +580,7 @@ static int outcome(const struct answer *answer)
 	}
 }
 
-int answer_stat(struct mount *mount, struct node *node, struct stat *out)
+static int answer_stat(struct mount *mount, struct node *node, struct stat *out)
 {
 	struct answer *answer = answer_of(node);
 	struct object database;
@@ -596,7 +600,8 @@ int answer_stat(struct mount *mount, struct node *node, struct stat *out)
 	return err;
 }
 
-bool answer_is_settled(struct mount *mount, const struct node *node)
+/* Will answer_stat() never change again, and is it the same for all who come by the path? */
+static bool answer_is_settled(struct mount *mount, const struct node *node)
 {
 	bool settled;
 
@@ -608,10 +613,10 @@ bool answer_is_settled(struct mount *mount, const struct node *node)
 	return settled;
 }
 
-void answer_wait_attr(fuse_req_t req, struct mount *mount, struct node *node)
+static void answer_wait(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	if (!wait_for(mount, answer_of(node), WAIT_ATTR, req, node, NULL))
-		attr_get(req, mount, node);
+		reply_attr(req, mount, node);
 }
 
 /* --- open files -------------------------------------------------------------------- */
@@ -650,7 +655,7 @@ static int check_rights(fuse_req_t req, struct mount *mount, const struct answer
 	return notes_allow(&answer->notes, mount, req, &caller);
 }
 
-int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
+static int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct answer *answer = answer_of(node);
 	bool runs;
@@ -664,8 +669,8 @@ int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
 	return runs ? OK : check_rights(req, mount, answer);
 }
 
-int answer_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-		struct handle **out)
+static int answer_open(fuse_req_t req, struct mount *mount, struct node *node,
+		       struct fuse_file_info *info, struct handle **out)
 {
 	struct answer *answer = answer_of(node);
 	bool large;
@@ -777,3 +782,14 @@ void answer_cancel_all(struct mount *mount)
 {
 	look_after(mount, true);
 }
+
+const struct kind_ops answer_kind = {
+	.lookup = answer_lookup,
+	.print = query_dir_print,
+	.attr_seconds = KIND_SECONDS_FOR_EVER,
+	.is_steady = answer_is_settled,
+	.stat = answer_stat,
+	.check = answer_check,
+	.wait = answer_wait,
+	.open = answer_open,
+};

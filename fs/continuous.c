@@ -11,7 +11,7 @@
 #include "engine/base/map.h"
 #include "engine/base/when.h"
 #include "fs/access.h"
-#include "fs/pages.h"
+#include "fs/page_words.h"
 #include "query/fanout.h"
 #include "query/rollup.h"
 

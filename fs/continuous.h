@@ -16,7 +16,7 @@
 #define FS_CONTINUOUS_H
 
 #include "fs/mount.h"
-#include "fs/pages.h"
+#include "fs/page_words.h"
 
 struct continuous;
 

@@ -3,6 +3,7 @@
 
 #include "engine/base/when.h"
 #include "fs/continuous.h"
+#include "fs/exec.h"
 
 #define ARGUMENTS_MAX 4
 
@@ -147,8 +148,10 @@ static const struct word {
 	{ "clock", 1, 1, run_clock, "clock ok" },
 };
 
-int control_run(struct mount *mount, struct slice line, struct diag *diag)
+/* One line. ERR_INVALID with diag: not a word, or not its arguments. */
+static int run(struct exec_handle *handle, struct slice line, struct diag *diag)
 {
+	struct mount *mount = exec_mount(handle);
 	struct arguments args;
 
 	TRY(split(line, &args, diag));
@@ -168,3 +171,15 @@ int control_run(struct mount *mount, struct slice line, struct diag *diag)
 	return diag_set_at(diag, ERR_INVALID, 1, 1,
 			   "unknown word (expected flush, compact, retention, continuous or drop)");
 }
+
+static int control_open(fuse_req_t req, struct mount *mount, struct node *node,
+			struct fuse_file_info *info, struct handle **out)
+{
+	return exec_open_with(req, mount, node, info, run, true, out);
+}
+
+const struct kind_ops control_kind = {
+	.lookup = kind_lookup_idle,
+	.attr_seconds = KIND_SECONDS_FIXED,
+	.open = control_open,
+};

@@ -1,10 +1,9 @@
-/* The words of .seriesfs/ctl. */
+/* .seriesfs/ctl: an exec whose requests are words of the operator. */
 #ifndef FS_CONTROL_H
 #define FS_CONTROL_H
 
-#include "fs/mount.h"
+#include "fs/kind.h"
 
-/* One line. ERR_INVALID with diag: not a word, or not its arguments. */
-int control_run(struct mount *mount, struct slice line, struct diag *diag);
+extern const struct kind_ops control_kind;
 
 #endif

@@ -11,9 +11,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/when.h"
-#include "fs/frozen.h"
-#include "fs/place.h"
-#include "fs/scratch.h"
+#include "fs/kind.h"
 
 /* Between an opendir(3) that failed and the rmdir(2) that means it. */
 #define REFUSED_NS (10 * NS_PER_SECOND)
@@ -33,40 +31,15 @@ struct listing {
 	bool read_from_start;
 };
 
-static void add_name(struct listing *listing, const struct place *place, struct slice name,
-		     mode_t type)
+static void add_name(void *arg, const struct place *place, struct slice name)
 {
+	struct listing *listing = arg;
 	struct listed listed = { listing->names.length, name.length,
-				 tree_ino(place, slice_of("", 0)), type };
+				 tree_ino(place, slice_of("", 0)), tree_type(place->kind) };
 
 	buf_append_slice(&listing->names, name);
 	buf_append_byte(&listing->names, '\0');
 	buf_append(&listing->entries, &listed, sizeof(listed));
-}
-
-static void add_scratch(void *arg, const struct place *place, struct slice name)
-{
-	add_name(arg, place, name, tree_type(place->kind));
-}
-
-static void add_frozen(void *arg, const struct place *place, struct slice name)
-{
-	add_name(arg, place, name, tree_type(place->kind));
-}
-
-static int add_objects(struct listing *listing)
-{
-	struct object *objects;
-	size_t count;
-
-	TRY(catalog_list(listing->mount->catalog, listing->dir.object_id, 0, &objects, &count));
-	for (size_t i = 0; i < count; i++) {
-		struct place place = place_of_object(&listing->dir, &objects[i]);
-
-		add_name(listing, &place, objects[i].name, tree_type(place.kind));
-	}
-	free(objects);
-	return OK;
 }
 
 static void reset(struct listing *listing)
@@ -81,26 +54,15 @@ static void reset(struct listing *listing)
 static int fill(struct listing *listing)
 {
 	struct mount *mount = listing->mount;
-	const struct place *dir = &listing->dir;
+	const struct kind_ops *ops = kind_ops(mount, &listing->dir);
 
 	reset(listing);
-	switch ((enum kind)dir->kind) {
-	case KIND_ROOT:
-	case KIND_DATABASE: return add_objects(listing);
-	case KIND_POLICY:
-	case KIND_CONTINUOUS:
-	case KIND_VIEWS:
-		scratch_list(mount, dir, add_scratch, listing);
-		return add_objects(listing);
-	case KIND_GROUP:
-		scratch_list(mount, dir, add_scratch, listing);
-		return engine_group_series(mount->engine, dir->policy_id, dir->group_id,
-					   &listing->series_ids, &listing->series_count);
-	case KIND_SCRATCH_DIR: scratch_list(mount, dir, add_scratch, listing); return OK;
-	case KIND_SNAPSHOTS:
-	case KIND_FROZEN_DIR: return frozen_list(mount, dir, add_frozen, listing);
-	default: return OK; /* what resolves there is not listed */
-	}
+	if (ops->list)
+		TRY(ops->list(mount, &listing->dir, add_name, listing));
+	if (ops->list_series)
+		return ops->list_series(mount, &listing->dir, &listing->series_ids,
+					&listing->series_count);
+	return OK;
 }
 
 static void free_listing(struct listing *listing)
@@ -109,18 +71,6 @@ static void free_listing(struct listing *listing)
 	buf_release(&listing->names);
 	buf_release(&listing->entries);
 	free(listing);
-}
-
-/* A query that is not finished was opened as if it were: say what is missing. */
-static int refuse_prefix(fuse_req_t req, struct mount *mount, struct node *node)
-{
-	struct diag diag = { 0 };
-
-	query_shape(node_text(node), &diag);
-	diag_set(&diag, ERR_INVALID, "the query is not complete");
-	place_tell_request(mount, &node->place, node_text(node), ERR_INVALID, &diag, 0,
-			   node_text(node), fuse_req_ctx(req)->uid);
-	return ERR_INVALID;
 }
 
 static void note_refused(struct mount *mount, const struct place *place)
@@ -140,11 +90,12 @@ bool dir_was_refused(struct mount *mount, const struct place *place)
 
 int dir_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info)
 {
+	const struct kind_ops *ops = kind_ops(mount, &node->place);
 	struct listing *listing;
 	int err;
 
-	if (node->place.kind == KIND_PREFIX)
-		return refuse_prefix(req, mount, node);
+	if (ops->open_list)
+		TRY(ops->open_list(req, mount, node));
 	listing = calloc(1, sizeof(*listing));
 	if (!listing)
 		log_out_of_memory(sizeof(*listing));

@@ -7,8 +7,8 @@
 
 #include "engine/base/log.h"
 #include "fs/access.h"
-#include "fs/control.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 
 #define ANSWER_BYTES_KEPT ((size_t)64 << 10)
 
@@ -17,6 +17,8 @@ struct exec_handle {
 	struct caller caller;
 	struct notes notes; /* of the request that runs; protected by lock */
 	struct query_options options;
+	exec_run run;
+	bool ends_with_write; /* a request ends with its write(2), with a newline or without */
 	uint32_t umask;
 	atomic_bool is_pending; /* a request waits for its end */
 	atomic_int references;	/* the open file's and one of each job: who replied may be late */
@@ -79,8 +81,8 @@ static int parse_options(struct slice rest, struct query_options *out, struct di
 	return OK;
 }
 
-int exec_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
-		       struct diag *diag)
+static int exec_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
+			      struct diag *diag)
 {
 	struct query_options options;
 
@@ -94,6 +96,11 @@ static int check(void *arg, uint32_t database_id, uint32_t policy_id, bool write
 
 	return notes_check(&handle->notes, mount, mount->catalog, &handle->caller, database_id,
 			   policy_id, write);
+}
+
+struct mount *exec_mount(const struct exec_handle *handle)
+{
+	return handle->base.mount;
 }
 
 /* False: open files hold as much as they may. */
@@ -177,10 +184,7 @@ static int run_request(struct exec_handle *handle, struct slice text)
 		return OK;
 	drop_answer(handle);
 	notes_release(&handle->notes);
-	if (node->place.kind == KIND_CONTROL)
-		err = control_run(handle->base.mount, text, &diag);
-	else
-		err = run_statements(handle, text, &diag);
+	err = handle->run(handle, text, &diag);
 	if (err < 0 && err != ERR_CANCELLED)
 		place_tell_request(handle->base.mount, &node->place, node_text(node), err, &diag, 0,
 				   text, handle->caller.uid);
@@ -239,8 +243,7 @@ static int take_requests(struct exec_handle *handle, struct slice data, size_t *
 		const char *newline = slice_find(rest, '\n');
 		size_t length = newline ? (size_t)(newline - rest.data) : rest.length;
 
-		/* A word of ctl ends with its write(2), so that its error is not one of close. */
-		if (newline || handle->base.node->place.kind == KIND_CONTROL)
+		if (newline || handle->ends_with_write)
 			err = run_waiting(handle, slice_of(rest.data, length));
 		else
 			err = keep_unfinished(handle, rest);
@@ -414,8 +417,9 @@ static const struct handle_ops exec_handle_ops = {
 	.release = exec_release,
 };
 
-int exec_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-	      struct handle **out)
+int exec_open_with(fuse_req_t req, struct mount *mount, struct node *node,
+		   struct fuse_file_info *info, exec_run run, bool ends_with_write,
+		   struct handle **out)
 {
 	struct slice rest = node_text(node);
 	struct query_options options;
@@ -428,11 +432,19 @@ int exec_open(fuse_req_t req, struct mount *mount, struct node *node, struct fus
 	caller_of(req, true, &exec->caller);
 	exec->umask = caller_umask(req);
 	exec->options = options;
+	exec->run = run;
+	exec->ends_with_write = ends_with_write;
 	pthread_mutex_init(&exec->lock, NULL);
 	atomic_init(&exec->references, 1);
 	info->direct_io = 1;
 	*out = &exec->base;
 	return OK;
+}
+
+static int exec_open(fuse_req_t req, struct mount *mount, struct node *node,
+		     struct fuse_file_info *info, struct handle **out)
+{
+	return exec_open_with(req, mount, node, info, run_statements, false, out);
 }
 
 /* The queue gives a job back, or the query hears of it. Called with the list's lock. */
@@ -474,3 +486,10 @@ void exec_cancel_all(struct mount *mount)
 {
 	look_after(mount, true);
 }
+
+const struct kind_ops exec_kind = {
+	.check_rest = exec_check_options,
+	.lookup = kind_lookup_idle,
+	.attr_seconds = KIND_SECONDS_FIXED,
+	.open = exec_open,
+};

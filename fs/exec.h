@@ -14,14 +14,21 @@
 #ifndef FS_EXEC_H
 #define FS_EXEC_H
 
-#include "fs/handle.h"
+#include "fs/kind.h"
 
-/* Judge what stands behind `exec`: `.json?epoch=ns`. */
-int exec_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
-		       struct diag *diag);
-int exec_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-	      struct handle **out);
+extern const struct kind_ops exec_kind;
 
+struct exec_handle;
+/* Runs one request, whole. */
+typedef int (*exec_run)(struct exec_handle *handle, struct slice text, struct diag *diag);
+/*
+ * Opens a file whose requests `run` does. With `ends_with_write` each write(2) ends one, so that
+ * its error is never one of close(2).
+ */
+int exec_open_with(fuse_req_t req, struct mount *mount, struct node *node,
+		   struct fuse_file_info *info, exec_run run, bool ends_with_write,
+		   struct handle **out);
+struct mount *exec_mount(const struct exec_handle *handle);
 /* A few times a second: give up for callers that went away. */
 void exec_tick(struct mount *mount);
 bool exec_has_waiters(void);

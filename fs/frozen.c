@@ -14,8 +14,9 @@
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "fs/attr.h"
+#include "fs/object.h"
 #include "fs/place.h"
-#include "fs/setting.h"
+#include "fs/reply.h"
 
 struct entry {
 	uint32_t parent_index; /* of itself for the snapshot's own directory */
@@ -161,7 +162,7 @@ static uint32_t add_entry(struct frozen *frozen, uint32_t parent_index, const st
 	if (object->kind == OBJECT_GROUP)
 		entry.group_id = object->id;
 	if (object->kind == OBJECT_POLICY_FILE)
-		setting_text(engine_catalog(frozen->engine), object, &entry.payload);
+		object_text(engine_catalog(frozen->engine), object, &entry.payload);
 	else
 		buf_append_slice(&entry.payload, object->payload);
 	buf_append(&frozen->entries, &entry, sizeof(entry));
@@ -268,8 +269,11 @@ static int check_room(struct mount *mount, uint32_t database_id)
 	return full ? ERR_LIMIT : OK;
 }
 
+static int take_node(struct mount *mount, const struct place *place, struct node **out);
+
 /* Two makers of one name: the engine lets one of them. */
-int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struct node **out)
+static int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name,
+			const struct attrs *attrs, struct node **out)
 {
 	struct frozen_table *table = mount->snapshots;
 	struct frozen *frozen;
@@ -286,7 +290,7 @@ int frozen_mkdir(struct mount *mount, struct node *dir, struct slice name, struc
 	add(table, frozen);
 	place = place_of_top(frozen);
 	pthread_mutex_unlock(&table->lock);
-	return frozen_lookup(mount, &place, out);
+	return take_node(mount, &place, out);
 }
 
 /* How long between two steps of one rm -r. */
@@ -302,18 +306,20 @@ static struct frozen *find_number(struct frozen_table *table, uint64_t number)
 	return frozen;
 }
 
-void frozen_listed(struct mount *mount, const struct place *place, uint32_t pid)
+static int frozen_open_list(fuse_req_t req, struct mount *mount, struct node *dir)
 {
 	struct frozen_table *table = mount->snapshots;
+	const struct place *place = &dir->place;
 	struct frozen *frozen;
 
 	pthread_mutex_lock(&table->lock);
 	frozen = find_number(table, place->unique >> 32);
 	if (frozen && (place->unique & UINT32_MAX) == 0) {
-		frozen->remover_pid = pid;
+		frozen->remover_pid = (uint32_t)fuse_req_ctx(req)->pid;
 		frozen->remover_ns = env_monotonic_ns();
 	}
 	pthread_mutex_unlock(&table->lock);
+	return OK;
 }
 
 bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid)
@@ -334,7 +340,7 @@ bool frozen_is_being_removed(struct mount *mount, const struct place *place, uin
 	return is;
 }
 
-int frozen_rmdir(struct mount *mount, const struct place *place)
+static int frozen_rmdir(struct mount *mount, const struct place *place)
 {
 	struct frozen_table *table = mount->snapshots;
 	struct frozen *found = NULL;
@@ -523,8 +529,10 @@ static int find_entry(struct mount *mount, struct frozen *frozen, const struct p
 	return OK;
 }
 
-int frozen_find(struct mount *mount, const struct place *dir, struct slice name, struct place *out)
+static int frozen_find(struct mount *mount, const struct node *node, struct slice name,
+		       struct place *out, struct buf *text, struct diag *diag)
 {
+	const struct place *dir = &node->place;
 	struct frozen_table *table = mount->snapshots;
 	struct frozen *frozen;
 	int err;
@@ -543,9 +551,7 @@ int frozen_find(struct mount *mount, const struct place *dir, struct slice name,
 	return err;
 }
 
-static int list_series(struct frozen *frozen, const struct place *dir,
-		       void (*each)(void *arg, const struct place *place, struct slice name),
-		       void *arg)
+static int list_series(struct frozen *frozen, const struct place *dir, list_each *each, void *arg)
 {
 	struct entry *group = entry_of(frozen, dir);
 	struct index *index = engine_index(frozen->engine, frozen->database_id);
@@ -564,9 +570,7 @@ static int list_series(struct frozen *frozen, const struct place *dir,
 	return OK;
 }
 
-static int list_entries(struct frozen *frozen, const struct place *dir,
-			void (*each)(void *arg, const struct place *place, struct slice name),
-			void *arg)
+static int list_entries(struct frozen *frozen, const struct place *dir, list_each *each, void *arg)
 {
 	uint32_t parent = (uint32_t)dir->unique;
 	size_t count;
@@ -583,8 +587,7 @@ static int list_entries(struct frozen *frozen, const struct place *dir,
 	return OK;
 }
 
-int frozen_list(struct mount *mount, const struct place *dir,
-		void (*each)(void *arg, const struct place *place, struct slice name), void *arg)
+static int frozen_list(struct mount *mount, const struct place *dir, list_each *each, void *arg)
 {
 	struct frozen_table *table = mount->snapshots;
 	struct frozen *frozen;
@@ -620,7 +623,7 @@ static void file_release(void *payload)
 	free(file);
 }
 
-int frozen_lookup(struct mount *mount, const struct place *place, struct node **out)
+static int take_node(struct mount *mount, const struct place *place, struct node **out)
 {
 	struct frozen_file *file;
 	struct frozen *frozen;
@@ -641,6 +644,12 @@ int frozen_lookup(struct mount *mount, const struct place *place, struct node **
 	return OK;
 }
 
+static int frozen_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
+			 struct slice text, struct node **out)
+{
+	return take_node(mount, place, out);
+}
+
 static struct frozen_file *file_of(const struct node *node)
 {
 	return node->payload;
@@ -654,7 +663,7 @@ static bool is_series(const struct node *node)
 
 /* --- attributes ------------------------------------------------------------------------ */
 
-int frozen_measure(struct mount *mount, struct node *node)
+static int measure(struct node *node)
 {
 	struct frozen_file *file = file_of(node);
 	const struct place *place = &node->place;
@@ -684,7 +693,7 @@ static int stat_series(struct node *node, struct attrs *attrs, uint64_t *bytes)
 	return known ? OK : END;
 }
 
-int frozen_stat(struct mount *mount, struct node *node, struct stat *out)
+static int frozen_stat(struct mount *mount, struct node *node, struct stat *out)
 {
 	struct frozen *frozen = file_of(node)->frozen;
 	const struct entry *entry = entry_of(frozen, &node->place);
@@ -703,7 +712,7 @@ int frozen_stat(struct mount *mount, struct node *node, struct stat *out)
 	return err;
 }
 
-bool frozen_is_measured(const struct node *node)
+static bool frozen_is_measured(struct mount *mount, const struct node *node)
 {
 	struct frozen_file *file = file_of(node);
 	bool measured;
@@ -714,7 +723,18 @@ bool frozen_is_measured(const struct node *node)
 	return measured;
 }
 
-int frozen_readlink(struct mount *mount, struct node *node, struct buf *out)
+/* GETATTR of a series that nobody has measured: in a worker, see loop.c. */
+static void frozen_wait(fuse_req_t req, struct mount *mount, struct node *node)
+{
+	int err = measure(node);
+
+	if (err < 0)
+		reply_err(req, err);
+	else
+		reply_attr(req, mount, node);
+}
+
+static int frozen_readlink(struct mount *mount, struct node *node, struct buf *out)
 {
 	buf_append_slice(out, buf_slice(&entry_of(file_of(node)->frozen, &node->place)->payload));
 	return OK;
@@ -766,8 +786,8 @@ static const struct handle_ops frozen_handle_ops = {
 	.release = frozen_release,
 };
 
-int frozen_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-		struct handle **out)
+static int frozen_open(fuse_req_t req, struct mount *mount, struct node *node,
+		       struct fuse_file_info *info, struct handle **out)
 {
 	struct frozen_file *file = file_of(node);
 	const struct place *place = &node->place;
@@ -789,3 +809,37 @@ int frozen_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	info->noflush = 1;
 	return OK;
 }
+
+const struct kind_ops snapshots_kind = {
+	.find = frozen_find,
+	.list = frozen_list,
+	.mkdir = frozen_mkdir,
+	.attr_seconds = KIND_SECONDS_DIRECTORY,
+};
+
+/* The kernel remembers no name of these: they come and go unseen. */
+const struct kind_ops frozen_dir_kind = {
+	.find = frozen_find,
+	.list = frozen_list,
+	.open_list = frozen_open_list,
+	.lookup = frozen_lookup,
+	.remove = frozen_rmdir,
+	.attr_seconds = KIND_SECONDS_DIRECTORY,
+	.stat = frozen_stat,
+};
+
+const struct kind_ops frozen_file_kind = {
+	.lookup = frozen_lookup,
+	.attr_seconds = KIND_SECONDS_FOR_EVER,
+	.is_steady = frozen_is_measured,
+	.stat = frozen_stat,
+	.wait = frozen_wait,
+	.open = frozen_open,
+};
+
+const struct kind_ops frozen_link_kind = {
+	.lookup = frozen_lookup,
+	.attr_seconds = KIND_SECONDS_FIXED,
+	.stat = frozen_stat,
+	.readlink = frozen_readlink,
+};

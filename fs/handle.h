@@ -63,12 +63,4 @@ void handle_free(struct handle *handle);
 /* At the end: release what the kernel did not close. */
 void handle_release_all(void);
 
-/* Answers, with the errno of `err`. */
-void reply_err(fuse_req_t req, int err);
-void reply_bytes(fuse_req_t req, struct slice bytes, size_t length, uint64_t offset);
-/* `taken` bytes of a write were accepted by this handle. */
-void reply_taken(fuse_req_t req, struct handle *handle, size_t taken);
-/* An open file: hands the handle to the kernel, or releases it when the caller has gone. */
-void reply_open(fuse_req_t req, struct fuse_file_info *info, struct handle *handle);
-
 #endif

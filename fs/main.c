@@ -32,6 +32,7 @@
 #include "fs/frozen.h"
 #include "fs/handle.h"
 #include "fs/helper.h"
+#include "fs/kinds.h"
 #include "fs/loop.h"
 #include "fs/ops.h"
 #include "fs/pages.h"
@@ -216,6 +217,7 @@ static int start_parts(struct mount *mount)
 	size_t write_threads = mount->options.write_threads;
 	size_t query_threads = mount->options.query_threads;
 
+	mount->kinds = kinds;
 	mount->nodes = node_table_new(&place_root);
 	mount->errors = errors_log_new();
 	errors_log_hear(mount->errors);

@@ -27,6 +27,7 @@ struct mount {
 	struct catalog *catalog;
 	struct fuse_session *session;
 
+	const struct kind_ops *const *kinds; /* kind.h, by enum kind */
 	struct node_table *nodes;
 	struct errors_log *errors;
 	struct budget held; /* by open files */

@@ -1,42 +1,21 @@
-/* In the order of fuse_lowlevel_ops; two tables by kind do the choosing. */
+/* In the order of fuse_lowlevel_ops: tree.def says what a kind takes, its kind_ops do it. */
 #include "fs/ops.h"
 
 #include <errno.h>
 
 #include "engine/base/log.h"
 #include "fs/access.h"
-#include "fs/answer.h"
-#include "fs/attr.h"
 #include "fs/dir.h"
-#include "fs/exec.h"
+#include "fs/entries.h"
+#include "fs/find.h"
 #include "fs/frozen.h"
 #include "fs/loop.h"
-#include "fs/names.h"
-#include "fs/pages.h"
-#include "fs/place.h"
-#include "fs/scratch.h"
-#include "fs/series.h"
-#include "fs/setting.h"
-#include "fs/write.h"
+#include "fs/reply.h"
+#include "fs/setattr.h"
 #include "fs/xattr.h"
 
 /* What other file systems take as one name. */
 #define NAME_MAX_BYTES 255u
-
-static int errors_open(fuse_req_t req, struct mount *mount, struct node *node,
-		       struct fuse_file_info *info, struct handle **out);
-
-static const handle_open opens[KIND_COUNT] = {
-	[KIND_POLICY_FILE] = setting_open, [KIND_SERIES] = series_open,
-	[KIND_SERIES_ALL] = series_open,   [KIND_CONTINUOUS_QUERY] = setting_open,
-	[KIND_SCRATCH] = scratch_open,	   [KIND_HELP] = page_open,
-	[KIND_VERSION] = page_open,	   [KIND_STATUS] = page_open,
-	[KIND_METRICS] = page_open,	   [KIND_SERVICE_ERRORS] = errors_open,
-	[KIND_SERVICE_EXEC] = exec_open,   [KIND_CONTROL] = exec_open,
-	[KIND_ANSWER] = answer_open,	   [KIND_EXEC] = exec_open,
-	[KIND_WRITE] = write_open,	   [KIND_ERRORS] = errors_open,
-	[KIND_DOT_WRITE] = write_open,	   [KIND_FROZEN_FILE] = frozen_open,
-};
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -51,45 +30,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 				  FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 }
 
-/* --- the errors file, the smallest of all ---------------------------------- */
-
-struct errors_handle {
-	struct handle base;
-	struct caller caller; /* who opened it, and so who reads */
-};
-
-static void errors_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
-{
-	struct errors_handle *errors = (struct errors_handle *)handle;
-	struct error_reader reader = { handle->mount, &errors->caller };
-	struct buf out = { 0 };
-
-	errors_log_read(handle->mount->errors, handle->node->place.database_id, error_reader_may,
-			&reader, offset, length, &out);
-	fuse_reply_buf(req, out.data, out.length);
-	buf_release(&out);
-}
-
-static const struct handle_ops errors_handle_ops = {
-	.read = errors_read,
-	.release = handle_free,
-};
-
-static int errors_open(fuse_req_t req, struct mount *mount, struct node *node,
-		       struct fuse_file_info *info, struct handle **out)
-{
-	struct errors_handle *errors;
-
-	if (info->flags & O_TRUNC)
-		errors_log_clear(mount->errors, node->place.database_id);
-	errors = handle_new(sizeof(*errors), &errors_handle_ops, mount, node, info->flags);
-	caller_of(req, true, &errors->caller);
-	*out = &errors->base;
-	info->direct_io = 1;
-	info->noflush = 1;
-	return OK;
-}
-
 /* --- lookup -------------------------------------------------------------------- */
 
 static struct node *node_of(fuse_req_t req, fuse_ino_t ino)
@@ -101,95 +41,25 @@ static struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 	return node;
 }
 
+/* END: the request is answered already, or will be. */
 static void reply_node(fuse_req_t req, struct mount *mount, int err, struct node *node)
 {
 	if (err < 0)
 		reply_err(req, err);
-	else
-		attr_reply_entry(req, mount, node);
-}
-
-/* The nodeid for a place, by the kind's own rule; the lookup is counted. */
-static int lookup_place(struct mount *mount, const struct place *place, struct slice text,
-			struct node **out)
-{
-	bool is_new;
-
-	switch ((enum kind)place->kind) {
-	case KIND_SERIES:
-	case KIND_SERIES_ALL: return series_lookup(mount, place, text, out);
-	case KIND_SCRATCH:
-	case KIND_SCRATCH_DIR:
-		*out = scratch_lookup(mount, place);
-		return *out ? OK : ERR_NOT_FOUND;
-	case KIND_HELP:
-	case KIND_VERSION:
-	case KIND_STATUS:
-	case KIND_METRICS: *out = page_lookup(mount, place); return OK;
-	case KIND_WRITE:
-	case KIND_DOT_WRITE:
-	case KIND_EXEC:
-	case KIND_SERVICE_EXEC:
-	case KIND_CONTROL: *out = node_intern_idle(mount->nodes, place, text); return OK;
-	case KIND_FROZEN_DIR:
-	case KIND_FROZEN_FILE:
-	case KIND_FROZEN_LINK: return frozen_lookup(mount, place, out);
-	default: *out = node_intern(mount->nodes, place, text, &is_new); return OK;
-	}
-}
-
-/* A file that is created but not written yet has a node and no object. */
-static int lookup_unborn(struct mount *mount, const struct node *dir, struct slice name,
-			 struct node **out)
-{
-	struct place place;
-
-	if (dir->place.kind != KIND_POLICY && dir->place.kind != KIND_CONTINUOUS)
-		return ERR_NOT_FOUND;
-	place = setting_place_unborn(&dir->place);
-	*out = node_take(mount->nodes, &place, name);
-	if (!*out)
-		return ERR_NOT_FOUND;
-	if (atomic_load(&(*out)->handle_count) > 0)
-		return OK;
-	node_forget(mount->nodes, (*out)->id, 1);
-	return ERR_NOT_FOUND;
-}
-
-static int find_place(fuse_req_t req, struct mount *mount, const struct node *dir,
-		      struct slice name, struct place *out, struct buf *text)
-{
-	struct diag diag = { 0 };
-	int err = place_find(mount, dir, name, out, text, &diag);
-
-	if (err < 0 && diag.text[0])
-		place_tell_request(mount, &dir->place, node_text(dir), err, &diag, 0, name,
-				   fuse_req_ctx(req)->uid);
-	return err;
+	else if (err == OK)
+		reply_entry(req, mount, node);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *mount = mount_of(req);
 	struct node *dir = node_of(req, parent), *node;
-	struct slice slice = slice_of_text(name);
-	struct buf text = { 0 };
-	struct place place;
 	int err;
 
 	if (!dir)
 		return;
-	err = find_place(req, mount, dir, slice, &place, &text);
-	if (err == OK && place.kind == KIND_ANSWER) {
-		answer_lookup(req, mount, &place, buf_slice(&text));
-	} else {
-		if (err == OK)
-			err = lookup_place(mount, &place, buf_slice(&text), &node);
-		if (err == ERR_NOT_FOUND)
-			err = lookup_unborn(mount, dir, slice, &node);
-		reply_node(req, mount, err, node);
-	}
-	buf_release(&text);
+	err = find_node(req, mount, dir, slice_of_text(name), &node);
+	reply_node(req, mount, err, node);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
@@ -212,7 +82,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 	struct node *node = node_of(req, ino);
 
 	if (node)
-		attr_get(req, mount_of(req), node);
+		reply_attr(req, mount_of(req), node);
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int what,
@@ -221,26 +91,21 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int what
 	struct node *node = node_of(req, ino);
 
 	if (node)
-		attr_set(req, mount_of(req), node, to, what, info);
+		setattr_reply(req, mount_of(req), node, to, what, info);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	struct mount *mount = mount_of(req);
 	struct node *node = node_of(req, ino);
-	struct object object;
+	const struct kind_ops *ops;
 	struct buf target = { 0 };
 	int err;
 
 	if (!node)
 		return;
-	if (node->place.kind == KIND_FROZEN_LINK) {
-		err = frozen_readlink(mount, node, &target);
-	} else {
-		err = catalog_get(mount->catalog, node->place.object_id, &object);
-		if (err == OK)
-			buf_append_slice(&target, object.payload);
-	}
+	ops = kind_ops(mount, &node->place);
+	err = ops->readlink ? ops->readlink(mount, node, &target) : ERR_INVALID;
 	if (err < 0)
 		reply_err(req, err);
 	else
@@ -306,7 +171,7 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 		return;
 	}
 	attrs = attrs_in(req, mount, dir, mode, true);
-	err = names_mkdir(mount, dir, slice_of_text(name), &attrs, &node);
+	err = entries_mkdir(mount, dir, slice_of_text(name), &attrs, &node);
 	err = engine_settle(mount->engine, err);
 	reply_node(req, mount, err, node);
 }
@@ -325,7 +190,8 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 		fuse_reply_err(req, refused);
 		return;
 	}
-	err = names_symlink(mount, dir, slice_of_text(name), slice_of_text(target), &attrs, &node);
+	err = entries_symlink(mount, dir, slice_of_text(name), slice_of_text(target), &attrs,
+			      &node);
 	err = engine_settle(mount->engine, err);
 	reply_node(req, mount, err, node);
 }
@@ -341,7 +207,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!dir)
 		return;
-	err = find_place(req, mount, dir, slice_of_text(name), &place, &text);
+	err = find_or_tell(req, mount, dir, slice_of_text(name), &place, &text);
 	if (err == OK && tree_mode(place.kind) == MODE_FROZEN &&
 	    frozen_is_being_removed(mount, &place, (uint32_t)fuse_req_ctx(req)->pid)) {
 		reply_err(req, OK);
@@ -361,12 +227,12 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	remove_name(req, parent, name, names_unlink);
+	remove_name(req, parent, name, entries_unlink);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	remove_name(req, parent, name, names_rmdir);
+	remove_name(req, parent, name, entries_rmdir);
 }
 
 static bool exists(struct mount *mount, const struct place *place)
@@ -393,15 +259,15 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 
 	if (!dir || !new_dir)
 		return;
-	err = find_place(req, mount, dir, slice_of_text(name), &place, &text);
+	err = find_or_tell(req, mount, dir, slice_of_text(name), &place, &text);
 	if (err == OK)
 		refused = tree_call(place.kind, CALL_RENAME);
 	if (err == OK && !refused && to.length > NAME_MAX_BYTES)
 		refused = ENAMETOOLONG;
 	if (err == OK && !refused) {
-		taken = place_find(mount, new_dir, to, &target, &text, NULL) == OK &&
+		taken = find_place(mount, new_dir, to, &target, &text, NULL) == OK &&
 			exists(mount, &target);
-		err = names_rename(mount, &place, new_dir, to, taken ? &target : NULL, flags);
+		err = entries_rename(mount, &place, new_dir, to, taken ? &target : NULL, flags);
 		err = engine_settle(mount->engine, err);
 	}
 	if (refused)
@@ -427,16 +293,18 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	struct mount *mount = mount_of(req);
 	struct node *node = node_of(req, ino);
 	struct handle *handle;
+	handle_open open;
 	int refused, err;
 
 	if (!node)
 		return;
 	refused = check_open(node, info->flags);
-	if (refused || !opens[node->place.kind]) {
+	open = kind_ops(mount, &node->place)->open;
+	if (refused || !open) {
 		fuse_reply_err(req, refused ? refused : EPERM);
 		return;
 	}
-	err = opens[node->place.kind](req, mount, node, info, &handle);
+	err = open(req, mount, node, info, &handle);
 	if (err == OK)
 		node_opened(mount->nodes, node);
 	if (err == OK)
@@ -462,18 +330,20 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		return;
 	}
 	attrs = attrs_in(req, mount, dir, mode, false);
-	err = names_create(mount, dir, slice_of_text(name), &attrs, info->flags, &node);
+	err = entries_create(mount, dir, slice_of_text(name), &attrs, info->flags, &node);
 	if (err == OK) {
-		err = opens[node->place.kind](req, mount, node, info, &handle);
+		const struct kind_ops *ops = kind_ops(mount, &node->place);
+
+		err = ops->open(req, mount, node, info, &handle);
 		if (err < 0)
 			node_forget(mount->nodes, node->id, 1);
-		else if (opens[node->place.kind] == setting_open)
-			setting_created(handle, &attrs);
+		else if (ops->created)
+			ops->created(handle, &attrs);
 	}
 	if (err < 0)
 		reply_err(req, err);
 	else
-		attr_reply_create(req, mount, node, info, handle);
+		reply_create(req, mount, node, info, handle);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -545,8 +415,6 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 
 	if (!node)
 		return;
-	if (node->place.kind == KIND_FROZEN_DIR)
-		frozen_listed(mount_of(req), &node->place, (uint32_t)fuse_req_ctx(req)->pid);
 	err = dir_open(req, mount_of(req), node, info);
 	if (err < 0)
 		reply_err(req, err);

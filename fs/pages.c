@@ -8,7 +8,10 @@
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
 #include "fs/answer.h"
+#include "fs/attr.h"
 #include "fs/continuous.h"
+#include "fs/page_words.h"
+#include "fs/reply.h"
 #include "fs/scratch.h"
 #include "query/metering.h"
 
@@ -77,59 +80,6 @@ static void print_version(const struct page_reader *reader, struct buf *out)
 }
 
 /* --- databases and policies ---------------------------------------------------------------- */
-
-static bool has_any(struct slice text, const char *bytes)
-{
-	for (size_t i = 0; i < text.length; i++)
-		if (strchr(bytes, text.data[i]))
-			return true;
-	return false;
-}
-
-static void print_escaped(struct buf *out, struct slice text, const char *escaped)
-{
-	for (size_t i = 0; i < text.length; i++) {
-		if (strchr(escaped, text.data[i]))
-			buf_append_byte(out, '\\');
-		buf_append_byte(out, text.data[i]);
-	}
-}
-
-void print_label(struct buf *out, struct slice text)
-{
-	struct buf clean = { 0 };
-
-	clean_append(&clean, text, true);
-	print_escaped(out, buf_slice(&clean), "\"\\");
-	buf_release(&clean);
-}
-
-void print_word(struct buf *out, struct slice text)
-{
-	struct buf clean = { 0 };
-	struct slice word;
-
-	clean_append(&clean, text, true);
-	word = buf_slice(&clean);
-	if (word.length && !has_any(word, " \"")) {
-		buf_append_slice(out, word);
-	} else {
-		buf_append_byte(out, '"');
-		print_escaped(out, word, "\"");
-		buf_append_byte(out, '"');
-	}
-	buf_release(&clean);
-}
-
-bool page_tells(const struct page_reader *reader, uint32_t database_id, uint32_t object_id)
-{
-	struct catalog *catalog = reader->mount->catalog;
-
-	return caller_is_owner(reader->mount, reader->caller) ||
-	       (caller_check_object(catalog, reader->caller, database_id, false) == OK &&
-		(!object_id ||
-		 caller_check_object(catalog, reader->caller, object_id, false) == OK));
-}
 
 /* A policy and what it holds. */
 struct held {
@@ -434,7 +384,8 @@ static size_t page_index(enum kind kind)
 	return i;
 }
 
-bool page_is_kept(enum kind kind)
+/* Is it made at lookup? */
+static bool page_is_kept(enum kind kind)
 {
 	return pages[page_index(kind)].is_kept;
 }
@@ -447,15 +398,18 @@ static void page_release(void *payload)
 	free(page);
 }
 
-struct node *page_lookup(struct mount *mount, const struct place *place)
+static int page_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
+		       struct slice text, struct node **out)
 {
 	struct page_reader nobody = { .mount = mount };
 	struct page *page;
 	struct node *node;
 	bool is_new;
 
-	if (!page_is_kept(place->kind))
-		return node_intern(mount->nodes, place, slice_of("", 0), &is_new);
+	if (!page_is_kept(place->kind)) {
+		*out = node_intern(mount->nodes, place, slice_of("", 0), &is_new);
+		return OK;
+	}
 	page = calloc(1, sizeof(*page));
 	if (!page)
 		log_out_of_memory(sizeof(*page));
@@ -464,17 +418,26 @@ struct node *page_lookup(struct mount *mount, const struct place *place)
 	pages[page_index(place->kind)].print(&nobody, &page->text);
 	node->payload = page;
 	node->payload_release = page_release;
-	return node;
+	*out = node;
+	return OK;
 }
 
-struct slice page_text(const struct node *node)
+static struct slice page_text(const struct node *node)
 {
 	return buf_slice(&((const struct page *)node->payload)->text);
 }
 
-int64_t page_time_ns(const struct node *node)
+static int page_stat(struct mount *mount, struct node *node, struct stat *out)
 {
-	return ((const struct page *)node->payload)->made_ns;
+	bool kept = page_is_kept(node->place.kind);
+	struct attrs attrs;
+
+	TRY(attr_lend(mount, &node->place, &attrs));
+	attrs.mtime_ns = kept ? ((const struct page *)node->payload)->made_ns : env_now_ns();
+	attrs.ctime_ns = attrs.mtime_ns;
+	attr_fill(out, node->place.kind, &attrs, kept ? page_text(node).length : 0);
+	out->st_ino = tree_ino(&node->place, node_text(node));
+	return OK;
 }
 
 static void page_read(fuse_req_t req, struct handle *handle, size_t length, uint64_t offset)
@@ -499,8 +462,8 @@ static const struct handle_ops page_handle_ops = {
 	.release = page_close,
 };
 
-int page_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-	      struct handle **out)
+static int page_open(fuse_req_t req, struct mount *mount, struct node *node,
+		     struct fuse_file_info *info, struct handle **out)
 {
 	struct page_handle *handle =
 		handle_new(sizeof(*handle), &page_handle_ops, mount, node, info->flags);
@@ -518,3 +481,16 @@ int page_open(fuse_req_t req, struct mount *mount, struct node *node, struct fus
 	*out = &handle->base;
 	return OK;
 }
+
+const struct kind_ops page_kind = {
+	.lookup = page_lookup,
+	.attr_seconds = KIND_SECONDS_FIXED,
+	.stat = page_stat,
+	.open = page_open,
+};
+
+/* .seriesfs itself: what is in it are names of tree.def. */
+const struct kind_ops service_kind = {
+	.attr_seconds = KIND_SECONDS_DIRECTORY,
+	.entry_seconds = KIND_SECONDS_DIRECTORY,
+};

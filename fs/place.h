@@ -1,6 +1,7 @@
 /*
- * Names to places and back: the tree as lookups see it. Runs nothing, decodes
- * nothing; whether a series has points is for series.h to say.
+ * Places of names, and places as text for people. Runs nothing, decodes nothing;
+ * whether a series has points is for series.h to say. What a name means in a
+ * directory is find.h.
  *
  * Some kinds carry a text beside the place: the name as typed for `exec`,
  * `write`, `.write` (their options), the query for PREFIX and ANSWER, the
@@ -14,14 +15,8 @@
 
 extern const struct place place_root;
 
-/*
- * The place of `name` in a directory; its text is appended to `text`.
- * ERR_NOT_FOUND; ERR_INVALID with diag: options of `write` or `exec` that are
- * not understood. Series without a number (index) are ERR_NOT_FOUND; a
- * scratch file of that name hides a series.
- */
-int place_find(struct mount *mount, const struct node *dir, struct slice name, struct place *out,
-	       struct buf *text, struct diag *diag);
+/* What a name below `dir` inherits of it, as a place of a kind. */
+struct place place_below(const struct place *dir, enum kind kind);
 /* The place of an object of the catalog. */
 struct place place_of_object(const struct place *dir, const struct object *object);
 /*
@@ -33,6 +28,8 @@ int place_of_series(struct mount *mount, const struct place *dir, struct slice n
 /* The path below the mount point, for people; "" for the root. */
 void place_print(struct mount *mount, const struct place *place, struct slice text,
 		 struct buf *out);
+/* Appends a part of such a path, behind a slash unless it is the first. */
+void place_print_part(struct buf *out, struct slice part);
 /*
  * Tell `errors` of the place's database. What is about a policy is for those who may read that,
  * what is about the service as a whole for its owner.

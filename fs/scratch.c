@@ -10,6 +10,7 @@
 #include "engine/point/name.h"
 #include "fs/attr.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 #include "fs/series.h"
 #include "fs/setting.h"
 #include "fs/write.h"
@@ -248,15 +249,19 @@ static struct node *add_node(struct mount *mount, struct scratch *scratch)
 	return node;
 }
 
-struct node *scratch_lookup(struct mount *mount, const struct place *place)
+static int scratch_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
+			  struct slice text, struct node **out)
 {
-	struct node *node = node_take(mount->nodes, place, slice_of("", 0));
 	struct scratch *scratch;
 
-	if (node)
-		return node;
+	*out = node_take(mount->nodes, place, slice_of("", 0));
+	if (*out)
+		return OK;
 	scratch = take(mount->scratches, place->unique);
-	return scratch ? add_node(mount, scratch) : NULL;
+	if (!scratch)
+		return ERR_NOT_FOUND;
+	*out = add_node(mount, scratch);
+	return OK;
 }
 
 bool scratch_takes(const struct place *dir, struct slice name, int flags)
@@ -264,7 +269,6 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	bool dotted = name.length && name.data[0] == '.';
 
 	switch ((enum kind)dir->kind) {
-	case KIND_SCRATCH_DIR: return true;
 	case KIND_CONTINUOUS: return dotted;
 	/* sed -i of .policy begins with a name like sedXy12Zz. */
 	case KIND_POLICY:
@@ -379,7 +383,8 @@ int scratch_find(struct mount *mount, const struct place *dir, struct slice name
 	return scratch ? OK : ERR_NOT_FOUND;
 }
 
-void scratch_print_name(struct mount *mount, const struct place *place, struct buf *out)
+static void scratch_print(struct mount *mount, const struct place *place, struct slice text,
+			  struct buf *out)
 {
 	struct scratch *scratch = take(mount->scratches, place->unique);
 
@@ -392,8 +397,7 @@ void scratch_print_name(struct mount *mount, const struct place *place, struct b
 	unref(scratch);
 }
 
-void scratch_list(struct mount *mount, const struct place *dir,
-		  void (*each)(void *arg, const struct place *place, struct slice name), void *arg)
+int scratch_list(struct mount *mount, const struct place *dir, list_each *each, void *arg)
 {
 	struct scratch_table *table = mount->scratches;
 
@@ -405,6 +409,7 @@ void scratch_list(struct mount *mount, const struct place *dir,
 			each(arg, &place, slice_of_text(scratch->name));
 		}
 	pthread_mutex_unlock(&table->lock);
+	return OK;
 }
 
 static void count_one(void *arg, const struct place *place, struct slice name)
@@ -525,7 +530,12 @@ bool scratch_became(struct mount *mount, const struct node *node, struct place *
 	return became;
 }
 
-bool scratch_is_steady(const struct node *node)
+/*
+ * A dot file in a group: until it is renamed, only the kernel changes it, which so may remember its
+ * name and attributes for a while. After it, the kernel asks for attributes, and an open is
+ * ERR_STALE.
+ */
+static bool scratch_is_steady(struct mount *mount, const struct node *node)
 {
 	struct scratch *scratch = scratch_of(node);
 
@@ -536,7 +546,7 @@ bool scratch_is_steady(const struct node *node)
 	return steady;
 }
 
-int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
+static int stat_bytes(struct mount *mount, struct node *node, struct stat *out)
 {
 	struct scratch *scratch = scratch_of(node);
 
@@ -547,15 +557,42 @@ int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
 	return OK;
 }
 
+/* A scratch file that became a series goes on as that under its old nodeid. */
+static int scratch_stat(struct mount *mount, struct node *node, struct stat *out)
+{
+	struct series_stat series;
+	struct place place;
+	int err;
+
+	if (!scratch_became(mount, node, &place))
+		return stat_bytes(mount, node, out);
+	err = place.series_id == ID_NONE
+		      ? ERR_NOT_FOUND
+		      : engine_series_stat(mount->engine, place.policy_id, place.group_id,
+					   place.series_id, &series);
+	if (err == ERR_NOT_FOUND && atomic_load(&node->handle_count) == 0)
+		return ERR_STALE;
+	if (err == ERR_NOT_FOUND) {
+		series = (struct series_stat){ .mtime_ns = env_now_ns() };
+		series.ctime_ns = series.mtime_ns;
+		err = OK;
+	}
+	return err == OK ? series_fill_stat(mount, &place, &series, out) : err;
+}
+
 static int64_t time_given(const struct timespec *time, bool now)
 {
 	return now ? env_now_ns() : attr_time(time);
 }
 
-int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what)
+static int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what)
 {
 	struct scratch *scratch = scratch_of(node);
 	struct attrs *attrs = &scratch->attrs;
+	struct place series;
+
+	if (scratch_became(mount, node, &series))
+		return series_set_place(mount, &series, to, what);
 
 	pthread_mutex_lock(&scratch->lock);
 	if (what & FUSE_SET_ATTR_MODE)
@@ -596,7 +633,7 @@ static int resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end)
 	return OK;
 }
 
-int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes)
+static int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes)
 {
 	struct scratch *scratch = scratch_of(node);
 	int err = OK;
@@ -879,8 +916,8 @@ static const struct handle_ops scratch_handle_ops = {
 	.release = scratch_release,
 };
 
-int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
-		 struct fuse_file_info *info, struct handle **out)
+static int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
+			struct fuse_file_info *info, struct handle **out)
 {
 	struct scratch *scratch = scratch_of(node);
 	struct scratch_handle *handle;
@@ -1070,3 +1107,47 @@ int scratch_rename(struct mount *mount, const struct place *place, const struct 
 	unref(scratch);
 	return err;
 }
+
+/* --- the kinds --------------------------------------------------------------- */
+
+static int find_in_dir(struct mount *mount, const struct node *dir, struct slice name,
+		       struct place *out, struct buf *text, struct diag *diag)
+{
+	return scratch_find(mount, &dir->place, name, out);
+}
+
+static int create_in_dir(struct mount *mount, struct node *dir, struct slice name,
+			 const struct attrs *attrs, int flags, struct node **out)
+{
+	return scratch_create(mount, &dir->place, name, attrs, out);
+}
+
+static int remove_dir(struct mount *mount, const struct place *place)
+{
+	return scratch_count(mount, place) > 0 ? ERR_NOT_EMPTY : scratch_remove(mount, place);
+}
+
+const struct kind_ops scratch_kind = {
+	.lookup = scratch_lookup,
+	.print = scratch_print,
+	.remove = scratch_remove,
+	.attr_seconds = KIND_SECONDS_SCRATCH,
+	.entry_seconds = KIND_SECONDS_SCRATCH,
+	.is_steady = scratch_is_steady,
+	.stat = scratch_stat,
+	.set = scratch_set,
+	.truncate = scratch_truncate,
+	.open = scratch_open,
+};
+
+const struct kind_ops scratch_dir_kind = {
+	.find = find_in_dir,
+	.list = scratch_list,
+	.create = create_in_dir,
+	.lookup = scratch_lookup,
+	.print = scratch_print,
+	.remove = remove_dir,
+	.attr_seconds = KIND_SECONDS_DIRECTORY,
+	.stat = scratch_stat,
+	.set = scratch_set,
+};

@@ -13,7 +13,9 @@
 #ifndef FS_SCRATCH_H
 #define FS_SCRATCH_H
 
-#include "fs/handle.h"
+#include "fs/kind.h"
+
+extern const struct kind_ops scratch_kind, scratch_dir_kind;
 
 struct scratch_table;
 struct scratch;
@@ -27,7 +29,7 @@ uint64_t scratch_table_bytes(struct scratch_table *table);
  */
 void scratch_remind(struct mount *mount);
 
-/* Does CREATE of this name make a scratch file there? */
+/* Does CREATE of this name make a scratch file in that directory of the catalog? */
 bool scratch_takes(const struct place *dir, struct slice name, int flags);
 /* Make one with a node (one lookup). ERR_LIMIT. */
 int scratch_create(struct mount *mount, const struct place *dir, struct slice name,
@@ -41,31 +43,16 @@ int scratch_mkdir(struct mount *mount, const struct place *dir, struct slice nam
 /* ERR_NOT_FOUND. */
 int scratch_find(struct mount *mount, const struct place *dir, struct slice name,
 		 struct place *out);
-/* The node of a place that scratch_find() gave, one more lookup; NULL: it is gone. */
-struct node *scratch_lookup(struct mount *mount, const struct place *place);
-void scratch_print_name(struct mount *mount, const struct place *place, struct buf *out);
 /* Calls `each` for the names in a directory. */
-void scratch_list(struct mount *mount, const struct place *dir,
-		  void (*each)(void *arg, const struct place *place, struct slice name), void *arg);
+int scratch_list(struct mount *mount, const struct place *dir, list_each *each, void *arg);
 size_t scratch_count(struct mount *mount, const struct place *dir);
 
-/*
- * A dot file in a group: until it is renamed, only the kernel changes it, which so may remember its
- * name and attributes for a while. After it, the kernel asks for attributes, and an open is
- * ERR_STALE.
- */
-bool scratch_is_steady(const struct node *node);
 /* Has it become a series (its number may still be ID_NONE)? */
 bool scratch_became(struct mount *mount, const struct node *node, struct place *series);
-int scratch_stat(struct mount *mount, struct node *node, struct stat *out);
-int scratch_set(struct mount *mount, struct node *node, const struct stat *to, int what);
-int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes);
 int scratch_remove(struct mount *mount, const struct place *place);
 /* Within its directory and the scratch directories in it: another scratch name, a series,
  * `.policy`, a continuous query. */
 int scratch_rename(struct mount *mount, const struct place *place, const struct place *dir,
 		   struct slice name, unsigned flags);
-int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
-		 struct fuse_file_info *info, struct handle **out);
 
 #endif

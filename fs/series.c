@@ -5,8 +5,10 @@
 
 #include "engine/base/log.h"
 #include "engine/base/map.h"
+#include "engine/base/when.h"
 #include "fs/attr.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 #include "fs/write.h"
 
 #define PAGE_BYTES 4096u
@@ -179,8 +181,8 @@ static int lookup_unborn(struct mount *mount, const struct place *place, struct 
 	return OK;
 }
 
-int series_lookup(struct mount *mount, const struct place *place, struct slice key,
-		  struct node **out)
+static int series_lookup(fuse_req_t req, struct mount *mount, const struct place *place,
+			 struct slice key, struct node **out)
 {
 	struct series_stat stat;
 	struct node *node;
@@ -252,6 +254,79 @@ int series_stat_node(struct mount *mount, struct node *node, struct series_stat 
 	return err;
 }
 
+/* --- stat(2) and what changes it ------------------------------------------------- */
+
+int series_fill_stat(struct mount *mount, const struct place *place,
+		     const struct series_stat *series, struct stat *out)
+{
+	struct attrs attrs;
+
+	TRY(attr_lend(mount, place, &attrs));
+	attrs.mtime_ns = attrs.atime_ns = series->mtime_ns;
+	attrs.ctime_ns = series->ctime_ns;
+	attr_fill(out, place->kind, &attrs, series->text_bytes);
+	out->st_blocks = attr_blocks(series->disk_bytes);
+	if (series->text_bytes > 0 && out->st_blocks == 0)
+		out->st_blocks = 1;
+	out->st_ino = tree_ino(place, slice_of("", 0));
+	return OK;
+}
+
+/* The place with the number that it has by now. */
+static struct place numbered(struct mount *mount, struct node *node)
+{
+	struct place place = node->place;
+
+	place.series_id = series_number(mount, node);
+	return place;
+}
+
+static int stat_series(struct mount *mount, struct node *node, struct stat *out)
+{
+	struct place place = numbered(mount, node);
+	struct series_stat series;
+	int err = series_stat_node(mount, node, &series);
+
+	if (err >= OK)
+		TRY(series_fill_stat(mount, &place, &series, out));
+	return err;
+}
+
+int series_set_place(struct mount *mount, const struct place *place, const struct stat *to,
+		     int what)
+{
+	uint32_t id = place->series_id;
+	int64_t mtime_ns = what & FUSE_SET_ATTR_MTIME_NOW ? env_now_ns() : attr_time(&to->st_mtim);
+	int err;
+
+	if (!(what & FUSE_SET_ATTR_MTIME) || id == ID_NONE)
+		return OK;
+	err = engine_series_set_mtime(mount->engine, place->policy_id, place->group_id, id,
+				      mtime_ns);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static int series_set(struct mount *mount, struct node *node, const struct stat *to, int what)
+{
+	struct place place = numbered(mount, node);
+
+	return series_set_place(mount, &place, to, what);
+}
+
+static void reply_stat(fuse_req_t req, struct mount *mount, struct node *node, int err,
+		       const struct series_stat *series)
+{
+	struct place place = numbered(mount, node);
+	struct stat stat;
+
+	if (err == OK)
+		err = series_fill_stat(mount, &place, series, &stat);
+	if (err < 0)
+		reply_err(req, err);
+	else
+		fuse_reply_attr(req, &stat, attr_timeout(mount, node));
+}
+
 struct grown_job {
 	struct job job;
 	fuse_req_t req;
@@ -296,11 +371,12 @@ static void run_grown(struct job *job)
 		grow_cached(grown->mount, grown->node, &stat);
 		err = OK;
 	}
-	attr_reply_series(grown->req, grown->mount, grown->node, err, &stat);
+	reply_stat(grown->req, grown->mount, grown->node, err, &stat);
 	free(grown);
 }
 
-void series_answer_grown(fuse_req_t req, struct mount *mount, struct node *node)
+/* GETATTR of a text that grew under cached pages: the notifier's thread drops the pages first. */
+static void answer_grown(fuse_req_t req, struct mount *mount, struct node *node)
 {
 	struct grown_job *grown = malloc(sizeof(*grown));
 
@@ -447,8 +523,8 @@ static int open_stream(struct mount *mount, struct node *node, struct write_stre
 	return err;
 }
 
-int series_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-		struct handle **out)
+static int series_open(fuse_req_t req, struct mount *mount, struct node *node,
+		       struct fuse_file_info *info, struct handle **out)
 {
 	struct series_view *view = view_of(node);
 	bool writes = flags_write(info->flags), reads = flags_read(info->flags);
@@ -485,3 +561,44 @@ int series_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	*out = &series->base;
 	return OK;
 }
+
+/* --- the name ---------------------------------------------------------------------- */
+
+static void series_print(struct mount *mount, const struct place *place, struct slice text,
+			 struct buf *out)
+{
+	struct index *index = NULL;
+
+	if (place->series_id != ID_NONE)
+		index = engine_hold_index(mount->engine, place->database_id);
+	if (!index) {
+		place_print_part(out, text);
+		return;
+	}
+	buf_append_byte(out, '/');
+	index_series_name(index, place->series_id, out);
+	index_let_go(index);
+}
+
+static int series_remove(struct mount *mount, const struct place *place)
+{
+	int err;
+
+	if (place->series_id == ID_NONE)
+		return ERR_NOT_FOUND;
+	err = engine_series_remove(mount->engine, place->policy_id, place->group_id,
+				   place->series_id, TIME_MIN_NS, TIME_MAX_NS);
+	if (err == OK)
+		series_forget_place(mount, place);
+	return err;
+}
+
+const struct kind_ops series_kind = {
+	.lookup = series_lookup,
+	.print = series_print,
+	.remove = series_remove,
+	.stat = stat_series,
+	.wait = answer_grown,
+	.set = series_set,
+	.open = series_open,
+};

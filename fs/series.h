@@ -21,30 +21,27 @@
 
 #include <pthread.h>
 
-#include "fs/handle.h"
+#include "fs/kind.h"
 
 #define SERIES_QUIET_NS (INT64_C(2) * 1000000000)
 
-/*
- * The node for a place that place_find() gave; counts the lookup.
- * ERR_NOT_FOUND: it has no point there, and nobody is just writing the first.
- */
-int series_lookup(struct mount *mount, const struct place *place, struct slice key,
-		  struct node **out);
+extern const struct kind_ops series_kind;
+
 /* A node for a series that is about to get its first point here. */
 struct node *series_create(struct mount *mount, const struct place *place, struct slice key);
 /*
- * Size and times. END: the text grew under cached pages; `out` has the old size, and
- * series_answer_grown() can answer with the new one.
+ * Size and times. END: the text grew under cached pages; `out` has the old size, and the kind's
+ * wait() answers with the new one.
  */
 int series_stat_node(struct mount *mount, struct node *node, struct series_stat *out);
-/* Drops the pages first, on the notifier's thread; answers GETATTR. */
-void series_answer_grown(fuse_req_t req, struct mount *mount, struct node *node);
 /* Its number, ID_NONE as long as it has no point anywhere in the database. */
 uint32_t series_number(struct mount *mount, const struct node *node);
 
-int series_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-		struct handle **out);
+/* What stat(2) tells of a series, and what utimens(2) changes of it, by its place. */
+int series_fill_stat(struct mount *mount, const struct place *place,
+		     const struct series_stat *series, struct stat *out);
+int series_set_place(struct mount *mount, const struct place *place, const struct stat *to,
+		     int what);
 
 /* The series was removed or replaced: its next lookup gets another nodeid. */
 void series_forget_place(struct mount *mount, const struct place *place);

@@ -1,29 +1,11 @@
 /* Two kinds of text, one way of installing each. */
 #include "fs/setting.h"
 
+#include "fs/object.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 
 #define SETTING_BYTES_MAX ((size_t)1 << 20)
-
-int setting_object(struct mount *mount, const struct node *node, struct object *out)
-{
-	if (node->place.object_id)
-		return catalog_get(mount->catalog, node->place.object_id, out);
-	return catalog_find(mount->catalog, (uint32_t)node->place.unique, node_text(node), out);
-}
-
-int setting_text(struct catalog *catalog, const struct object *object, struct buf *out)
-{
-	struct object policy;
-
-	if (object->kind != OBJECT_POLICY_FILE) {
-		buf_append_slice(out, object->payload);
-		return OK;
-	}
-	TRY(catalog_get(catalog, object->parent_id, &policy));
-	policy_print(out, &policy.policy);
-	return OK;
-}
 
 struct place setting_place_unborn(const struct place *dir)
 {
@@ -33,6 +15,32 @@ struct place setting_place_unborn(const struct place *dir)
 		.policy_id = dir->policy_id,
 		.unique = dir->object_id,
 	};
+}
+
+int setting_create(struct mount *mount, struct node *dir, struct slice name, struct node **out)
+{
+	struct place place = setting_place_unborn(&dir->place);
+	bool is_new;
+
+	*out = node_intern(mount->nodes, &place, name, &is_new);
+	return OK;
+}
+
+int setting_take_unborn(struct mount *mount, const struct place *dir, struct slice name,
+			struct node **out)
+{
+	struct place place;
+
+	if (dir->kind != KIND_POLICY && dir->kind != KIND_CONTINUOUS)
+		return ERR_NOT_FOUND;
+	place = setting_place_unborn(dir);
+	*out = node_take(mount->nodes, &place, name);
+	if (!*out)
+		return ERR_NOT_FOUND;
+	if (atomic_load(&(*out)->handle_count) > 0)
+		return OK;
+	node_forget(mount->nodes, (*out)->id, 1);
+	return ERR_NOT_FOUND;
 }
 
 /* The object is there, or is made; `out` is it. */
@@ -179,7 +187,8 @@ int setting_install(struct mount *mount, const struct place *place, struct slice
 	return engine_settle(mount->engine, err);
 }
 
-int setting_remove_policy(struct mount *mount, const struct place *place)
+/* rm of `.policy`: the defaults again. */
+static int remove_policy(struct mount *mount, const struct place *place)
 {
 	struct policy_settings settings = policy_defaults();
 	struct object policy;
@@ -242,13 +251,13 @@ static const struct handle_ops setting_handle_ops = {
 	.release = setting_release,
 };
 
-void setting_created(struct handle *handle, const struct attrs *attrs)
+static void setting_created(struct handle *handle, const struct attrs *attrs)
 {
 	((struct setting_handle *)handle)->attrs = *attrs;
 }
 
-int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
-		 struct fuse_file_info *info, struct handle **out)
+static int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
+			struct fuse_file_info *info, struct handle **out)
 {
 	const struct fuse_ctx *context = fuse_req_ctx(req);
 	struct setting_handle *setting;
@@ -258,8 +267,8 @@ int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
 	setting->attrs = (struct attrs){ .mode = 0666 & ~context->umask,
 					 .uid = context->uid,
 					 .gid = context->gid };
-	if (setting_object(mount, node, &object) == OK)
-		setting_text(mount->catalog, &object, &setting->text);
+	if (object_of_node(mount, node, &object) == OK)
+		object_text(mount->catalog, &object, &setting->text);
 	/* O_APPEND goes on with what is there. */
 	if (info->flags & O_APPEND && node->place.kind == KIND_CONTINUOUS_QUERY)
 		buf_append_slice(&setting->written, buf_slice(&setting->text));
@@ -267,3 +276,36 @@ int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
 	*out = &setting->base;
 	return OK;
 }
+
+/* A view: its text is the target of a link. */
+static int view_readlink(struct mount *mount, struct node *node, struct buf *out)
+{
+	struct object object;
+
+	TRY(catalog_get(mount->catalog, node->place.object_id, &object));
+	buf_append_slice(out, object.payload);
+	return OK;
+}
+
+const struct kind_ops policy_file_kind = {
+	.stat = object_stat,
+	.set = object_set,
+	.remove = remove_policy,
+	.open = setting_open,
+	.created = setting_created,
+};
+
+const struct kind_ops continuous_query_kind = {
+	.stat = object_stat,
+	.set = object_set,
+	.remove = object_remove,
+	.open = setting_open,
+	.created = setting_created,
+};
+
+const struct kind_ops view_kind = {
+	.stat = object_stat,
+	.set = object_set,
+	.remove = object_remove,
+	.readlink = view_readlink,
+};

@@ -9,26 +9,23 @@
 #ifndef FS_SETTING_H
 #define FS_SETTING_H
 
-#include "fs/handle.h"
+#include "fs/kind.h"
 
-/* The object behind a node. ERR_NOT_FOUND: not written yet, or removed. */
-int setting_object(struct mount *mount, const struct node *node, struct object *out);
-/* Its text, appended. */
-int setting_text(struct catalog *catalog, const struct object *object, struct buf *out);
+extern const struct kind_ops policy_file_kind, continuous_query_kind, view_kind;
+
 /* The place for a name that is about to be written. */
 struct place setting_place_unborn(const struct place *dir);
+/* CREATE in a policy or in continuous/: a node without an object. */
+int setting_create(struct mount *mount, struct node *dir, struct slice name, struct node **out);
+/* The node of a file that is created and not written yet, while somebody has it open; one more
+ * lookup. ERR_NOT_FOUND. */
+int setting_take_unborn(struct mount *mount, const struct place *dir, struct slice name,
+			struct node **out);
 /*
  * Check and install. `attrs` is for an object that has to be made; with
  * `replace_attrs` an old one takes them as well (a scratch file renamed onto it).
  */
 int setting_install(struct mount *mount, const struct place *place, struct slice name,
 		    struct slice text, const struct attrs *attrs, bool replace_attrs);
-/* rm of `.policy`: the defaults again. */
-int setting_remove_policy(struct mount *mount, const struct place *place);
-
-/* A handle that setting_open() has just given: its file is made with these. */
-void setting_created(struct handle *handle, const struct attrs *attrs);
-int setting_open(fuse_req_t req, struct mount *mount, struct node *node,
-		 struct fuse_file_info *info, struct handle **out);
 
 #endif

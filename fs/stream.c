@@ -12,6 +12,7 @@
 #include "fs/access.h"
 #include "fs/frozen.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 
 /* A read that waits is answered when this much is there, so that pieces are not tiny. */
 #define PIECE_BYTES ((size_t)64 << 10)

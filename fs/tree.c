@@ -11,19 +11,38 @@ static const struct {
 	const char *word;
 	mode_t type;
 	enum tree_mode mode;
-} kinds[KIND_COUNT] = {
-#define KIND(kind, word, type, mode) [KIND_##kind] = { word, type, mode },
+} rows[KIND_COUNT] = {
+#define KIND(kind, word, type, mode, ops) [KIND_##kind] = { word, type, mode },
+#define NAME(...)
 #define CALLS(...)
 #include "fs/tree.def"
 #undef KIND
+#undef NAME
 #undef CALLS
 };
 
+static const struct fixed_name {
+	enum kind dir;
+	const char *name;
+	enum kind kind;
+} fixed_names[] = {
+#define KIND(...)
+#define NAME(dir, name, kind) { KIND_##dir, name, KIND_##kind },
+#define CALLS(...)
+#include "fs/tree.def"
+#undef KIND
+#undef NAME
+#undef CALLS
+};
+#define FIXED_COUNT (sizeof(fixed_names) / sizeof(fixed_names[0]))
+
 static const int calls[KIND_COUNT][CALL_COUNT] = {
 #define KIND(...)
+#define NAME(...)
 #define CALLS(kind, ...) [KIND_##kind] = { __VA_ARGS__ },
 #include "fs/tree.def"
 #undef KIND
+#undef NAME
 #undef CALLS
 };
 
@@ -35,19 +54,19 @@ static const char *const call_words[CALL_COUNT] = {
 const char *tree_word(enum kind kind)
 {
 	assert(kind < KIND_COUNT);
-	return kinds[kind].word;
+	return rows[kind].word;
 }
 
 mode_t tree_type(enum kind kind)
 {
 	assert(kind < KIND_COUNT);
-	return kinds[kind].type;
+	return rows[kind].type;
 }
 
 enum tree_mode tree_mode(enum kind kind)
 {
 	assert(kind < KIND_COUNT);
-	return kinds[kind].mode;
+	return rows[kind].mode;
 }
 
 uint32_t tree_bits(enum tree_mode mode, uint32_t lender)
@@ -84,6 +103,28 @@ const char *tree_call_word(enum call call)
 {
 	assert(call < CALL_COUNT);
 	return call_words[call];
+}
+
+bool tree_find_name(enum kind dir, struct slice name, enum kind *kind, struct slice *rest)
+{
+	for (size_t i = 0; i < FIXED_COUNT; i++) {
+		struct slice word = slice_of_text(fixed_names[i].name);
+
+		if (fixed_names[i].dir != dir || !slice_starts_with(name, word))
+			continue;
+		*kind = fixed_names[i].kind;
+		*rest = slice_from(name, word.length);
+		return true;
+	}
+	return false;
+}
+
+const char *tree_name(enum kind kind)
+{
+	for (size_t i = 0; i < FIXED_COUNT; i++)
+		if (fixed_names[i].kind == kind)
+			return fixed_names[i].name;
+	return "";
 }
 
 bool tree_is_series(enum kind kind)

@@ -23,10 +23,12 @@
 #include "engine/base/slice.h"
 
 enum kind {
-#define KIND(kind, word, type, mode) KIND_##kind,
+#define KIND(kind, ...) KIND_##kind,
+#define NAME(...)
 #define CALLS(...)
 #include "fs/tree.def"
 #undef KIND
+#undef NAME
 #undef CALLS
 	KIND_COUNT
 };
@@ -89,6 +91,13 @@ uint32_t tree_bits(enum tree_mode mode, uint32_t lender);
 /* 0 when the kind does it, else the errno it always gives. */
 int tree_call(enum kind kind, enum call call);
 const char *tree_call_word(enum call call);
+/*
+ * The name that resolves in a directory of kind `dir` and is not listed: with what stands behind it
+ * in `rest`. False: `name` begins with none.
+ */
+bool tree_find_name(enum kind dir, struct slice name, enum kind *kind, struct slice *rest);
+/* That name of a kind; "" when it has none. */
+const char *tree_name(enum kind kind);
 bool tree_is_series(enum kind kind);
 /* `text` is what is below query/ for PREFIX and ANSWER, else empty. */
 uint64_t tree_ino(const struct place *place, struct slice text);

@@ -9,6 +9,7 @@
 #include "fs/import.h"
 #include "fs/ingest.h"
 #include "fs/place.h"
+#include "fs/reply.h"
 
 struct write_options {
 	int64_t time_unit_ns;
@@ -119,8 +120,8 @@ static int parse_options(struct mount *mount, uint32_t database_id, struct slice
 	}
 }
 
-int write_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
-			struct diag *diag)
+static int write_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
+			       struct diag *diag)
 {
 	struct write_options options;
 
@@ -419,8 +420,8 @@ static int take_caller(fuse_req_t req, struct write_stream *stream)
 	return err;
 }
 
-int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-	       struct handle **out)
+static int write_open(fuse_req_t req, struct mount *mount, struct node *node,
+		      struct fuse_file_info *info, struct handle **out)
 {
 	struct write_stream *stream = NULL;
 	struct write_handle *write;
@@ -441,3 +442,10 @@ int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fu
 	*out = &write->base;
 	return OK;
 }
+
+const struct kind_ops write_kind = {
+	.check_rest = write_check_options,
+	.lookup = kind_lookup_idle,
+	.attr_seconds = KIND_SECONDS_FIXED,
+	.open = write_open,
+};

@@ -6,13 +6,11 @@
 #ifndef FS_WRITE_H
 #define FS_WRITE_H
 
-#include "fs/handle.h"
+#include "fs/kind.h"
+
+extern const struct kind_ops write_kind;
 
 struct write_stream;
-
-/* Judge what stands behind `write`: `?precision=s&rp=NAME&skip=true`. */
-int write_check_options(struct mount *mount, uint32_t database_id, struct slice rest,
-			struct diag *diag);
 
 /* `text` as in place.h. For a series its key, and its number when it has one. */
 int write_stream_open(struct mount *mount, const struct place *place, struct slice text,
@@ -24,9 +22,5 @@ void write_stream_close(struct write_stream *stream);
 /* The engine's options for a series in a group or a policy. */
 int write_series_options(struct mount *mount, const struct place *place, struct slice key,
 			 struct writer_options *out);
-
-/* Opens `write` and `.write`. */
-int write_open(fuse_req_t req, struct mount *mount, struct node *node, struct fuse_file_info *info,
-	       struct handle **out);
 
 #endif

@@ -7,8 +7,10 @@
 #include "engine/base/bytes.h"
 #include "engine/base/when.h"
 #include "fs/attr.h"
+#include "fs/reply.h"
 #include "fs/scratch.h"
 #include "fs/series.h"
+#include "fs/setattr.h"
 
 struct facts {
 	uint64_t points, fields, bytes;
@@ -260,7 +262,7 @@ void xattr_set(fuse_req_t req, struct mount *mount, struct node *node, const cha
 		/* An ACL says nothing of the bits above: `cp -a` has set them before. */
 		if (attr_stat(mount, node, &now) >= OK)
 			to.st_mode |= now.st_mode & 07000;
-		err = attr_apply(mount, node, &to, FUSE_SET_ATTR_MODE, NULL);
+		err = setattr_apply(mount, node, &to, FUSE_SET_ATTR_MODE, NULL);
 	}
 	reply_err(req, err);
 }
