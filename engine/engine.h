@@ -14,7 +14,7 @@
  *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (freeze.c)
  *	  trash/             dropped, being deleted
  *	  set-aside/TIME/   what seriesfs-check --repair has moved aside
- *	  continuous         what continuous queries have done (fs/continuous.c)
+ *	  continuous         what continuous queries have done (fs/settings/continuous.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
  * cursor, series_text) says that it belongs to one at a time.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table of fs/tree.def, walked through a mount: each kind of name, each call, the errno that
+# The table of fs/nodes/tree.def, walked through a mount: each kind of name, each call, the errno that
 # the table promises; where it says 0, the call is not refused with EPERM or ENOSYS by the table.
 . "$(dirname "$0")/../lib/mount.sh"
 mount_start
@@ -161,7 +161,7 @@ for name, call in (
         print(f"FAILED: {name} of a query that does not parse: {errno.errorcode.get(got, got)}")
 print(passed, failed)
 PY
-python3 "$WORK/walk.py" "$MNT" "$PWD/fs/tree.def" >"$WORK/walk.out" 2>&1
+python3 "$WORK/walk.py" "$MNT" "$PWD/fs/nodes/tree.def" >"$WORK/walk.out" 2>&1
 walk=$(tail -n 1 "$WORK/walk.out")
 checks_passed=$((checks_passed + ${walk%% *}))
 check_equal "every kind answers every call as the table says" 0 "${walk##* }"

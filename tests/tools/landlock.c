@@ -1,6 +1,6 @@
 /*
  * Does the kernel have Landlock, and which version? `landlock version` prints it, and fails where
- * it is too old for the daemon (fs/sandbox.c).
+ * it is too old for the daemon (fs/start/sandbox.c).
  */
 #include <linux/landlock.h>
 #include <stdio.h>

@@ -1,9 +1,0 @@
-/* `errors` as a file: of a database, and .seriesfs/errors. */
-#ifndef FS_ERRORS_FILE_H
-#define FS_ERRORS_FILE_H
-
-#include "fs/kind.h"
-
-extern const struct kind_ops errors_kind;
-
-#endif

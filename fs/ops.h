@@ -1,9 +1,0 @@
-/* The FUSE operations: thin, each finds a node or a place, asks the table, and hands on. */
-#ifndef FS_OPS_H
-#define FS_OPS_H
-
-#include "fs/mount.h"
-
-extern const struct fuse_lowlevel_ops ops;
-
-#endif
