@@ -9,6 +9,7 @@ printf 'm,host=%s v=%d 1700000000s\n' a 1 b 2 >"$MNT/db/write"
 printf 'duration 9000d\n' >"$MNT/db/autogen/.policy"
 mkdir "$MNT/db/continuous"
 echo 'select mean(v) from m group by time(1h) into x' >"$MNT/db/continuous/q"
+echo continuous >"$MNT/.seriesfs/ctl" # now: a run between the copy and the look at it would be a difference
 group=$(basename "$MNT"/db/autogen/2*)
 
 # --- copies that are put aside first
