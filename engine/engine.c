@@ -851,8 +851,12 @@ static int lock_directory(struct engine *engine, struct diag *diag)
 	char path[ENGINE_PATH_BYTES_MAX], who[128];
 	struct env_lock_owner owner;
 
+	enum env_lock_use use = engine->options.leaves_alone ? ENV_LOCK_LOOKS
+				: engine->options.read_only  ? ENV_LOCK_READS
+							     : ENV_LOCK_WRITES;
+
 	path_of(engine, "lock", path);
-	int err = env_lock_wait(path, engine->options.read_only, &engine->lock_fd, &owner);
+	int err = env_lock_wait(path, use, &engine->lock_fd, &owner);
 	env_lock_print(&owner, who, sizeof(who));
 	if (err == ERR_BUSY)
 		return diag_set(diag, err, "%s is in use by %s", engine->path, who);
@@ -1108,6 +1112,8 @@ static int open_parts(struct engine *engine, struct diag *diag)
 			      &engine->catalog, diag));
 	TRY(look_for_strangers(engine));
 	engine->shard_env = shard_env_open(engine->options.shards_open_max);
+	if (engine->options.leaves_alone)
+		shard_env_leave_alone(engine->shard_env);
 	TRY(cold_recover(engine));
 	TRY(clock_read(engine, &sequence));
 	TRY(databases_open(engine, diag));

@@ -34,6 +34,7 @@ struct engine;
 struct engine_options {
 	const char *path;
 	bool read_only;
+	bool leaves_alone;	     /* with read_only: changes no byte of the directory */
 	bool sync_writes;	     /* every write durable before it returns */
 	uint32_t commit_seconds;     /* 0 = default */
 	uint64_t memtable_bytes_max; /* 0 = default; writers wait beyond it */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -571,13 +572,35 @@ static int open_lock_read_only(const char *path, int *fd)
 	return open_retrying(parent, O_RDONLY | O_DIRECTORY, fd);
 }
 
-int env_lock(const char *path, bool read_only, int *fd, struct env_lock_owner *owner)
+int env_lock_directory(const char *path, int *fd)
 {
-	int err = open_retrying(path, O_RDWR | O_CREAT, fd);
-	bool is_writable = err == OK;
+	TRY(open_retrying(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, fd));
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return OK;
+	env_close(*fd);
+	*fd = -1;
+	return ERR_BUSY;
+}
+
+/* One that only looks does not sign: then the file tells of the owner before it. */
+static bool has_ended(const struct env_lock_owner *owner)
+{
+	char host[65] = "";
+
+	return owner->pid > 0 && gethostname(host, sizeof(host) - 1) == 0 &&
+	       strcmp(host, owner->host) == 0 && kill(owner->pid, 0) < 0 && errno == ESRCH;
+}
+
+int env_lock(const char *path, enum env_lock_use use, int *fd, struct env_lock_owner *owner)
+{
+	bool is_looking = use == ENV_LOCK_LOOKS;
+	int err = is_looking ? open_lock_read_only(path, fd)
+			     : open_retrying(path, O_RDWR | O_CREAT, fd);
+	bool is_writable = err == OK && !is_looking;
 
 	*owner = (struct env_lock_owner){ 0 };
-	if (read_only && (err == ERR_READ_ONLY || err == ERR_ACCESS || err == ERR_SPACE))
+	if (use == ENV_LOCK_READS &&
+	    (err == ERR_READ_ONLY || err == ERR_ACCESS || err == ERR_SPACE))
 		err = open_lock_read_only(path, fd);
 	TRY(err);
 	/* flock, not fcntl: it survives daemon()'s fork and a second open and close by ourselves.
@@ -589,18 +612,20 @@ int env_lock(const char *path, bool read_only, int *fd, struct env_lock_owner *o
 	}
 	err = failed("lock", path);
 	lock_read(*fd, owner);
+	if (has_ended(owner))
+		*owner = (struct env_lock_owner){ 0 };
 	env_close(*fd);
 	*fd = -1;
 	return err;
 }
 
-int env_lock_wait(const char *path, bool read_only, int *fd, struct env_lock_owner *owner)
+int env_lock_wait(const char *path, enum env_lock_use use, int *fd, struct env_lock_owner *owner)
 {
 	const int64_t start_ns = env_monotonic_ns();
 	bool told = false;
 
 	for (;;) {
-		int err = env_lock(path, read_only, fd, owner);
+		int err = env_lock(path, use, fd, owner);
 		int64_t limit_ns = owner->stopping ? LOCK_STOPPING_NS : LOCK_GRACE_NS;
 
 		if (err != ERR_BUSY || env_monotonic_ns() - start_ns >= limit_ns)

@@ -77,17 +77,23 @@ struct env_lock_owner {
 	bool stopping; /* it takes no more requests, and writes what it has */
 };
 
+enum env_lock_use {
+	ENV_LOCK_WRITES,
+	ENV_LOCK_READS, /* a file that cannot be written is locked as it is, or its directory */
+	ENV_LOCK_LOOKS, /* so is one that could be: no byte of it changes */
+};
 /*
  * Takes an exclusive lock for the life of the descriptor and writes our pid and host
- * into the file. ERR_BUSY: `*owner` has it. With `read_only` a file that cannot be written is
- * locked as it is; where there is none, its directory is.
+ * into the file. ERR_BUSY: `*owner` has it.
  */
-int env_lock(const char *path, bool read_only, int *fd, struct env_lock_owner *owner);
+int env_lock(const char *path, enum env_lock_use use, int *fd, struct env_lock_owner *owner);
+/* Of a directory, without a word in it. ERR_BUSY: another process has it. */
+int env_lock_directory(const char *path, int *fd);
 /*
  * The same, but an owner that is stopping gets two minutes (told once, by log_info), and any
  * other 0.7 s, which an unmount may take to become known to it.
  */
-int env_lock_wait(const char *path, bool read_only, int *fd, struct env_lock_owner *owner);
+int env_lock_wait(const char *path, enum env_lock_use use, int *fd, struct env_lock_owner *owner);
 /* From here on those who wait for our lock know that it will be free. */
 void env_lock_stopping(int fd);
 /* `process 12 on pi4` */

@@ -160,7 +160,8 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 /* Not damage, but what the next attempt need not meet. */
 static bool is_for_now(int err)
 {
-	return err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY || err == ERR_LIMIT;
+	return err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY || err == ERR_LIMIT ||
+	       err == ERR_READ_ONLY;
 }
 
 static bool is_in_window(const struct live_group *group, const struct chunk_ref *ref)
@@ -435,7 +436,9 @@ static void check_orphans(struct check *check, struct catalog *catalog, const ch
 
 void check_points(struct check *check)
 {
-	struct engine_options options = { .path = check->path, .read_only = !check->repair };
+	struct engine_options options = { .path = check->path,
+					  .read_only = !check->repair,
+					  .leaves_alone = !check->repair };
 	struct place place = { .check = check };
 	struct object *databases = NULL;
 	struct diag diag = { 0 };

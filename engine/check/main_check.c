@@ -69,14 +69,14 @@ static int refuse_foreign(const char *path)
 	return ERR_INVALID;
 }
 
-static int lock(const char *path, bool read_only, int *fd)
+static int lock(const char *path, bool repair, int *fd)
 {
 	char name[CHECK_PATH_BYTES_MAX], who[128];
 	struct env_lock_owner owner;
 
 	TRY(refuse_foreign(path));
 	snprintf(name, sizeof(name), "%s/lock", path);
-	int err = env_lock_wait(name, read_only, fd, &owner);
+	int err = env_lock_wait(name, repair ? ENV_LOCK_WRITES : ENV_LOCK_LOOKS, fd, &owner);
 	env_lock_print(&owner, who, sizeof(who));
 	if (err == ERR_BUSY)
 		fprintf(stderr, "seriesfs-check: %s is in use by %s\n", path, who);
@@ -89,7 +89,7 @@ static int check_one(struct check *check, struct totals *totals)
 {
 	int fd;
 
-	TRY(lock(check->path, !check->repair, &fd));
+	TRY(lock(check->path, check->repair, &fd));
 	check_files(check);
 	env_close(fd);
 	if (check->err >= 0)

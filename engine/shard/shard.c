@@ -53,6 +53,11 @@ struct shard_env *shard_env_open(uint32_t open_max)
 	return (struct shard_env *)store_pool_open(open_max ? open_max : SHARDS_OPEN_MAX);
 }
 
+void shard_env_leave_alone(struct shard_env *env)
+{
+	store_pool_leave_alone(pool_of(env));
+}
+
 void shard_env_close(struct shard_env *env)
 {
 	store_pool_close(pool_of(env));

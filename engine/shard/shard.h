@@ -37,6 +37,8 @@ struct shard;
 /* At most `open_max` (0 = SHARDS_OPEN_MAX) LevelDB handles; who needs one more waits for one. */
 struct shard_env *shard_env_open(uint32_t open_max);
 /* All shards are closed and their versions released. */
+/* From now on its shards are only read, and not even LevelDB changes a file in them. */
+void shard_env_leave_alone(struct shard_env *env);
 void shard_env_close(struct shard_env *env);
 struct shard_env_counts {
 	uint32_t open;		 /* handles now */

@@ -48,15 +48,16 @@ struct store {
 	/* all protected by pool->lock */
 	char *path;
 	enum state state;
-	leveldb_t *db;		     /* while OPEN */
-	unsigned users;		     /* calls under way on db */
-	bool wanted;		     /* someone waits to change it: no new users */
-	bool failed;		     /* a write failed: db only reads */
-	bool in_doubt;		     /* what failed may turn up when it is opened next */
-	uint64_t log_bytes;	     /* written since db was opened or flushed */
-	uint64_t sequence;	     /* of the last pair, once it was opened */
-	char *shadow;		     /* where db really is, on a read-only file system; else NULL */
-	bool is_marked_beside;	     /* by the one that writes */
+	leveldb_t *db;	    /* while OPEN */
+	unsigned users;	    /* calls under way on db */
+	bool wanted;	    /* someone waits to change it: no new users */
+	bool failed;	    /* a write failed: db only reads */
+	bool in_doubt;	    /* what failed may turn up when it is opened next */
+	uint64_t log_bytes; /* written since db was opened or flushed */
+	uint64_t sequence;  /* of the last pair, once it was opened */
+	struct store_shadow
+		*shadow;       /* where db really is when this is not to be changed, or NULL */
+	bool is_marked_beside; /* by the one that writes */
 	struct store *newer, *older; /* while it has a place in the list */
 	/* not protected by lock */
 	_Atomic int64_t told_ns; /* when its last error went to the log */
@@ -68,6 +69,7 @@ struct store_pool {
 	struct store *newest, *oldest;
 	struct store_pool_counts counts;
 	uint32_t open_max;
+	bool is_left_alone; /* its stores are only read, and no byte of them is changed */
 	leveldb_cache_t *cache;
 	leveldb_options_t *options, *options_make; /* of what is there, and of what is not */
 	leveldb_readoptions_t *read_plain, *read_verify;
@@ -164,6 +166,11 @@ struct store_pool *store_pool_open(uint32_t open_max)
 	pool->write_sync = leveldb_writeoptions_create();
 	leveldb_writeoptions_set_sync(pool->write_sync, 1);
 	return pool;
+}
+
+void store_pool_leave_alone(struct store_pool *pool)
+{
+	pool->is_left_alone = true;
 }
 
 void store_pool_close(struct store_pool *pool)
@@ -330,10 +337,10 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 		TRY(env_mkdir(store->path));
 		TRY(sync_parent(store->path)); /* before CURRENT: where that is, this was done */
 	}
-	if (env_is_read_only(store->path))
+	if (store->pool->is_left_alone || env_is_read_only(store->path))
 		TRY(store_shadow_make(store->path, &store->shadow));
 	*db = leveldb_open(files.exists ? store->pool->options : store->pool->options_make,
-			   store->shadow ? store->shadow : store->path, &error);
+			   store->shadow ? store_shadow_path(store->shadow) : store->path, &error);
 	err = error_of(store, error);
 	if (err == OK) {
 		store->sequence = files.sequence; /* nobody else has the store meanwhile */

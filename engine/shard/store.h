@@ -30,6 +30,8 @@ struct store;
 
 /* At most `open_max` (at least 1) handles at once; who needs one more waits for one. */
 struct store_pool *store_pool_open(uint32_t open_max);
+/* From now on its stores are only read, and not even LevelDB changes a file in them. */
+void store_pool_leave_alone(struct store_pool *pool);
 /* All its stores are closed. */
 void store_pool_close(struct store_pool *pool);
 struct store_pool_counts {

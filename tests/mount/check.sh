@@ -52,7 +52,17 @@ if how == "cut":
 if how != "remove":
     open(path, "wb").write(data)
 PY
-run_check() { "$CHECK" "$@" "$DATA" >"$WORK/checked.out" 2>"$WORK/check.err"; echo $?; }
+# Bytes, names, modes and times of all that is there.
+digest() { (cd "$DATA" && find . -printf '%P %T@ %C@ %s %i %m\n' | sort && find . -type f -exec cat {} + | cksum); }
+# Its exit code. Without --repair no byte changes, whatever is damaged.
+run_check() {
+	local before code
+	before=$(digest)
+	"$CHECK" "$@" "$DATA" >"$WORK/checked.out" 2>"$WORK/check.err"
+	code=$?
+	[[ " $* " == *" --repair "* ]] || [ "$before" = "$(digest)" ] || code="$code, and something was changed"
+	echo "$code"
+}
 fresh() {
 	rm -rf "$DATA"
 	cp -a "$WORK/pristine" "$DATA"

@@ -112,3 +112,17 @@ for lock in there gone; do
 	check_equal "nothing of it changed, the lock file $lock" "$before" \
 		"$(cd "$WORK/disk/data" && find . -type f -exec md5sum {} + | sort | md5sum)"
 done
+
+# What a process that was killed left of its links goes with the next one's first.
+mkdir "$WORK/links" "$WORK/links/.seriesfs-links-stranger"
+mount -o remount,ro "$WORK/disk"
+for round in 1 2; do
+	check "with links elsewhere" env TMPDIR="$WORK/links" "$SERIESFS" -o ro "$WORK/disk/data" "$MNT"
+	check_equal "every point is asked, round $round" 98 "$(tail -n 1 "$MNT/db/query/select count(v) from c;.csv?fresh=1" | cut -d, -f3)"
+	check_equal "of links there are as many, round $round" "${links:-$(ls -A "$WORK/links" | wc -l)}" "$(ls -A "$WORK/links" | wc -l)"
+	links=$(ls -A "$WORK/links" | wc -l)
+	check "there are some" test "$links" -gt 1
+	[ $round = 2 ] || mount_kill9
+done
+mount_stop
+check_equal "the end leaves none" .seriesfs-links-stranger "$(ls -A "$WORK/links")"

@@ -81,8 +81,8 @@ TEST(env__a_pipe_or_a_device_is_no_file)
 	CHECK_INT(env_read_file(path, &content), ERR_IO);
 	CHECK_INT(env_open_append(path, &fd, &size), ERR_IO);
 	CHECK_INT(env_open_write(path, &fd), ERR_IO);
-	CHECK_INT(env_lock(path, false, &fd, &owner), ERR_IO);
-	CHECK_INT(env_lock(path, true, &fd, &owner), ERR_IO);
+	CHECK_INT(env_lock(path, ENV_LOCK_WRITES, &fd, &owner), ERR_IO);
+	CHECK_INT(env_lock(path, ENV_LOCK_READS, &fd, &owner), ERR_IO);
 	env_overwrite(path, SLICE("text"));
 	CHECK_INT(env_read_file("/dev/zero", &content), ERR_IO);
 	CHECK_INT(content.length, 0);
@@ -117,20 +117,21 @@ TEST(env__a_second_process_is_told_who_holds_the_lock)
 
 	env_mkdir(dir);
 	gethostname(host, sizeof(host) - 1);
-	REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
+	REQUIRE(env_lock(below(dir, "lock"), ENV_LOCK_WRITES, &fd, &owner) == OK);
 	pid_t child = fork();
 	if (child == 0) {
 		int other;
 
-		_exit(env_lock(path, false, &other, &owner) == ERR_BUSY && owner.pid == getppid() &&
-				      strcmp(owner.host, host) == 0 && !owner.stopping
+		_exit(env_lock(path, ENV_LOCK_WRITES, &other, &owner) == ERR_BUSY &&
+				      owner.pid == getppid() && strcmp(owner.host, host) == 0 &&
+				      !owner.stopping
 			      ? 0
 			      : 1);
 	}
 	waitpid(child, &status, 0);
 	CHECK_INT(status, 0);
 	env_close(fd);
-	CHECK_INT(env_lock(path, false, &fd, &owner), OK);
+	CHECK_INT(env_lock(path, ENV_LOCK_WRITES, &fd, &owner), OK);
 	env_close(fd);
 }
 
@@ -141,14 +142,14 @@ TEST(env__who_waits_for_a_lock_gets_it_from_one_that_is_stopping)
 	int fd, status;
 
 	env_mkdir(dir);
-	REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
+	REQUIRE(env_lock(below(dir, "lock"), ENV_LOCK_WRITES, &fd, &owner) == OK);
 	env_lock_stopping(fd);
 	pid_t child = fork();
 	if (child == 0) {
 		int other;
 
 		close(fd);
-		_exit(env_lock_wait(path, false, &other, &owner) == OK ? 0 : 1);
+		_exit(env_lock_wait(path, ENV_LOCK_WRITES, &other, &owner) == OK ? 0 : 1);
 	}
 	usleep(1000000); /* longer than one that stays is waited for */
 	env_close(fd);
@@ -180,11 +181,11 @@ TEST(env__any_text_in_a_lock_is_judged)
 
 	env_mkdir(dir);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		REQUIRE(env_lock(below(dir, "lock"), false, &fd, &owner) == OK);
+		REQUIRE(env_lock(below(dir, "lock"), ENV_LOCK_WRITES, &fd, &owner) == OK);
 		REQUIRE(truncate(path, 0) == 0);
 		REQUIRE(pwrite(fd, rows[i].text, strlen(rows[i].text), 0) ==
 			(ssize_t)strlen(rows[i].text));
-		CHECK_INT(env_lock(path, false, &other, &owner), ERR_BUSY);
+		CHECK_INT(env_lock(path, ENV_LOCK_WRITES, &other, &owner), ERR_BUSY);
 		if (i + 1 < sizeof(rows) / sizeof(*rows)) { /* the last: any number will do */
 			CHECK_INT(owner.pid, rows[i].pid);
 			CHECK_STR(owner.host, rows[i].host);
@@ -208,7 +209,7 @@ TEST(env__no_file_is_opened_through_a_link)
 	snprintf(link_path, sizeof(link_path), "%s/link", dir);
 	env_write_file(keep, SLICE("kept"));
 	REQUIRE(symlink(keep, link_path) == 0);
-	CHECK_INT(env_lock(link_path, false, &fd, &owner), ERR_IO);
+	CHECK_INT(env_lock(link_path, ENV_LOCK_WRITES, &fd, &owner), ERR_IO);
 	CHECK_INT(env_open_append(link_path, &fd, &size), ERR_IO);
 	CHECK_INT(env_read_file(link_path, &text), ERR_IO);
 	CHECK_INT(env_copy(link_path, below(dir, "copy"), 100), ERR_IO);
