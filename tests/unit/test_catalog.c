@@ -695,6 +695,33 @@ TEST(catalog__its_copy_has_what_any_damage_took)
 	buf_release(&whole);
 }
 
+TEST(catalog__a_catalog_that_was_written_anew_has_a_copy)
+{
+	const char *path = new_path();
+	char copy_path[4096];
+	struct catalog *c = opened(path, false);
+	struct buf file = { 0 }, copy = { 0 };
+	uint32_t db = added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "db");
+
+	for (int i = 0; i < 50; i++)
+		set_mtime(c, db, i);
+	CHECK_INT(catalog_sync(c), OK);
+	CHECK_INT(env_read_file(path, &file), OK);
+	size_t grown = file.length;
+	catalog_compact(c);
+	added(c, OBJECT_ROOT_ID, OBJECT_DATABASE, "more");
+	CHECK_INT(catalog_sync(c), OK);
+	buf_reset(&file);
+	CHECK_INT(env_read_file(path, &file), OK);
+	CHECK(file.length < grown / 2);
+	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
+	CHECK_INT(env_read_file(copy_path, &copy), OK);
+	CHECK(slice_equal(buf_slice(&copy), buf_slice(&file)));
+	catalog_close(c);
+	buf_release(&file);
+	buf_release(&copy);
+}
+
 TEST(catalog__what_was_removed_is_known_until_it_is_forgotten)
 {
 	const char *path = new_path();

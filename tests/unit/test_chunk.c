@@ -2,7 +2,11 @@
 #include "engine/chunk/chunk.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine/base/err.h"
 #include "engine/base/limits.h"
@@ -270,4 +274,29 @@ TEST(chunk__what_is_cut_short_or_empty_is_damaged)
 	chunk_data_release(&data);
 	buf_release(&buf);
 	sample_free(sample);
+}
+
+/* I4: rather an end than a chunk in which rows are not found again. */
+TEST(chunk__times_that_do_not_increase_are_not_written)
+{
+	uint64_t state = test_seed();
+
+	for (int later = 0; later < 2; later++) {
+		struct sample *sample = sample_new(100, true, &state);
+		int status = 0;
+
+		sample->times_ns[60] = sample->times_ns[59] - later;
+		pid_t child = fork();
+		if (child == 0) {
+			struct buf out = { 0 };
+
+			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+			close(STDERR_FILENO);
+			chunk_encode(&out, &sample->rows);
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+		sample_free(sample);
+	}
 }

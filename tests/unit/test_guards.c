@@ -14,7 +14,9 @@
 #include "engine/base/crash.h"
 #include "engine/base/env.h"
 #include "engine/base/when.h"
+#include "engine/check/check.h"
 #include "engine/engine.h"
+#include "engine/shard/store_files.h"
 #include "tests/lib/test.h"
 
 /* Of two groups: a week, and a later one. */
@@ -27,25 +29,34 @@ static struct {
 	uint32_t database_id;
 } here;
 
-static void open_at(const char *path)
+static void open_as(const struct engine_options *options)
 {
-	struct engine_options options = { .path = path };
 	struct diag diag = { 0 };
 
-	if (engine_open(&options, &here.engine, &diag) != OK) {
+	if (engine_open(options, &here.engine, &diag) != OK) {
 		fprintf(stderr, "%s\n", diag.text);
 		abort();
 	}
 	CHECK_INT(engine_start(here.engine), OK);
 }
 
-static void make(void)
+static void open_at(const char *path)
+{
+	open_as(&(struct engine_options){ .path = path });
+}
+
+static void make_database(void)
 {
 	struct attrs attrs = { .mode = 0755 };
 
+	CHECK_INT(engine_create_database(here.engine, SLICE("db"), &attrs, &here.database_id), OK);
+}
+
+static void make(void)
+{
 	snprintf(here.path, sizeof(here.path), "%s", test_dir());
 	open_at(here.path);
-	CHECK_INT(engine_create_database(here.engine, SLICE("db"), &attrs, &here.database_id), OK);
+	make_database();
 }
 
 static void done(void)
@@ -121,10 +132,11 @@ static const char *values_of(const char *series)
 	return values;
 }
 
-/* What a kill now would leave, opened in place of what goes on. */
-static void go_on_after_a_kill(void)
+/* What a kill now would leave, as a directory; what goes on is closed. */
+static const char *killed(void)
 {
-	char copy[330], command[1100];
+	static char copy[330];
+	char command[1100];
 
 	snprintf(copy, sizeof(copy), "%s.killed", here.path);
 	/* Trash goes meanwhile. */
@@ -134,7 +146,12 @@ static void go_on_after_a_kill(void)
 		 copy, here.path, copy);
 	CHECK_INT(system(command), 0);
 	done();
-	open_at(copy);
+	return copy;
+}
+
+static void go_on_after_a_kill(void)
+{
+	open_at(killed());
 }
 
 static void remove_copy(void)
@@ -260,6 +277,61 @@ TEST(guard__records_of_a_dropped_group_take_no_later_ones_along)
 	CHECK_STR(values_of("b"), "1 2 ");
 	done();
 	remove_copy();
+}
+
+/* --- wal/mark: a log that ends before what it was synced to
+ * --------------------------------------------- */
+
+static unsigned long long damages_in(const char *path)
+{
+	struct check *check = calloc(1, sizeof(*check));
+
+	snprintf(check->path, sizeof(check->path), "%s", path);
+	check_files(check);
+	if (check->err >= 0)
+		check_points(check);
+	unsigned long long damaged = check->damaged;
+	free(check);
+	return damaged;
+}
+
+static bool is_marked(const char *path)
+{
+	char mark[400];
+
+	snprintf(mark, sizeof(mark), "%s/wal", path);
+	for (int i = 0; i < 30000 && store_marked(mark) == 0; i++)
+		usleep(1000);
+	return store_marked(mark) > 0;
+}
+
+/* The committer marks the log once it has synced it. */
+static void make_and_commit(void)
+{
+	snprintf(here.path, sizeof(here.path), "%s", test_dir());
+	open_as(&(struct engine_options){ .path = here.path, .commit_seconds = 1 });
+	make_database();
+	for (int i = 0; i < 5; i++)
+		CHECK_INT(write_one('a', i, i), OK);
+	CHECK(is_marked(here.path));
+}
+
+TEST(guard__a_log_that_was_cut_is_told_once_and_gives_no_number_again)
+{
+	char segment[400];
+
+	make_and_commit();
+	const char *copy = killed();
+	snprintf(segment, sizeof(segment), "%s/wal/00000001", copy);
+	CHECK_INT(truncate(segment, 16), 0); /* the header of a journal */
+	CHECK(damages_in(copy) > 0);
+	/* What is written from here on has numbers behind the mark: it does not look cut again. */
+	snprintf(here.path, sizeof(here.path), "%s", copy);
+	open_as(&(struct engine_options){ .path = here.path, .commit_seconds = 3600 });
+	CHECK_INT(write_one('a', 9, 9), OK);
+	CHECK_INT(damages_in(killed()), 0);
+	remove_copy();
+	env_remove_tree(here.path);
 }
 
 /* --- I8: a shard that was being made when the end came

@@ -380,3 +380,34 @@ TEST(journal__payload_over_the_limit_is_too_long)
 	CHECK_INT(journal_bytes(journal), 16);
 	journal_close(journal);
 }
+
+/* Is the copy the same bytes as the journal? */
+static bool is_copied(const char *path)
+{
+	struct buf main = { 0 }, copy = { 0 };
+	char copy_path[500];
+
+	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
+	CHECK_INT(env_read_file(path, &main), OK);
+	CHECK_INT(env_read_file(copy_path, &copy), OK);
+	bool is_same = slice_equal(buf_slice(&main), buf_slice(&copy));
+	buf_release(&main);
+	buf_release(&copy);
+	return is_same;
+}
+
+TEST(journal__its_copy_has_what_was_synced_and_no_more_also_after_a_rest)
+{
+	const char *path = new_path();
+	struct journal *journal;
+
+	REQUIRE(journal_open_copied(path, &journal) == OK);
+	for (int i = 0; i < 3; i++) {
+		append(journal, (uint64_t)i + 1, "a record");
+		CHECK(!is_copied(path));
+		CHECK_INT(journal_sync(journal), OK);
+		CHECK(is_copied(path));
+		journal_rest(journal);
+	}
+	journal_close(journal);
+}

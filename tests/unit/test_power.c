@@ -378,6 +378,51 @@ TEST(power__points_of_a_lost_group_take_no_later_ones_along)
 	CHECK_INT(engine_close(engine), OK);
 }
 
+/*
+ * The directory of a database that was made after the group lies there, with a greater number than
+ * the lost group's; the catalog's records alone tell that the group is nobody's.
+ */
+TEST(power__what_comes_behind_a_lost_group_goes_with_it)
+{
+	struct cut cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut.from);
+
+	put(engine, "k", "first v=1i", START_NS);
+	CHECK_INT(engine_sync(engine), OK);
+	put(engine, "k", "first v=2i", START_NS + 7 * DAY_NS);
+	database_called(engine, "later");
+	put(engine, "k", "first v=3i", START_NS + 1);
+	cut.loses = LOSES_CATALOG;
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	engine = engine_at(cut.to);
+	CHECK_STR(text_of(engine, "k"), "first v=1i 1700524800000000000\n");
+	CHECK_INT(engine_close(engine), OK);
+}
+
+/* What a killed process left may be in the page cache alone, and a copy is made of it. */
+TEST(power__a_copy_that_is_made_anew_is_not_ahead_of_its_journal)
+{
+	struct cut killed = cut_of(test_dir()), cut;
+	struct engine *engine = engine_at(killed.from);
+	char copy[400];
+
+	put(engine, "k", "first v=1i", START_NS);
+	cut_now(&killed);
+	CHECK_INT(engine_close(engine), OK);
+	snprintf(copy, sizeof(copy), "%s/catalog.copy", killed.to);
+	CHECK_INT(unlink(copy), 0);
+	engine = engine_at(killed.to);
+	cut = cut_of(killed.to);
+	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	engine = engine_at(cut.to);
+	/* Else it would look as if the journal had been cut. */
+	CHECK(!file_exists(cut.to, "catalog.damaged"));
+	CHECK_INT(engine_close(engine), OK);
+}
+
 /* Where the shards are ahead of the log, as older versions could leave them, nothing is taken for
  * written that is not. */
 TEST(power__a_shard_that_is_ahead_of_the_log_takes_the_next_flush)
