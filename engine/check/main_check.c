@@ -54,12 +54,18 @@ static bool has_format(const char *path)
 	return is_ours;
 }
 
+static bool is_ours(const char *path)
+{
+	return has_format(path) || has_journal(path, "catalog") ||
+	       has_journal(path, "catalog.copy");
+}
+
 /* A directory of somebody else's is not looked at, still less repaired. */
 static int refuse_foreign(const char *path)
 {
 	struct diag diag = { 0 };
 
-	if (has_format(path) || has_journal(path, "catalog") || has_journal(path, "catalog.copy"))
+	if (is_ours(path))
 		return OK;
 	if (!env_is_directory(path))
 		return complain(path, "there is no such directory");
@@ -102,10 +108,24 @@ static int check_one(struct check *check, struct totals *totals)
 /* --- the snapshots below it ----------------------------------------------------------- */
 
 struct snapshots {
-	const struct check *of;
+	struct check *of;
 	struct totals *totals;
 	char dir[CHECK_PATH_BYTES_MAX - 512];
 };
+
+/* Emptied, or another's: no data directory that could be checked or mended. */
+static void refuse_snapshot(struct snapshots *snapshots, const char *path)
+{
+	struct check *of = snapshots->of;
+	const char *name = path + strlen(of->path) + 1;
+	uint64_t left = of->left;
+
+	check_tell(of, name, "nothing of a snapshot is in it");
+	snapshots->totals->damaged++;
+	if (of->repair)
+		check_move_aside(of, name);
+	snapshots->totals->left += of->repair ? of->left - left : 1;
+}
 
 static int check_snapshot(void *arg, const char *name)
 {
@@ -118,7 +138,10 @@ static int check_snapshot(void *arg, const char *name)
 	check->verbose = snapshots->of->verbose;
 	check->is_snapshot = true;
 	snprintf(check->path, sizeof(check->path), "%.3000s/%.255s", snapshots->dir, name);
-	if (!env_is(check->path, ENV_DIRECTORY)) { /* check_files() has told */
+	bool is_directory = env_is(check->path, ENV_DIRECTORY); /* else check_files() has told */
+	if (is_directory && !is_ours(check->path))
+		refuse_snapshot(snapshots, check->path);
+	if (!is_directory || !is_ours(check->path)) {
 		free(check);
 		return OK;
 	}
@@ -141,7 +164,7 @@ static int check_snapshots_of(void *arg, const char *name)
 	return env_is(one.dir, ENV_DIRECTORY) ? env_list(one.dir, check_snapshot, &one) : OK;
 }
 
-static void check_snapshots(const struct check *check, struct totals *totals)
+static void check_snapshots(struct check *check, struct totals *totals)
 {
 	struct snapshots all = { .of = check, .totals = totals };
 

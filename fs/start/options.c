@@ -295,6 +295,12 @@ int options_parse(struct options *options, struct fuse_args *args, struct buf *w
 		buf_append_text(why, "usage: seriesfs [options] DATADIR MOUNTPOINT");
 		return ERR_INVALID;
 	}
+	/* What a shell makes of a variable that is not set. */
+	if (!options->data_path[0] || !options->mount_path[0]) {
+		buf_printf(why, "%s is empty: usage: seriesfs [options] DATADIR MOUNTPOINT",
+			   options->data_path[0] ? "MOUNTPOINT" : "DATADIR");
+		return ERR_INVALID;
+	}
 	return OK;
 }
 

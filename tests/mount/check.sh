@@ -243,3 +243,15 @@ for i in $(seq "${FROM:-1}" "${FLIPS:-12}"); do
 	judge "flip $i" 0
 	[ "$before" = $checks_failed ] || cat "$WORK/flips"
 done
+
+# A snapshot whose directory was emptied, or is another's, is no snapshot: told once, set aside, and over.
+for left in nothing something; do
+	fresh
+	snapshot=$(cd "$DATA" && echo snapshot/*/kept)
+	find "$DATA/$snapshot" -mindepth 1 -delete
+	[ $left = nothing ] || echo text >"$DATA/$snapshot/file"
+	check_equal "a snapshot with $left in it is damage" 4 "$(run_check)"
+	check "which is named" grep -q "^$snapshot: nothing of a snapshot is in it" "$WORK/checked.out"
+	check_equal "and is set aside" 1 "$(run_check --repair)"
+	check_equal "for good" 0 "$(run_check)"
+done

@@ -27,6 +27,8 @@ for option in $taken; do
 	mount_stop
 done
 echo "options: $count taken"
+check_fails "an empty argument is named" "DATADIR is empty" "$SERIESFS" "" "$MNT"
+check_fails "so is the other" "MOUNTPOINT is empty" "$SERIESFS" "$DATA" ""
 check_fails "remount says what to do" "a new start" "$SERIESFS" -o remount,ro "$DATA" "$MNT"
 for option in max_read= max_read=x max_read=-1 setuid= setuid=nobody-of-that-name nonsense context=none; do
 	check_fails "-o $option: refused with words" " " timeout 20 "$SERIESFS" -o "$option" "$DATA" "$MNT"
