@@ -43,7 +43,7 @@ struct params {
  */
 int parse_request(struct slice text, const struct params *params, struct arena *arena,
 		  struct request *out, struct parse_end *end, struct diag *diag);
-/* The text of a file in `continuous/` (query/continuous.h): a CREATE without its name and place. */
+/* The text of a file in `continuous/` (stored.h): a CREATE without its name and place. */
 int parse_continuous_text(struct slice text, struct arena *arena, struct continuous_stmt *out,
 			  struct diag *diag);
 /*

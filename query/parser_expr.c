@@ -281,7 +281,7 @@ static int lower_name(struct parser *p, struct slice name, struct slice *out)
 /* args := [ arg { "," arg } ] ")"; arg := regex | expr */
 static int parse_args(struct parser *p, struct expr *call)
 {
-	bool is_time = p->place == PLACE_DIMENSION && expr_is_call(call, "time");
+	bool is_time = p->clause == CLAUSE_DIMENSION && expr_is_call(call, "time");
 	struct list args = { 0 };
 	struct lexeme found;
 	struct expr *arg;
@@ -412,7 +412,7 @@ static int parse_name_or_call(struct parser *p, const struct lexeme *name, struc
 /* FIELD "(" args, in GROUP BY: the one keyword beside DISTINCT that can be a function */
 static int parse_field_call(struct parser *p, const struct lexeme *lexeme, struct expr **out)
 {
-	if (p->place == PLACE_DIMENSION) {
+	if (p->clause == CLAUSE_DIMENSION) {
 		if (parser_scan(p).token == TOKEN_LPAREN)
 			return parse_call(p, lexeme, SLICE("field"), out);
 		parser_unread(p);
@@ -488,7 +488,7 @@ int parse_expr(struct parser *p, struct expr **out)
 			parser_unread(p);
 			return OK;
 		}
-		if (p->place == PLACE_CONDITION && (op == TOKEN_ADD || op == TOKEN_SUB))
+		if (p->clause == CLAUSE_CONDITION && (op == TOKEN_ADD || op == TOKEN_SUB))
 			p->calendar = CALENDAR_WORDS;
 		TRY(is_regex_op(op) ? parse_required_regex(p, &operand)
 				    : parse_operand(p, &operand));
@@ -515,9 +515,9 @@ int parse_condition(struct parser *p, struct expr **out)
 	*out = NULL;
 	if (!parser_accept(p, TOKEN_WHERE))
 		return OK;
-	p->place = PLACE_CONDITION;
+	p->clause = CLAUSE_CONDITION;
 	TRY(parse_expr(p, out));
-	p->place = PLACE_OTHER;
+	p->clause = CLAUSE_OTHER;
 	if (p->calendar_count == calendar_count)
 		return OK;
 	/* `now() - 1month * 2` was taken word by word, but binds otherwise. */
@@ -533,9 +533,9 @@ static int parse_dimension(struct parser *p, struct expr **out)
 	TRY(parse_regex(p, out));
 	if (*out)
 		return OK;
-	p->place = PLACE_DIMENSION;
+	p->clause = CLAUSE_DIMENSION;
 	TRY(parse_expr(p, out));
-	p->place = PLACE_OTHER;
+	p->clause = CLAUSE_OTHER;
 	parser_skip_blank(p);
 	return OK;
 }

@@ -1,13 +1,17 @@
 /*
- * Why: names, strings and numbers on their own, with InfluxDB's limits and
- * Go's words where one does not fit.
+ * Names, strings, numbers, durations and dotted paths: what a token or a few of them mean alone.
+ *
+ * Why apart: all clauses need them, with InfluxDB's limits, and with Go's words where a number does
+ * not fit.
  */
 #include "query/parser_state.h"
 
 #include <strings.h>
 
+#include "engine/base/buf.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
+#include "query/print.h"
 
 /* --- durations ------------------------------------------------------------- */
 
@@ -201,4 +205,99 @@ int parse_optional_int(struct parser *p, enum token token, int64_t *out)
 	if (*out < 0)
 		return parser_fail_at(p, &lexeme, "%s must be >= 0", token_spelling(token));
 	return OK;
+}
+
+/* --- segments -------------------------------------------------------------- */
+
+static int add_segment(struct parser *p, struct list *list, struct slice text)
+{
+	struct slice *slot = list_add(p, list, sizeof(*slot));
+
+	if (!slot)
+		return parser_no_memory(p);
+	*slot = text;
+	return OK;
+}
+
+/* Ends behind a dot that a regex or a colon follows: the caller knows what to do there. */
+int parse_segments(struct parser *p, struct segments *out)
+{
+	struct list list = { 0 };
+	struct slice segment;
+
+	TRY(parse_ident(p, &segment));
+	TRY(add_segment(p, &list, segment));
+	while (parser_scan(p).token == TOKEN_DOT) {
+		uint32_t rune = lexer_peek(&p->lexer);
+
+		*out = (struct segments){ list.items, list.count };
+		if (rune == '/' || rune == ':')
+			return OK;
+		segment = slice_of("", 0);
+		if (rune != '.')
+			TRY(parse_ident(p, &segment));
+		TRY(add_segment(p, &list, segment));
+	}
+	parser_unread(p);
+	*out = (struct segments){ list.items, list.count };
+	return OK;
+}
+
+/* All but the last in quotes, as InfluxDB shows a path. */
+static void print_segments(struct buf *out, const struct segments *segments)
+{
+	for (size_t i = 0; i < segments->count; i++) {
+		struct slice segment = segments->items[i];
+		bool is_last = i + 1 == segments->count;
+		struct buf name = { 0 };
+
+		print_ident(&name, segment);
+		if (segment.length == 0 && i > 0 && !is_last)
+			buf_reset(&name);
+		if (!is_last && name.length && name.data[0] != '"')
+			buf_printf(out, "\"%.*s\"", (int)name.length, name.data);
+		else
+			buf_append_slice(out, buf_slice(&name));
+		buf_append_text(out, is_last ? "" : ".");
+		buf_release(&name);
+	}
+}
+
+const char *segments_complaint(struct parser *p, const struct segments *segments)
+{
+	struct buf path = { 0 };
+	const char *complaint;
+
+	if (segments->count <= SEGMENTS_MAX)
+		return NULL;
+	print_segments(&path, segments);
+	complaint = arena_printf(p->arena, "too many segments in %s at line 1, char 1",
+				 buf_text(&path));
+	buf_release(&path);
+	return complaint ? complaint : "too many segments";
+}
+
+static bool is_word_byte(char byte)
+{
+	return byte == '_' || (byte >= '0' && byte <= '9') ||
+	       ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+}
+
+bool dotted_at(struct slice text, uint32_t offset, struct dotted *out)
+{
+	size_t end = offset, dots = 0;
+	bool is_begin = true;
+
+	out->has_digit = false;
+	for (; end < text.length; end++) {
+		char byte = text.data[end];
+
+		if (byte == '.' ? is_begin : !is_word_byte(byte))
+			break;
+		out->has_digit |= is_begin && byte >= '0' && byte <= '9';
+		dots += byte == '.';
+		is_begin = byte == '.';
+	}
+	out->text = slice_of(text.data + offset, end - offset);
+	return dots > 0 && !is_begin && (end == text.length || text.data[end] != '"');
 }

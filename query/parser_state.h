@@ -2,8 +2,11 @@
  * What the parser's files share and nobody else sees: the tokens, ways to fail,
  * and one function a clause.
  *
- *	parser.c ─► parser_select.c ─► parser_source.c, parser_target.c ─► parser_expr.c
- *	        └─► parser_show.c, parser_admin.c ─┘           parser_literal.c ─┘
+ *	parser.c ─► parser_select.c ⇄ parser_source.c, ─► parser_target.c ─► parser_expr.c
+ *	        └─► parser_show.c, parser_admin.c ─┘            parser_literal.c ─┘
+ *
+ * All of them stand on parser_token.c. A subquery is a SELECT within a source: that is the one
+ *circle.
  *
  * Tokens are read and given back as InfluxDB's parser does, through a ring of
  * three, down to what it looks at ahead of the tokens it gave back: which text
@@ -15,10 +18,10 @@
 #include "query/parser.h"
 
 /* Which clause an expression stands in: calendar units are not for all. */
-enum place {
-	PLACE_OTHER,
-	PLACE_CONDITION,
-	PLACE_DIMENSION,
+enum clause {
+	CLAUSE_OTHER,
+	CLAUSE_CONDITION,
+	CLAUSE_DIMENSION,
 };
 
 /* What may stand for a duration right here. */
@@ -41,14 +44,14 @@ struct parser {
 	unsigned index, unread;
 	struct lexeme ring[PARSER_RING];
 	unsigned depth; /* of brackets and subqueries */
-	enum place place;
+	enum clause clause;
 	enum calendar calendar;	    /* of the next operand only */
 	size_t calendar_count;	    /* how many were taken */
 	struct select_stmt *select; /* the one being parsed */
 	struct lexeme from;	    /* the last one of a SELECT */
 };
 
-/* --- tokens (parser.c) ----------------------------------------------------- */
+/* --- tokens (parser_token.c) ----------------------------------------------- */
 
 /* Any token, blanks and comments included. */
 struct lexeme parser_scan(struct parser *p);
@@ -104,6 +107,22 @@ int parse_uint64(struct parser *p, uint64_t *out);
 /* [ token integer ] */
 int parse_optional_int(struct parser *p, enum token token, int64_t *out);
 
+struct segments {
+	struct slice *items; /* "" for one that was left out */
+	size_t count;
+};
+#define SEGMENTS_MAX 3
+/* ident { "." [ ident ] }, as many as there are */
+int parse_segments(struct parser *p, struct segments *out);
+/* NULL, or what InfluxDB says when there are more than it takes. */
+const char *segments_complaint(struct parser *p, const struct segments *segments);
+/* Word characters and dots from byte `offset`: two segments or more, nothing behind. */
+struct dotted {
+	struct slice text;
+	bool has_digit; /* a segment starts with one: no 1.x path */
+};
+bool dotted_at(struct slice text, uint32_t offset, struct dotted *out);
+
 /* --- expressions (parser_expr.c) ------------------------------------------- */
 
 int parse_expr(struct parser *p, struct expr **out);
@@ -118,16 +137,6 @@ int parse_dimensions(struct parser *p, struct expr ***out, size_t *count);
 
 /* --- sources (parser_source.c) and targets (parser_target.c) --------------- */
 
-struct segments {
-	struct slice *items; /* "" for one that was left out */
-	size_t count;
-};
-#define SEGMENTS_MAX 3
-/* ident { "." [ ident ] }, as many as there are */
-int parse_segments(struct parser *p, struct segments *out);
-/* NULL, or what InfluxDB says when there are more than it takes. */
-const char *segments_complaint(struct parser *p, const struct segments *segments);
-
 enum source_place {
 	SOURCES_SELECT, /* subqueries, merge and join, aliases */
 	SOURCES_SHOW,
@@ -135,12 +144,6 @@ enum source_place {
 };
 int parse_source(struct parser *p, enum source_place place, struct source *out);
 int parse_sources(struct parser *p, enum source_place place, struct source **out, size_t *count);
-/* Word characters and dots from byte `offset`: two segments or more, nothing behind. */
-struct dotted {
-	struct slice text;
-	bool has_digit; /* a segment starts with one: no 1.x path */
-};
-bool dotted_at(struct slice text, uint32_t offset, struct dotted *out);
 
 /* [ INTO target ] behind the fields */
 int parse_target(struct parser *p, struct target **out);
