@@ -67,7 +67,7 @@ int format_request_end(struct format *format);
 /* The whole answer is this error (the request could not be parsed). */
 int format_request_error(struct format *format, const char *error);
 
-/* --- for the kinds --------------------------------------------------------- */
+/* --- for the kinds (format_cell.c) ------------------------------------------ */
 
 /* A time as the options and the series' zone want it, without quotes. */
 #define FORMAT_TIME_BYTES_MAX 48
