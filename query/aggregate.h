@@ -22,9 +22,6 @@ struct aggregate_spec {
 	struct arena *arena; /* for rows and texts that are kept; of this group */
 };
 
-/* May several threads read for it, each a series or a group? */
-bool aggregate_may_share(const struct plan *plan);
-int aggregate_run(const struct aggregate_spec *spec, struct aggregate **out);
 /*
  * What a leaf gave: its windows in the order of the answer, without the empty
  * ones. Appended to `out`.

@@ -3,10 +3,14 @@
  * the range, others must not see them; so calls that look back equally far
  * share a pass over the rows.
  */
+#include "query/calls.h"
+
 #include <stdlib.h>
 
 #include "engine/base/log.h"
-#include "query/rows.h"
+#include "query/fill.h"
+#include "query/raw.h"
+#include "query/share.h"
 
 struct calls {
 	struct plan *plan;
@@ -56,7 +60,7 @@ static int run_pass(struct calls *calls, int64_t windows, struct plan_call **lea
 			leaves[spec.leaf_count++] = plan->leaves[i];
 	if (spec.leaf_count == 0)
 		return OK;
-	err = aggregate_run(&spec, &aggregate);
+	err = share_run(&spec, &aggregate);
 	for (size_t i = 0; err >= 0 && i < spec.leaf_count; i++) {
 		calls->windows[leaves[i]->number_of_leaf] = spec.window;
 		err = aggregate_points(aggregate, i, &calls->leaves[leaves[i]->number_of_leaf]);

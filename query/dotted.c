@@ -3,16 +3,16 @@
  * here; only whoever knows the measurements can tell, and must tell it as the
  * parser would have. So it is told before any statement of a request runs.
  */
-#include "query/paths.h"
+#include "query/dotted.h"
 
-struct path_check {
+struct dotted_search {
 	struct catalog *catalog;
 	uint32_t database_id; /* 0: there is no default database */
 	struct index *index;
 	struct diag *diag;
 };
 
-static bool is_path(const struct path_check *check, const struct source *source)
+static bool is_path(const struct dotted_search *check, const struct source *source)
 {
 	struct object found;
 
@@ -22,15 +22,15 @@ static bool is_path(const struct path_check *check, const struct source *source)
 	       catalog_find(check->catalog, check->database_id, source->policy, &found) >= 0;
 }
 
-static bool is_name(const struct path_check *check, const struct source *source)
+static bool is_name(const struct dotted_search *check, const struct source *source)
 {
 	return check->database_id &&
 	       index_measurement_find(check->index, source->whole_name) != ID_NONE;
 }
 
-static int check_select(const struct path_check *check, struct select_stmt *select);
+static int check_select(const struct dotted_search *check, struct select_stmt *select);
 
-static int check_sources(const struct path_check *check, struct source *sources, size_t count,
+static int check_sources(const struct dotted_search *check, struct source *sources, size_t count,
 			 bool is_old)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -52,12 +52,12 @@ static int check_sources(const struct path_check *check, struct source *sources,
 	return OK;
 }
 
-static int check_select(const struct path_check *check, struct select_stmt *select)
+static int check_select(const struct dotted_search *check, struct select_stmt *select)
 {
 	return check_sources(check, select->sources, select->source_count, select->is_old);
 }
 
-static int check_statement(const struct path_check *check, struct statement *statement)
+static int check_statement(const struct dotted_search *check, struct statement *statement)
 {
 	struct show_stmt *show = &statement->show;
 
@@ -74,11 +74,11 @@ static int check_statement(const struct path_check *check, struct statement *sta
 	}
 }
 
-int paths_check(const struct query_env *env, struct request *request, struct diag *diag)
+int dotted_check(const struct query_env *env, struct request *request, struct diag *diag)
 {
-	struct path_check check = { .catalog = engine_catalog(env->engine),
-				    .database_id = env->database_id,
-				    .diag = diag };
+	struct dotted_search check = { .catalog = engine_catalog(env->engine),
+				       .database_id = env->database_id,
+				       .diag = diag };
 
 	int err = OK;
 

@@ -1,6 +1,6 @@
 /* Raw dotted names of a request (LANGUAGE, "Names in FROM"): which of them are no path at all? */
-#ifndef QUERY_PATHS_H
-#define QUERY_PATHS_H
+#ifndef QUERY_DOTTED_H
+#define QUERY_DOTTED_H
 
 #include "query/ast.h"
 #include "query/query.h"
@@ -11,6 +11,6 @@
  * no measurement of the default database has the whole as its name. The dotted
  * names of the trees are marked as what they are.
  */
-int paths_check(const struct query_env *env, struct request *request, struct diag *diag);
+int dotted_check(const struct query_env *env, struct request *request, struct diag *diag);
 
 #endif

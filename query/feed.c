@@ -2,83 +2,13 @@
 #include "query/feed.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "query/bounds.h"
+#include "query/compare.h"
 #include "query/metering.h"
-#include "query/quick.h"
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
 #define LARGE_BYTES ((size_t)64 << 10)
-
-/* --- limits ------------------------------------------------------------------------- */
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
-int run_check(struct run *run)
-{
-	const bool *cancelled = run->env->cancelled;
-
-	if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
-		return ERR_CANCELLED;
-	if (run->deadline_ns && monotonic_ns() > run->deadline_ns)
-		return diag_set(run->diag, ERR_LIMIT, "query-timeout limit exceeded");
-	return query_memory(run->env, run->diag);
-}
-
-int run_take_bytes(struct run *run, size_t bytes)
-{
-	memory_fits(bytes);
-	return query_memory(run->env, run->diag);
-}
-
-int run_count_bucket(struct run *run)
-{
-	uint64_t max = run->env->limits->buckets_max;
-
-	if (max && ++run->buckets > max)
-		return diag_set(run->diag, ERR_LIMIT,
-				"max-select-buckets limit exceeded: (%llu/%llu)",
-				(unsigned long long)run->buckets, (unsigned long long)max);
-	return OK;
-}
-
-int run_count_points(struct run *run, size_t count)
-{
-	uint64_t max = run->env->limits->points_max;
-
-	run->points += count;
-	if (max && run->points > max)
-		return diag_set(run->diag, ERR_LIMIT, "max-select-point limit exceeed: (%llu/%llu)",
-				(unsigned long long)run->points, (unsigned long long)max);
-	return run_check(run);
-}
-
-int run_join(struct run *run, const struct run *part, int err)
-{
-	uint64_t buckets_max = run->env->limits->buckets_max;
-
-	run->summaries += part->summaries;
-	run->chunks.decoded += part->chunks.decoded;
-	run->chunks.summarized += part->chunks.summarized;
-	run->chunks.skipped += part->chunks.skipped;
-	run->read_ns += part->read_ns;
-	if (err < 0 && part->diag->text[0] && run->diag)
-		*run->diag = *part->diag;
-	TRY(err);
-	run->buckets += part->buckets;
-	if (buckets_max && run->buckets > buckets_max)
-		return diag_set(run->diag, ERR_LIMIT,
-				"max-select-buckets limit exceeded: (%llu/%llu)",
-				(unsigned long long)run->buckets, (unsigned long long)buckets_max);
-	return run_count_points(run, part->points);
-}
 
 /* --- tags ----------------------------------------------------------------------------- */
 
@@ -375,20 +305,32 @@ static void set_columns(struct feed *feed, const struct batch *batch)
 
 /* --- WHERE ------------------------------------------------------------------------------------ */
 
-/* `field < number` without a look at cells: a comparison a row. */
-static bool make_quick(const struct feed *feed, const struct expr *expr, struct quick_test *out)
+/* Which comparison of a column an operator is, if it is one. */
+static bool compare_op_of(enum token token, enum compare_op *op)
+{
+	switch (token) {
+	case TOKEN_EQ: *op = COMPARE_EQ; return true;
+	case TOKEN_NEQ: *op = COMPARE_NEQ; return true;
+	case TOKEN_LT: *op = COMPARE_LT; return true;
+	case TOKEN_LTE: *op = COMPARE_LTE; return true;
+	case TOKEN_GT: *op = COMPARE_GT; return true;
+	case TOKEN_GTE: *op = COMPARE_GTE; return true;
+	default: return false;
+	}
+}
+
+/* `field < number` is decided for a whole column at a time; false: it is another condition. */
+static bool make_comparison(const struct feed *feed, const struct expr *expr,
+			    struct comparison *out)
 {
 	const struct expr *left, *right;
 
-	if (expr->kind != EXPR_BINARY || expr->binary.op < TOKEN_EQ ||
-	    expr->binary.op > TOKEN_GTE || expr->binary.op == TOKEN_EQ_REGEX ||
-	    expr->binary.op == TOKEN_NEQ_REGEX)
+	if (expr->kind != EXPR_BINARY || !compare_op_of(expr->binary.op, &out->op))
 		return false;
 	left = expr->binary.left;
 	right = expr->binary.right;
 	if (left->kind != EXPR_VARREF || left->varref.slot < 0)
 		return false;
-	out->op = expr->binary.op;
 	out->column = &feed->columns[left->varref.slot];
 	if (right->kind == EXPR_INTEGER) {
 		out->integer = right->integer;
@@ -426,10 +368,10 @@ static int test_rows(struct feed *feed, const struct block *block, uint64_t *kee
 	if (block->row_count % 64)
 		keep[block->row_count / 64] = (UINT64_C(1) << (block->row_count % 64)) - 1;
 	for (size_t i = 0; i < feed->row_test_count; i++) {
-		struct quick_test quick = { 0 };
+		struct comparison comparison = { 0 };
 
-		if (make_quick(feed, feed->row_tests[i], &quick))
-			quick_run(&quick, block->row_count, keep);
+		if (make_comparison(feed, feed->row_tests[i], &comparison))
+			compare_rows(&comparison, block->row_count, keep);
 		else
 			TRY(run_slow(feed, block, feed->row_tests[i], keep));
 	}
@@ -444,7 +386,7 @@ static void keep_column(struct feed *feed, size_t slot, size_t row_count, const 
 	uint64_t *valid = feed->kept_valid + slot * VALID_WORDS;
 	size_t count = 0;
 
-	quick_keep(&column->values->bits, row_count, keep, &values->bits);
+	compare_keep(&column->values->bits, row_count, keep, &values->bits);
 	column->values = values;
 	if (!column->valid)
 		return;
@@ -485,8 +427,8 @@ static int keep_rows(struct feed *feed, struct block *block, const uint64_t *kee
 	for (size_t slot = 0; slot < slots; slot++)
 		if (feed->columns[slot].type != VALUE_NONE)
 			keep_column(feed, slot, block->row_count, keep);
-	quick_keep((const uint64_t *)block->times_ns, block->row_count, keep,
-		   (uint64_t *)feed->kept_times);
+	compare_keep((const uint64_t *)block->times_ns, block->row_count, keep,
+		     (uint64_t *)feed->kept_times);
 	block->times_ns = feed->kept_times;
 	block->row_count = count;
 	return OK;

@@ -4,7 +4,7 @@
  * Windows run from the one of the lower bound (of the first point, when there
  * is none) to that of the upper; a group without any point stays empty.
  */
-#include "query/rows.h"
+#include "query/fill.h"
 
 struct fill {
 	const struct plan *plan;

@@ -10,25 +10,13 @@
 #define QUERY_FUNCTION_H
 
 #include "query/expr.h"
+#include "query/points.h"
 #include "query/tally.h"
 
 enum function_shape {
 	SHAPE_FOLD,
 	SHAPE_COLLECT,
 	SHAPE_TRANSFORM,
-};
-
-/* One value of a function: of a window, or of a row. */
-struct point {
-	int64_t time_ns;
-	struct cell value;
-	const struct cell *row; /* the selected row's slots, or NULL */
-};
-
-/* Growable; freed with free(). */
-struct points {
-	struct point *items;
-	size_t count, capacity;
 };
 
 struct plan_call;
@@ -75,10 +63,6 @@ struct function {
 const struct function *function_find(struct slice name);
 extern const struct function function_table[];
 extern const size_t function_count;
-
-/* Memory failure ends the process, as buf does. */
-void points_add(struct points *points, struct point point);
-void points_release(struct points *points);
 
 /* --- FOLD ------------------------------------------------------------------- */
 
@@ -137,6 +121,38 @@ enum warmup {
 	WARMUP_EXPONENTIAL,
 	WARMUP_SIMPLE,
 	WARMUP_NONE,
+};
+
+/* --- a call --------------------------------------------------------------------- */
+
+/* histogram(x[, size[, start[, stop]]]) */
+struct histogram {
+	double size, start, stop;
+	bool has_start, has_stop;
+};
+
+/* A function over the rows of a group and window, or over what another one gave. */
+struct plan_call {
+	const struct function *function;
+	struct slice name;
+	struct slice text;	 /* printed: calls that read alike are one */
+	int32_t slot;		 /* what it reads; -1: `inner` */
+	struct plan_call *inner; /* a transformation's aggregate */
+	enum data_type type;	 /* of what it reads */
+	enum data_type result;	 /* of what it gives */
+	double number;		 /* percentile's N */
+	int64_t count;		 /* N of top, sample, moving_average, … */
+	int64_t unit_ns;	 /* of derivative, elapsed, integral */
+	int64_t season;		 /* of holt_winters */
+	int64_t hold; /* of indicators: rows that are left out; -1 = until they are warm */
+	enum warmup warmup;
+	struct histogram histogram;
+	bool is_descending;
+	bool wants_keys;    /* COLLECT: samples are keys */
+	bool has_tags;	    /* top(v, tag…): each combination gives its best */
+	int32_t *tag_slots; /* those that are tags; fields are all alike, as InfluxDB has it */
+	size_t tag_count;
+	uint32_t number_of_leaf; /* among the leaves, for those with a slot */
 };
 
 struct run;

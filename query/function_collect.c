@@ -7,7 +7,7 @@
 
 #include "engine/base/log.h"
 #include "query/function_rows.h"
-#include "query/order.h"
+#include "query/go_sort.h"
 
 static void add_value(const struct plan_call *call, struct points *out, const struct sample *sample)
 {
@@ -34,7 +34,7 @@ static void sort_by_value(const struct plan_call *call, struct samples *samples)
 		items[a] = items[--b];
 		items[b] = sample;
 	}
-	order_by_value(call->type, items, samples->count);
+	go_sort_by_value(call->type, items, samples->count);
 }
 
 /* A NaN is not even the same as itself. */

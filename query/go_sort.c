@@ -1,11 +1,13 @@
 /*
+ * Samples sorted by value, ties as Go leaves them.
+ *
  * Why: mode() and percentile() look at times of samples that a sort by value
  * left in some order, so the steps of that sort are part of their answer.
  *
  * It is pattern-defeating quicksort (O. Peters, 2021) as Go 1.19 has it: the
  * same bounds, the same pivots, the same swaps.
  */
-#include "query/order.h"
+#include "query/go_sort.h"
 
 #define INSERTION_MAX	  12 /* samples that are sorted by insertion */
 #define NINTHER_MIN	  50 /* samples of which the pivot is a median of medians */
@@ -245,7 +247,7 @@ static void sort(struct order *order, size_t first, size_t end, unsigned limit)
 	}
 }
 
-void order_by_value(enum data_type type, struct sample *samples, size_t count)
+void go_sort_by_value(enum data_type type, struct sample *samples, size_t count)
 {
 	struct order order = { type, samples };
 

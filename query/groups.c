@@ -92,13 +92,12 @@ static int list_measurement(struct listing *listing, const struct plan_source *s
 }
 
 static int list_subquery(struct listing *listing, const struct plan_source *source,
-			 struct groups *out)
+			 const struct inner_result *rows)
 {
-	struct inner_result **slot = &out->inner[out->inner_count++];
-	int err = inner_open(source->subquery, listing->run, slot);
+	int err = OK;
 
-	for (size_t i = 0; err >= 0 && i < inner_series_count(*slot); i++) {
-		const struct inner_series *inner = inner_series_at(*slot, i);
+	for (size_t i = 0; err >= 0 && i < inner_series_count(rows); i++) {
+		const struct inner_series *inner = inner_series_at(rows, i);
 		struct group_series series = { .source = source, .inner = inner };
 		bool takes;
 
@@ -244,20 +243,21 @@ static void limit(struct plan *plan, struct groups *groups)
 	groups->count = kept;
 }
 
-int groups_open(struct plan *plan, struct run *run, struct groups *out)
+int groups_open(struct plan *plan, struct inner_result *const *inner, struct run *run,
+		struct groups *out)
 {
 	struct listing listing = { .plan = plan, .run = run };
 	int err = OK;
 
 	*out = (struct groups){ 0 };
-	out->inner = calloc(plan->source_count + 1, sizeof(struct inner_result *));
 	listing.values = arena_alloc(plan->context->arena,
 				     (plan->dimensions->count + 1) * sizeof(*listing.values));
-	if (!out->inner || !listing.values)
+	if (!listing.values)
 		return ERR_LIMIT;
 	for (size_t i = 0; err >= 0 && i < plan->source_count; i++)
-		err = plan->sources[i].subquery ? list_subquery(&listing, &plan->sources[i], out)
-						: list_measurement(&listing, &plan->sources[i]);
+		err = plan->sources[i].subquery
+			      ? list_subquery(&listing, &plan->sources[i], inner[i])
+			      : list_measurement(&listing, &plan->sources[i]);
 	if (err >= 0) {
 		if (listing.count)
 			qsort_r(listing.members, listing.count, sizeof(*listing.members),
@@ -273,9 +273,6 @@ int groups_open(struct plan *plan, struct run *run, struct groups *out)
 
 void groups_close(struct groups *groups)
 {
-	for (size_t i = 0; i < groups->inner_count; i++)
-		inner_close(groups->inner[i]);
-	free(groups->inner);
 	free(groups->items);
 	free(groups->series);
 	*groups = (struct groups){ 0 };

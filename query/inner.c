@@ -2,9 +2,10 @@
  * Why: to the statement around it a subquery is series like any other: a key,
  * and columns in time order. Its rows are kept, under the query's memory limit.
  */
+#include "query/inner.h"
+
 #include <stdlib.h>
 
-#include "query/rows.h"
 #include "query/target.h"
 
 struct growing {
@@ -145,8 +146,8 @@ static int add_batch(struct inner_result *inner, struct growing *growing)
 		series->batches =
 			arena_alloc(&inner->arena, (growing->batch_capacity = 1) * sizeof(*batch));
 	else
-		series->batches = plan_grow(&inner->arena, series->batches, series->batch_count,
-					    &growing->batch_capacity, sizeof(*batch));
+		series->batches = arena_grow(&inner->arena, series->batches, series->batch_count,
+					     &growing->batch_capacity, sizeof(*batch));
 	if (!series->batches)
 		return ERR_MEMORY;
 	batch = &series->batches[series->batch_count++];
@@ -261,24 +262,25 @@ static void turn(struct inner_series *series)
 
 /* --- the face --------------------------------------------------------------------------- */
 
-int inner_open(struct plan *plan, struct run *run, struct inner_result **out)
+int inner_open(struct plan *plan, struct run *run, struct inner_result **out, struct row_sink *sink)
 {
 	struct inner_result *inner = calloc(1, sizeof(*inner));
-	struct row_sink sink = { begin, row, end, inner };
 
 	*out = inner;
 	if (!inner)
 		return ERR_MEMORY;
+	*sink = (struct row_sink){ begin, row, end, inner };
 	inner->plan = plan;
 	inner->run = run;
 	inner->values =
 		arena_alloc(&inner->arena, (plan->dimensions->count + 1) * sizeof(*inner->values));
-	if (!inner->values)
-		return ERR_MEMORY;
-	TRY(plan->join ? join_run(plan, run, &sink) : rows_run(plan, run, &sink));
-	for (size_t i = 0; plan->is_descending && i < inner->count; i++)
+	return inner->values ? OK : ERR_MEMORY;
+}
+
+void inner_finish(struct inner_result *inner)
+{
+	for (size_t i = 0; inner->plan->is_descending && i < inner->count; i++)
 		turn(&inner->series[i]->series);
-	return OK;
 }
 
 void inner_close(struct inner_result *inner)

@@ -8,14 +8,10 @@
  * Equal times pair, but there is no condition on them: all parts are walked together in time order,
  * each remembers its last point, and all are forgotten once they made a row.
  */
-#include <stdlib.h>
-
-#include "query/groups.h"
-#include "query/rows.h"
+#include "query/join.h"
 
 /* A part: its rows, and the one that waits. */
 struct lane {
-	struct inner_result *result;
 	const struct inner_series *series; /* NULL: it has no rows */
 	size_t batch, row;		   /* the next one; batches run out at the end */
 	size_t column_first;		   /* of its cells in the row */
@@ -128,7 +124,7 @@ static int pair_up(struct join *join, const struct series_key *key, struct run *
 	return has_begun ? sink->end(sink->arg) : OK;
 }
 
-static int open_lanes(struct join *join, struct run *run)
+static void set_lanes(struct join *join, struct inner_result *const *parts)
 {
 	size_t columns = 0;
 
@@ -136,22 +132,20 @@ static int open_lanes(struct join *join, struct run *run)
 		struct plan *part = join->plan->sources[i].subquery;
 		struct lane *lane = &join->lanes[i];
 
-		TRY(inner_open(part, run, &lane->result));
-		if (inner_series_count(lane->result))
-			lane->series = inner_series_at(lane->result, 0);
+		if (inner_series_count(parts[i]))
+			lane->series = inner_series_at(parts[i], 0);
 		lane->column_first = columns;
 		columns += part->column_count;
 	}
-	return OK;
 }
 
-int join_run(struct plan *plan, struct run *run, const struct row_sink *sink)
+int join_run(struct plan *plan, struct inner_result *const *parts, struct run *run,
+	     const struct row_sink *sink)
 {
 	struct join join = { .plan = plan, .lane_count = plan->source_count };
 	struct slice *values =
 		arena_alloc(plan->context->arena, (plan->dimensions->count + 1) * sizeof(*values));
 	const struct series_key *key;
-	int err;
 
 	join.lanes = arena_alloc(plan->context->arena, (join.lane_count + 1) * sizeof(*join.lanes));
 	join.cells =
@@ -161,10 +155,6 @@ int join_run(struct plan *plan, struct run *run, const struct row_sink *sink)
 	key = key_ring_get(&plan->ring, plan->join_name, plan->dimensions, values);
 	if (!key)
 		return ERR_LIMIT;
-	err = open_lanes(&join, run);
-	if (err >= 0)
-		err = pair_up(&join, key, run, sink);
-	for (size_t i = 0; i < join.lane_count; i++)
-		inner_close(join.lanes[i].result);
-	return err;
+	set_lanes(&join, parts);
+	return pair_up(&join, key, run, sink);
 }

@@ -5,8 +5,8 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/when.h"
-#include "query/continuous.h"
 #include "query/running.h"
+#include "query/stored.h"
 
 /* --- names ------------------------------------------------------------------ */
 
@@ -326,7 +326,7 @@ static int create_continuous(struct task *task)
 
 	TRY(check_name(task, stmt->name));
 	TRY(task_database(task, stmt->database, true, &database));
-	continuous_print_stored(&text, task->statement);
+	stored_print(&text, task->statement);
 	buf_append_byte(&text, '\n');
 	err = find_directory(task, database.id, true, &directory);
 	if (err >= 0)

@@ -53,36 +53,6 @@ struct plan_source {
 	bool is_merged;		   /* 0.8: its rows go into the series `merged` */
 };
 
-/* histogram(x[, size[, start[, stop]]]) */
-struct histogram {
-	double size, start, stop;
-	bool has_start, has_stop;
-};
-
-/* A function over the rows of a group and window, or over what another one gave. */
-struct plan_call {
-	const struct function *function;
-	struct slice name;
-	struct slice text;	 /* printed: calls that read alike are one */
-	int32_t slot;		 /* what it reads; -1: `inner` */
-	struct plan_call *inner; /* a transformation's aggregate */
-	enum data_type type;	 /* of what it reads */
-	enum data_type result;	 /* of what it gives */
-	double number;		 /* percentile's N */
-	int64_t count;		 /* N of top, sample, moving_average, … */
-	int64_t unit_ns;	 /* of derivative, elapsed, integral */
-	int64_t season;		 /* of holt_winters */
-	int64_t hold; /* of indicators: rows that are left out; -1 = until they are warm */
-	enum warmup warmup;
-	struct histogram histogram;
-	bool is_descending;
-	bool wants_keys;    /* COLLECT: samples are keys */
-	bool has_tags;	    /* top(v, tag…): each combination gives its best */
-	int32_t *tag_slots; /* those that are tags; fields are all alike, as InfluxDB has it */
-	size_t tag_count;
-	uint32_t number_of_leaf; /* among the leaves, for those with a slot */
-};
-
 struct plan_column {
 	struct slice name;
 	struct expr *expr; /* calls are references to cells[slot_count + n] */
@@ -159,6 +129,8 @@ struct plan {
 	bool is_empty; /* nothing can come of it */
 };
 
+struct plan_context plan_context_of(const struct query_env *env, const struct select_scope *scope,
+				    struct arena *arena, struct diag *diag);
 /* InfluxDB's rules about the text; makes the plans of subqueries as well. ERR_INVALID, ERR_LIMIT.
  */
 int plan_check(struct plan_context *context, struct select_stmt *stmt, struct plan *parent,
@@ -169,6 +141,11 @@ int plan_check(struct plan_context *context, struct select_stmt *stmt, struct pl
  * after errors too.
  */
 int plan_bind(struct plan *plan);
+/*
+ * A SELECT that nobody wrote, within `plan`: checked and bound. The caller makes `*out` the
+ * subquery of a source, after errors too, so that plan_close() finds it.
+ */
+int plan_inner(struct plan *plan, struct select_stmt *stmt, struct plan **out);
 void plan_close(struct plan_context *context, struct plan *plan);
 
 /* --- parts of the binding ---------------------------------------------------- */
@@ -241,8 +218,5 @@ static inline bool plan_is_origin(const struct plan *plan, struct slice name)
 {
 	return plan->is_merge && slice_equal(name, SLICE("_orig_series"));
 }
-
-/* Room for one more in an array of the arena. NULL: the budget. */
-void *plan_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t item);
 
 #endif

@@ -39,8 +39,8 @@ static int add_slot(struct plan *plan, struct slice name, enum data_type type, b
 	if (found != MAP_NONE && plan->slots[found].type == type &&
 	    plan->slots[found].is_filter == is_filter)
 		return OK;
-	plan->slots = plan_grow(plan->context->arena, plan->slots, plan->slot_count,
-				&plan->slot_capacity, sizeof(*plan->slots));
+	plan->slots = arena_grow(plan->context->arena, plan->slots, plan->slot_count,
+				 &plan->slot_capacity, sizeof(*plan->slots));
 	if (!plan->slots)
 		return ERR_LIMIT;
 	*number = (int32_t)plan->slot_count;
@@ -242,23 +242,6 @@ static void bind_indicator(struct plan_call *call, const struct expr *expr)
 		call->warmup = WARMUP_SIMPLE;
 	else if (slice_equal(args[3]->string, SLICE("exponential")))
 		call->warmup = WARMUP_EXPONENTIAL;
-}
-
-static double number_of(const struct expr *expr)
-{
-	return expr->kind == EXPR_INTEGER ? (double)expr->integer : expr->number;
-}
-
-struct histogram plan_histogram(const struct expr *call)
-{
-	struct expr *const *args = call->call.args;
-	size_t count = call->call.arg_count;
-
-	return (struct histogram){ .size = count > 1 ? number_of(args[1]) : 1,
-				   .start = count > 2 ? number_of(args[2]) : 0,
-				   .stop = count > 3 ? number_of(args[3]) : 0,
-				   .has_start = count > 2,
-				   .has_stop = count > 3 };
 }
 
 /* The numbers among the arguments. */
@@ -590,39 +573,6 @@ static bool has_values(const struct plan *plan, bool takes_tags)
 
 /* --- looking back --------------------------------------------------------------------- */
 
-bool plan_looks_back(struct slice name, bool has_inner)
-{
-	return has_inner && !slice_equal(name, SLICE("cumulative_sum")) &&
-	       !slice_starts_with(name, SLICE("holt_winters"));
-}
-
-static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t windows)
-{
-	__int128 ns = (__int128)time_ns + (__int128)windows * spec->interval_ns;
-	int64_t seconds = floor_div(time_ns, NS_PER_SECOND);
-
-	/* A bound beyond all times stays there: nothing lies in such a range. */
-	if (windows == 0 || time_ns > TIME_MAX_NS || time_ns < TIME_MIN_NS)
-		return time_ns;
-	if (spec->months)
-		ns += (__int128)(zone_add_months(spec->zone, seconds, windows * spec->months) -
-				 seconds) *
-		      NS_PER_SECOND;
-	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
-}
-
-/* Where time runs backwards, the past lies behind the range. */
-struct window_spec plan_widened(const struct plan *plan, int64_t windows)
-{
-	struct window_spec spec = plan->window;
-
-	if (plan->is_descending)
-		spec.time_last_ns = moved(&spec, spec.time_last_ns, windows);
-	else if (plan->has_first)
-		spec.time_first_ns = moved(&spec, spec.time_first_ns, -windows);
-	return spec;
-}
-
 static bool find_look_back(void *arg, struct expr *expr)
 {
 	bool *found = arg;
@@ -644,11 +594,19 @@ static void set_reach(struct plan *plan)
 	plan->reach = plan_widened(plan, looks_back);
 }
 
+int plan_inner(struct plan *plan, struct select_stmt *stmt, struct plan **out)
+{
+	TRY(plan_check(plan->context, stmt, plan, out));
+	return plan_bind(*out);
+}
+
 int plan_bind(struct plan *plan)
 {
 	set_reach(plan);
 	if (plan->join)
 		return plan_bind_join(plan);
+	for (size_t i = 0; i < plan->source_count; i++)
+		TRY(plan_bind(plan->sources[i].subquery));
 	TRY(plan_bind_sources(plan));
 	TRY(plan_group_by_values(plan));
 	TRY(plan_expand_wildcards(plan));
@@ -667,25 +625,4 @@ int plan_bind(struct plan *plan)
 	plan->is_empty = plan->column_count == 0 || !has_values(plan, has_subquery(plan)) ||
 			 plan->reach.time_first_ns > plan->reach.time_last_ns;
 	return OK;
-}
-
-static void close_plan(struct plan *plan)
-{
-	if (plan->condition)
-		tag_filter_release(plan->condition);
-	key_ring_release(&plan->ring);
-	map_release(&plan->slot_map);
-	idmap_release(&plan->known);
-	for (size_t i = 0; i < plan->source_count; i++)
-		if (plan->sources[i].subquery)
-			close_plan(plan->sources[i].subquery);
-}
-
-void plan_close(struct plan_context *context, struct plan *plan)
-{
-	if (plan)
-		close_plan(plan);
-	for (size_t i = 0; i < context->database_count; i++)
-		snapshot_close(context->databases[i].snapshot);
-	context->database_count = 0;
 }

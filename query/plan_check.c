@@ -638,8 +638,8 @@ static int check_field_dimension(struct check *check, struct expr *call, struct 
 	if (call->call.arg_count != 1 || call->call.args[0]->kind != EXPR_VARREF)
 		return refuse(check, "field() expected the name of a field");
 	*dimension = call->call.args[0];
-	plan->values = plan_grow(plan->context->arena, plan->values, plan->value_count,
-				 &plan->value_capacity, sizeof(*plan->values));
+	plan->values = arena_grow(plan->context->arena, plan->values, plan->value_count,
+				  &plan->value_capacity, sizeof(*plan->values));
 	if (!plan->values)
 		return ERR_LIMIT;
 	plan->values[plan->value_count++] = (*dimension)->varref.name;

@@ -34,8 +34,8 @@ static int add_part(struct plan *join, struct part_list *list, const struct sour
 	for (size_t i = 0; i < list->count; i++)
 		if (slice_equal(list->items[i].name, name))
 			return refuse(join, "two parts of a join have the same name");
-	list->items = plan_grow(join->context->arena, list->items, list->count, &list->capacity,
-				sizeof(*list->items));
+	list->items = arena_grow(join->context->arena, list->items, list->count, &list->capacity,
+				 sizeof(*list->items));
 	if (!list->items)
 		return ERR_LIMIT;
 	list->items[list->count++] = (struct part){ source, name, measurement };
@@ -136,8 +136,8 @@ static int add_columns(struct plan *join, const struct part *part, const struct 
 			join->context->arena, "%.*s.%.*s", (int)part->name.length, part->name.data,
 			(int)rows->columns[i].name.length, rows->columns[i].name.data);
 
-		join->columns = plan_grow(join->context->arena, join->columns, join->column_count,
-					  capacity, sizeof(*join->columns));
+		join->columns = arena_grow(join->context->arena, join->columns, join->column_count,
+					   capacity, sizeof(*join->columns));
 		if (!name || !join->columns)
 			return ERR_LIMIT;
 		join->columns[join->column_count++] =
@@ -201,10 +201,9 @@ int plan_bind_join(struct plan *join)
 
 		TRY(make_select(join, &parts.items[i], names, count, all, &stmt));
 		join->parent = NULL; /* the dimensions around it are not the parts' */
-		int err = plan_check(join->context, stmt, join, &source->subquery);
+		int err = plan_inner(join, stmt, &source->subquery);
+
 		join->source_count += source->subquery != NULL;
-		if (err >= 0)
-			err = plan_bind(source->subquery);
 		join->parent = range;
 		TRY(err);
 		TRY(add_columns(join, &parts.items[i], source->subquery, &capacity));

@@ -13,19 +13,6 @@ static struct catalog *catalog_of(struct plan *plan)
 	return engine_catalog(plan->context->env->engine);
 }
 
-void *plan_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t item)
-{
-	void *grown;
-
-	if (count < *capacity)
-		return items;
-	*capacity = *capacity ? *capacity * 2 : 8;
-	grown = arena_alloc(arena, *capacity * item);
-	if (grown && count)
-		memcpy(grown, items, count * item);
-	return grown;
-}
-
 /* --- databases and policies ----------------------------------------------------- */
 
 static int refuse_database(struct plan *plan, struct slice name)
@@ -78,8 +65,8 @@ static int open_database(struct plan *plan, const struct object *database, struc
 			*out = context->databases[i].snapshot;
 			return OK;
 		}
-	context->databases = plan_grow(context->arena, context->databases, context->database_count,
-				       &context->database_capacity, sizeof(*context->databases));
+	context->databases = arena_grow(context->arena, context->databases, context->database_count,
+					&context->database_capacity, sizeof(*context->databases));
 	if (!context->databases)
 		return ERR_LIMIT;
 	item = &context->databases[context->database_count];
@@ -118,18 +105,18 @@ static int find_policy(struct plan *plan, const struct object *database, struct 
 
 /* --- measurements ------------------------------------------------------------------ */
 
-struct place {
+struct origin {
 	struct snapshot *snapshot;
 	uint32_t database_id, policy_id;
 };
 
-static int has_series(struct plan *plan, const struct place *place, uint32_t measurement_id,
+static int has_series(struct plan *plan, const struct origin *origin, uint32_t measurement_id,
 		      bool *has)
 {
 	uint32_t *ids = NULL;
 	size_t count = 0;
 	int err =
-		snapshot_series(place->snapshot, place->policy_id, measurement_id,
+		snapshot_series(origin->snapshot, origin->policy_id, measurement_id,
 				plan->reach.time_first_ns, plan->reach.time_last_ns, &ids, &count);
 
 	free(ids);
@@ -138,9 +125,9 @@ static int has_series(struct plan *plan, const struct place *place, uint32_t mea
 }
 
 /* A policy is of one database, and a statement has one snapshot of that. */
-static uint64_t known_key(const struct place *place, uint32_t measurement_id)
+static uint64_t known_key(const struct origin *origin, uint32_t measurement_id)
 {
-	return (uint64_t)place->policy_id << 32 | measurement_id;
+	return (uint64_t)origin->policy_id << 32 | measurement_id;
 }
 
 struct source_list {
@@ -148,29 +135,29 @@ struct source_list {
 	bool is_merged; /* what is added belongs to a merge */
 };
 
-static int add_measurement(struct plan *plan, struct source_list *list, const struct place *place,
+static int add_measurement(struct plan *plan, struct source_list *list, const struct origin *origin,
 			   uint32_t measurement_id)
 {
-	struct index *index = snapshot_index(place->snapshot);
+	struct index *index = snapshot_index(origin->snapshot);
 
 	bool has;
 
-	if (measurement_id == ID_NONE || place->policy_id == 0 ||
-	    idmap_find(&plan->known, known_key(place, measurement_id)) != MAP_NONE)
+	if (measurement_id == ID_NONE || origin->policy_id == 0 ||
+	    idmap_find(&plan->known, known_key(origin, measurement_id)) != MAP_NONE)
 		return OK;
-	TRY(has_series(plan, place, measurement_id, &has));
+	TRY(has_series(plan, origin, measurement_id, &has));
 	if (!has)
 		return OK;
-	plan->sources = plan_grow(plan->context->arena, plan->sources, plan->source_count,
-				  &list->capacity, sizeof(*plan->sources));
+	plan->sources = arena_grow(plan->context->arena, plan->sources, plan->source_count,
+				   &list->capacity, sizeof(*plan->sources));
 	if (!plan->sources)
 		return ERR_LIMIT;
-	idmap_set(&plan->known, known_key(place, measurement_id), 0);
+	idmap_set(&plan->known, known_key(origin, measurement_id), 0);
 	plan->sources[plan->source_count++] =
 		(struct plan_source){ .name = index_measurement_name(index, measurement_id),
-				      .snapshot = place->snapshot,
+				      .snapshot = origin->snapshot,
 				      .index = index,
-				      .policy_id = place->policy_id,
+				      .policy_id = origin->policy_id,
 				      .measurement_id = measurement_id,
 				      .is_merged = list->is_merged };
 	return OK;
@@ -215,16 +202,16 @@ static int find_matching(struct plan *plan, struct index *index, const struct ex
 	return err;
 }
 
-static int add_matching(struct plan *plan, struct source_list *list, const struct place *place,
+static int add_matching(struct plan *plan, struct source_list *list, const struct origin *origin,
 			const struct expr *regex)
 {
-	struct index *index = snapshot_index(place->snapshot);
+	struct index *index = snapshot_index(origin->snapshot);
 	uint32_t measurement_count = index_measurement_count(index);
 	uint32_t *ids;
 	size_t count;
 	int err;
 
-	TRY(check_policy(plan, place->database_id, place->policy_id));
+	TRY(check_policy(plan, origin->database_id, origin->policy_id));
 	ids = malloc((measurement_count + (size_t)1) * sizeof(*ids));
 	if (!ids)
 		return ERR_MEMORY;
@@ -232,22 +219,22 @@ static int add_matching(struct plan *plan, struct source_list *list, const struc
 	if (err >= 0)
 		err = reserve_sources(plan, list, count);
 	for (size_t i = 0; err >= 0 && i < count; i++)
-		err = add_measurement(plan, list, place, ids[i]);
+		err = add_measurement(plan, list, origin, ids[i]);
 	free(ids);
 	return err;
 }
 
-static int add_named(struct plan *plan, struct source_list *list, const struct place *place,
+static int add_named(struct plan *plan, struct source_list *list, const struct origin *origin,
 		     struct slice name)
 {
-	TRY(check_policy(plan, place->database_id, place->policy_id));
-	return add_measurement(plan, list, place,
-			       index_measurement_find(snapshot_index(place->snapshot), name));
+	TRY(check_policy(plan, origin->database_id, origin->policy_id));
+	return add_measurement(plan, list, origin,
+			       index_measurement_find(snapshot_index(origin->snapshot), name));
 }
 
 /* A raw dotted name that is no path here (LANGUAGE, "Names in FROM"). */
 static bool is_whole_name(struct plan *plan, const struct source *source,
-			  const struct place *default_place)
+			  const struct origin *default_origin)
 {
 	struct object found;
 	struct catalog *catalog = catalog_of(plan);
@@ -260,12 +247,13 @@ static bool is_whole_name(struct plan *plan, const struct source *source,
 	if (!source->database.length && source->policy.length &&
 	    catalog_find(catalog, plan->context->env->database_id, source->policy, &found) >= 0)
 		return false;
-	return plan->stmt->is_old || index_measurement_find(snapshot_index(default_place->snapshot),
-							    source->whole_name) != ID_NONE;
+	return plan->stmt->is_old ||
+	       index_measurement_find(snapshot_index(default_origin->snapshot),
+				      source->whole_name) != ID_NONE;
 }
 
-static int open_place(struct plan *plan, struct slice database_name, struct slice policy_name,
-		      struct place *out)
+static int open_origin(struct plan *plan, struct slice database_name, struct slice policy_name,
+		       struct origin *out)
 {
 	struct object database;
 
@@ -301,20 +289,20 @@ static int check_system_name(struct slice name, struct diag *diag)
 static int bind_measurement(struct plan *plan, struct source_list *list,
 			    const struct source *source)
 {
-	struct place place;
+	struct origin origin;
 
 	if (source->whole_name.length && plan->context->env->database_id) {
-		TRY(open_place(plan, SLICE(""), SLICE(""), &place));
-		if (is_whole_name(plan, source, &place))
-			return add_named(plan, list, &place, source->whole_name);
+		TRY(open_origin(plan, SLICE(""), SLICE(""), &origin));
+		if (is_whole_name(plan, source, &origin))
+			return add_named(plan, list, &origin, source->whole_name);
 	}
 	if (source->path_error)
 		return diag_set(plan->context->diag, ERR_INVALID, "%s", source->path_error);
 	TRY(check_system_name(source->name, plan->context->diag));
-	TRY(open_place(plan, source->database, source->policy, &place));
+	TRY(open_origin(plan, source->database, source->policy, &origin));
 	if (source->regex)
-		return add_matching(plan, list, &place, source->regex);
-	return add_named(plan, list, &place, source->name);
+		return add_matching(plan, list, &origin, source->regex);
+	return add_named(plan, list, &origin, source->name);
 }
 
 static int bind_merge(struct plan *plan, struct source_list *list, const struct source *source)
@@ -328,13 +316,13 @@ static int bind_merge(struct plan *plan, struct source_list *list, const struct 
 
 int plan_measurement_name(struct plan *plan, const struct source *source, struct slice *out)
 {
-	struct place place;
+	struct origin origin;
 
 	*out = source->name;
 	if (source->whole_name.length == 0 || plan->context->env->database_id == 0)
 		return OK;
-	TRY(open_place(plan, SLICE(""), SLICE(""), &place));
-	if (is_whole_name(plan, source, &place))
+	TRY(open_origin(plan, SLICE(""), SLICE(""), &origin));
+	if (is_whole_name(plan, source, &origin))
 		*out = source->whole_name;
 	return OK;
 }
@@ -371,8 +359,6 @@ int plan_bind_sources(struct plan *plan)
 {
 	struct source_list list = { .capacity = plan->stmt->source_count + 1 };
 
-	for (size_t i = 0; i < plan->source_count; i++)
-		TRY(plan_bind(plan->sources[i].subquery));
 	for (size_t i = 0; i < plan->stmt->source_count; i++) {
 		const struct source *source = &plan->stmt->sources[i];
 		size_t first = plan->source_count;
@@ -514,8 +500,8 @@ static int read_field(struct plan *plan, struct plan_source *source, uint32_t fi
 	for (*number = 0; *number < source->field_count; (*number)++)
 		if (source->field_ids[*number] == field_id)
 			return OK;
-	source->field_ids = plan_grow(plan->context->arena, source->field_ids, source->field_count,
-				      &capacity, sizeof(*source->field_ids));
+	source->field_ids = arena_grow(plan->context->arena, source->field_ids, source->field_count,
+				       &capacity, sizeof(*source->field_ids));
 	source->field_capacity = (uint32_t)capacity;
 	if (!source->field_ids)
 		return ERR_LIMIT;
@@ -606,8 +592,8 @@ static int add_name(struct name_list *list, struct plan_name name)
 		sort_names(list);
 		/* Where most stay, there is to be room, or they would be sorted for each. */
 		if (list->count >= list->capacity / 2)
-			list->items = plan_grow(list->arena, list->items, list->capacity,
-						&list->capacity, sizeof(*list->items));
+			list->items = arena_grow(list->arena, list->items, list->capacity,
+						 &list->capacity, sizeof(*list->items));
 	}
 	if (!list->items)
 		return ERR_LIMIT;

@@ -22,8 +22,8 @@ static void add_name(struct column_names *names, struct slice name)
 	for (size_t i = 0; i < names->count; i++)
 		if (slice_equal(names->items[i], name))
 			return;
-	names->items = plan_grow(names->plan->context->arena, names->items, names->count,
-				 &names->capacity, sizeof(*names->items));
+	names->items = arena_grow(names->plan->context->arena, names->items, names->count,
+				  &names->capacity, sizeof(*names->items));
 	if (!names->items)
 		names->failed = true;
 	else
@@ -145,7 +145,7 @@ static int make_fields(struct plan *plan, struct select_stmt *stmt)
 }
 
 /* The measurements of FROM, as one subquery in their place. */
-static int make_subquery(struct plan *plan, struct plan **out)
+static int bind_subquery(struct plan *plan, struct plan **out)
 {
 	struct select_stmt *stmt = arena_alloc(plan->context->arena, sizeof(*stmt));
 	const struct select_stmt *outer = plan->stmt;
@@ -162,7 +162,7 @@ static int make_subquery(struct plan *plan, struct plan **out)
 			stmt->sources[stmt->source_count++] = outer->sources[i];
 	stmt->is_raw = stmt->is_old = true;
 	TRY(make_fields(plan, stmt));
-	return plan_check(plan->context, stmt, plan, out);
+	return plan_inner(plan, stmt, out);
 }
 
 /* Subqueries and joins have the rows already. */
@@ -208,9 +208,8 @@ int plan_group_by_values(struct plan *plan)
 	}
 	if (!has_measurement)
 		return OK;
-	int err = make_subquery(plan, &inner);
-	if (err >= 0)
-		err = plan_bind(inner);
+	int err = bind_subquery(plan, &inner);
+
 	if (inner)
 		plan->sources[kept++] = (struct plan_source){ .subquery = inner };
 	plan->source_count = kept;

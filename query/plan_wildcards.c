@@ -17,8 +17,8 @@ static int add_field(struct expansion *expansion, struct field field)
 {
 	struct plan *plan = expansion->plan;
 
-	expansion->fields = plan_grow(plan->context->arena, expansion->fields, expansion->count,
-				      &expansion->capacity, sizeof(*expansion->fields));
+	expansion->fields = arena_grow(plan->context->arena, expansion->fields, expansion->count,
+				       &expansion->capacity, sizeof(*expansion->fields));
 	if (!expansion->fields || !field.expr)
 		return ERR_LIMIT;
 	expansion->fields[expansion->count++] = field;
@@ -178,8 +178,8 @@ struct dimension_list {
 
 static int add_dimension(struct plan *plan, struct dimension_list *list, struct slice name)
 {
-	list->names = plan_grow(plan->context->arena, list->names, list->count, &list->capacity,
-				sizeof(*list->names));
+	list->names = arena_grow(plan->context->arena, list->names, list->count, &list->capacity,
+				 sizeof(*list->names));
 	if (!list->names)
 		return ERR_LIMIT;
 	list->names[list->count++] = name;

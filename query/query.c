@@ -5,13 +5,14 @@
 #include "query/query.h"
 
 #include "engine/base/when.h"
+#include "query/dotted.h"
+#include "query/explain.h"
 #include "query/fold.h"
 #include "query/format.h"
 #include "query/into.h"
 #include "query/manage.h"
 #include "query/metering.h"
 #include "query/parser.h"
-#include "query/paths.h"
 #include "query/print.h"
 #include "query/rollup.h"
 #include "query/running.h"
@@ -52,8 +53,8 @@ static int run_explain(struct task *task)
 	struct select_scope scope = { .options = task->options };
 	const struct explain_stmt *explain = &task->statement->explain;
 
-	return select_explain(task->env, &scope, task->arena, explain->select, explain->analyze,
-			      task->result, task->diag);
+	return explain_run(task->env, &scope, task->arena, explain->select, explain->analyze,
+			   task->result, task->diag);
 }
 
 static int run_statement(struct task *task)
@@ -173,7 +174,7 @@ static int parse(struct run_request *run, struct slice text)
 		TRY(params_parse(slice_of_text(run->options->params), &run->arena, &params,
 				 run->diag));
 	TRY(parse_request(text, &params, &run->arena, &run->request, NULL, run->diag));
-	return paths_check(run->env, &run->request, run->diag);
+	return dotted_check(run->env, &run->request, run->diag);
 }
 
 /* "error parsing query: …", in front of what the parser said. */

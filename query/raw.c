@@ -18,12 +18,13 @@
  * heads are parked: a head keeps a few rows, its series is closed, and is opened again behind them
  * when they are given. Order and steps of the heaps stay the same.
  */
+#include "query/raw.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
-#include "query/rows.h"
 
 struct lane;
 struct kept;

@@ -1,140 +1,33 @@
-/* Why: OFFSET, LIMIT and columns are one matter, whatever the rows come from. */
+/*
+ * A plan runs: its subqueries, then its groups one after the other, or shared among the cores.
+ *
+ * Why subqueries first: to what is above them their rows are series, which groups are made of.
+ */
 #include "query/rows.h"
 
 #include <stdlib.h>
 
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "query/calls.h"
 #include "query/crew.h"
-
-static struct cell number_as(const struct plan *plan, enum data_type type)
-{
-	struct cell number = plan->fill_is_integer ? cell_of_integer(plan->fill_integer)
-						   : cell_of_float(plan->fill_value);
-
-	return cell_cast(number, type);
-}
-
-/* What stands for a cell that has no value in this row. */
-static struct cell absent_cell(const struct emitter *emitter, size_t place, enum data_type type)
-{
-	const struct plan *plan = emitter->plan;
-
-	if (plan->fill == FILL_NUMBER)
-		return number_as(plan, type);
-	if (plan->fill == FILL_PREVIOUS)
-		return emitter->last[place];
-	return cell_null();
-}
-
-static void keep_last(struct emitter *emitter, size_t place, struct cell cell)
-{
-	struct buf *text = &emitter->last_texts[place];
-
-	emitter->last[place] = cell;
-	if (emitter->plan->fill != FILL_PREVIOUS || cell.type != CELL_STRING)
-		return;
-	buf_reset(text);
-	buf_append_slice(text, cell.s);
-	emitter->last[place].s = buf_slice(text);
-}
-
-/* Over a column that no source has, only a call whose type is its own is filled: a mean, no sum. */
-static bool is_never_filled(const struct plan_call *call)
-{
-	return call->result == DATA_UNKNOWN;
-}
-
-/*
- * fill() also stands for what a row lacks beside others: the fields of a raw
- * row or of a selected one, and calls that have no point at this time.
- */
-static void fill_cells(struct emitter *emitter, const struct cell *cells, const bool *absent)
-{
-	const struct plan *plan = emitter->plan;
-	size_t count = plan->slot_count + plan->call_count;
-
-	for (size_t i = 0; i < count; i++) {
-		bool is_call = i >= plan->slot_count;
-		bool is_absent =
-			is_call ? absent && absent[i - plan->slot_count] : cell_is_nil(&cells[i]);
-		enum data_type type =
-			is_call ? plan->calls[i - plan->slot_count]->result : plan->slots[i].type;
-
-		if (is_call && is_never_filled(plan->calls[i - plan->slot_count]))
-			is_absent = false;
-		emitter->cells[i] = is_absent ? absent_cell(emitter, i, type) : cells[i];
-		keep_last(emitter, i, emitter->cells[i]);
-	}
-}
-
-int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells, const bool *absent)
-{
-	const struct plan *plan = emitter->plan;
-	struct eval eval = { .slots = cells, .divides_to_float = true };
-	bool is_raw = plan_is_raw(plan); /* the points of calls are counted already */
-	int64_t place = emitter->seen++ - (is_raw ? plan->stmt->offset : 0);
-
-	if (place < 0)
-		return OK;
-	if (plan->fill == FILL_NUMBER || plan->fill == FILL_PREVIOUS) {
-		fill_cells(emitter, cells, absent);
-		eval.slots = emitter->cells;
-	}
-	for (size_t i = 0; i < plan->column_count; i++)
-		emitter->columns[i] = expr_eval(plan->columns[i].expr, &eval);
-	if (!emitter->has_begun)
-		TRY(emitter->sink->begin(emitter->sink->arg, emitter->key));
-	emitter->has_begun = true;
-	TRY(emitter->sink->row(emitter->sink->arg, time_ns, emitter->columns));
-	return is_raw && plan->stmt->limit && place + 1 >= plan->stmt->limit ? END : OK;
-}
+#include "query/groups.h"
+#include "query/join.h"
+#include "query/raw.h"
+#include "query/share.h"
 
 static int run_group(struct plan *plan, const struct group *group, struct run *run,
 		     struct emitter *emitter)
 {
 	int err;
 
-	emitter->key = group->key;
-	emitter->has_begun = false;
-	emitter->seen = 0;
-	for (size_t i = 0; i < plan->slot_count + plan->call_count; i++)
-		emitter->last[i] = cell_null();
+	emitter_begin(emitter, group->key);
 	TRY(run_check(run));
 	err = plan_is_raw(plan) ? rows_of_fields(plan, group, run, emitter)
 				: rows_of_calls(plan, group, run, emitter);
 	if (err >= 0 && emitter->has_begun)
 		err = emitter->sink->end(emitter->sink->arg);
 	return err;
-}
-
-/* --- emitters ---------------------------------------------------------------------------- */
-
-static void emitter_release(struct emitter *emitter)
-{
-	size_t cells = emitter->plan->slot_count + emitter->plan->call_count + 1;
-
-	for (size_t i = 0; emitter->last_texts && i < cells; i++)
-		buf_release(&emitter->last_texts[i]);
-	free(emitter->columns);
-	free(emitter->cells);
-	free(emitter->last);
-	free(emitter->last_texts);
-}
-
-/* emitter_release() is needed after errors too. */
-static int emitter_init(struct emitter *emitter, struct plan *plan, const struct row_sink *sink)
-{
-	size_t cells = plan->slot_count + plan->call_count + 1;
-
-	*emitter = (struct emitter){ .plan = plan, .sink = sink };
-	emitter->columns = calloc(plan->column_count + 1, sizeof(*emitter->columns));
-	emitter->cells = calloc(cells, sizeof(*emitter->cells));
-	emitter->last = calloc(cells, sizeof(*emitter->last));
-	emitter->last_texts = calloc(cells, sizeof(*emitter->last_texts));
-	return emitter->columns && emitter->cells && emitter->last && emitter->last_texts
-		       ? OK
-		       : ERR_MEMORY;
 }
 
 /* --- several threads ---------------------------------------------------------------------- */
@@ -144,7 +37,7 @@ static int emitter_init(struct emitter *emitter, struct plan *plan, const struct
 #define SHARED_GROUPS_MIN 8u
 
 /* A group computed by whoever had time, and its rows. */
-struct share {
+struct group_share {
 	struct run run;
 	struct diag diag;
 	int err;
@@ -154,11 +47,11 @@ struct share {
 	size_t row_count, capacity, column_count;
 };
 
-struct round {
+struct group_round {
 	struct plan *plan;
 	struct run *run;
 	const struct group *groups;
-	struct share *shares;
+	struct group_share *shares;
 };
 
 static int nothing(void *arg)
@@ -173,7 +66,7 @@ static int begin_nothing(void *arg, const struct series_key *key)
 
 static int keep_row(void *arg, int64_t time_ns, const struct cell *columns)
 {
-	struct share *share = arg;
+	struct group_share *share = arg;
 	struct cell *cells;
 
 	if (share->row_count == share->capacity) {
@@ -198,8 +91,8 @@ static int keep_row(void *arg, int64_t time_ns, const struct cell *columns)
 
 static void run_share(void *arg, size_t item)
 {
-	struct round *round = arg;
-	struct share *share = &round->shares[item];
+	struct group_round *round = arg;
+	struct group_share *share = &round->shares[item];
 	struct row_sink sink = { begin_nothing, keep_row, nothing, share };
 	struct emitter emitter;
 
@@ -215,7 +108,7 @@ static void run_share(void *arg, size_t item)
 	emitter_release(&emitter);
 }
 
-static int give_share(struct share *share, struct run *run, const struct run *before,
+static int give_share(struct group_share *share, struct run *run, const struct run *before,
 		      const struct group *group, const struct row_sink *sink)
 {
 	share->run.buckets -= before->buckets;
@@ -229,7 +122,7 @@ static int give_share(struct share *share, struct run *run, const struct run *be
 	return share->row_count ? sink->end(sink->arg) : OK;
 }
 
-static void share_release(struct share *share)
+static void group_share_release(struct group_share *share)
 {
 	arena_release(&share->arena);
 	free(share->times_ns);
@@ -240,7 +133,7 @@ static void share_release(struct share *share)
 static int run_round(struct plan *plan, struct run *run, const struct group *groups, size_t count,
 		     const struct row_sink *sink)
 {
-	struct round round = { plan, run, groups, calloc(count, sizeof(*round.shares)) };
+	struct group_round round = { plan, run, groups, calloc(count, sizeof(*round.shares)) };
 	struct run before = *run;
 	bool was_too_much = false;
 	int err = OK;
@@ -256,7 +149,7 @@ static int run_round(struct plan *plan, struct run *run, const struct group *gro
 	for (size_t i = 0; err == OK && i < count; i++)
 		err = give_share(&round.shares[i], run, &before, &groups[i], sink);
 	for (size_t i = 0; i < count; i++)
-		share_release(&round.shares[i]);
+		group_share_release(&round.shares[i]);
 	free(round.shares);
 	if (was_too_much)
 		memory_retry();
@@ -278,8 +171,8 @@ static void turn(struct groups *groups)
 static int run_all(struct plan *plan, struct run *run, struct groups *groups,
 		   struct emitter *emitter)
 {
-	bool shares = groups->count >= SHARED_GROUPS_MIN && !plan_is_raw(plan) &&
-		      aggregate_may_share(plan);
+	bool shares =
+		groups->count >= SHARED_GROUPS_MIN && !plan_is_raw(plan) && share_is_safe(plan);
 
 	for (size_t at = 0, count; at < groups->count; at += count) {
 		int err = END;
@@ -294,29 +187,59 @@ static int run_all(struct plan *plan, struct run *run, struct groups *groups,
 	return OK;
 }
 
-static int run_groups(struct plan *plan, struct run *run, struct emitter *emitter)
+static int run_groups(struct plan *plan, struct inner_result *const *inner, struct run *run,
+		      const struct row_sink *sink)
 {
-	struct groups groups;
-	int err = groups_open(plan, run, &groups);
+	struct emitter emitter;
+	struct groups groups = { 0 };
+	int err = emitter_init(&emitter, plan, sink);
 
+	if (err >= 0)
+		err = groups_open(plan, inner, run, &groups);
 	if (plan->is_descending)
 		turn(&groups);
 	if (err >= 0)
-		err = run_all(plan, run, &groups, emitter);
+		err = run_all(plan, run, &groups, &emitter);
 	groups_close(&groups);
+	emitter_release(&emitter);
 	return err;
+}
+
+/* --- subqueries --------------------------------------------------------------------------- */
+
+/* A subquery is a query: its rows are made by rows_run() again, and kept. */
+static int run_subquery(struct plan *plan, struct run *run, struct inner_result **out)
+{
+	struct row_sink sink;
+
+	TRY(inner_open(plan, run, out, &sink));
+	TRY(rows_run(plan, run, &sink));
+	inner_finish(*out);
+	return OK;
+}
+
+static int run_sources(struct plan *plan, struct inner_result **inner, struct run *run,
+		       const struct row_sink *sink)
+{
+	for (size_t i = 0; i < plan->source_count; i++)
+		if (plan->sources[i].subquery)
+			TRY(run_subquery(plan->sources[i].subquery, run, &inner[i]));
+	return plan->join ? join_run(plan, inner, run, sink) : run_groups(plan, inner, run, sink);
 }
 
 int rows_run(struct plan *plan, struct run *run, const struct row_sink *sink)
 {
-	struct emitter emitter;
+	struct inner_result **inner;
 	int err;
 
 	if (plan->is_empty)
 		return OK;
-	err = emitter_init(&emitter, plan, sink);
-	if (err >= 0)
-		err = run_groups(plan, run, &emitter);
-	emitter_release(&emitter);
+	inner = calloc(plan->source_count + 1, sizeof(struct inner_result *));
+	if (!inner)
+		return ERR_MEMORY;
+	err = run_sources(plan, inner, run, sink);
+	for (size_t i = 0; i < plan->source_count; i++)
+		inner_close(inner[i]);
+	free(inner);
 	return err < 0 ? err : OK;
 }

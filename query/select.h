@@ -37,9 +37,4 @@ struct select_scope {
 int select_run(const struct query_env *env, const struct select_scope *scope, struct arena *arena,
 	       struct select_stmt *stmt, const struct result *result, struct diag *diag);
 
-/* Its plan as one series without a name, column `QUERY PLAN`; with `analyze` it is run as well. */
-int select_explain(const struct query_env *env, const struct select_scope *scope,
-		   struct arena *arena, struct select_stmt *stmt, bool analyze,
-		   const struct result *result, struct diag *diag);
-
 #endif

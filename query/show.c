@@ -7,8 +7,8 @@
 
 #include "engine/base/env.h"
 #include "engine/base/when.h"
-#include "query/continuous.h"
 #include "query/running.h"
+#include "query/stored.h"
 
 /* --- databases and policies -------------------------------------------------- */
 
@@ -225,7 +225,7 @@ static int print_continuous_query(struct task *task, const struct object *databa
 	struct cell cells[2];
 	int err;
 
-	err = continuous_print_create(&text, task_catalog(task), database, query);
+	err = stored_print_create(&text, task_catalog(task), database, query);
 	cells[0] = cell_string(query->name);
 	cells[1] = cell_string(buf_slice(&text));
 	if (err >= 0)
@@ -392,7 +392,7 @@ static show_function *const show_functions[STATEMENT_KIND_COUNT] = {
 	[STATEMENT_SHOW_TAG_KEY_CARDINALITY] = show_tag_key_cardinality,
 	[STATEMENT_SHOW_TAG_VALUES_CARDINALITY] = show_tag_values_cardinality,
 	[STATEMENT_SHOW_FIELD_KEY_CARDINALITY] = show_field_key_cardinality,
-	[STATEMENT_LIST_SERIES] = list_series,
+	[STATEMENT_LIST_SERIES] = show_series_old,
 };
 
 bool show_is(enum statement_kind kind)

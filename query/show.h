@@ -24,6 +24,6 @@ int show_measurement_cardinality(struct task *task);
 int show_tag_key_cardinality(struct task *task);
 int show_tag_values_cardinality(struct task *task);
 int show_field_key_cardinality(struct task *task);
-int list_series(struct task *task);
+int show_series_old(struct task *task);
 
 #endif

@@ -283,7 +283,7 @@ int show_series(struct task *task)
 }
 
 /* list series [/re/]: 0.8's name for the same list */
-int list_series(struct task *task)
+int show_series_old(struct task *task)
 {
 	static const struct slice column = SLICE("name");
 	const struct expr *regex = task->statement->show.regex;
@@ -675,8 +675,8 @@ static int add_values(void *arg, struct slice key, const struct slice *values, s
 	struct value_list *list = arg;
 
 	for (size_t i = 0; i < count; i++) {
-		list->values = plan_grow(list->arena, list->values, list->count, &list->capacity,
-					 sizeof(*list->values));
+		list->values = arena_grow(list->arena, list->values, list->count, &list->capacity,
+					  sizeof(*list->values));
 		if (!list->values)
 			return ERR_LIMIT;
 		list->values[list->count++] = values[i];

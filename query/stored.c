@@ -1,5 +1,5 @@
 /* Why: a continuous query is a file and a statement, and both have to say the same. */
-#include "query/continuous.h"
+#include "query/stored.h"
 
 #include "engine/base/arena.h"
 #include "engine/base/when.h"
@@ -57,7 +57,7 @@ static struct slice body_of(struct slice statement)
 	return trimmed(body);
 }
 
-void continuous_print_stored(struct buf *out, const struct statement *create)
+void stored_print(struct buf *out, const struct statement *create)
 {
 	const struct continuous_stmt *continuous = &create->continuous;
 
@@ -113,8 +113,8 @@ static void name_sources(const struct naming *naming, struct select_stmt *select
 	}
 }
 
-int continuous_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
-			    const struct object *query)
+int stored_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
+			const struct object *query)
 {
 	struct naming naming = { catalog, database };
 	struct statement statement = { .kind = STATEMENT_CREATE_CONTINUOUS_QUERY };

@@ -5,19 +5,19 @@
  *	RESAMPLE EVERY 1m FOR 1h SELECT mean(v) INTO "5m".cpu FROM cpu GROUP BY time(5m)
  *	'---- may be missing ---'
  */
-#ifndef QUERY_CONTINUOUS_H
-#define QUERY_CONTINUOUS_H
+#ifndef QUERY_STORED_H
+#define QUERY_STORED_H
 
 #include "engine/names/catalog.h"
 #include "query/ast.h"
 
 /* The stored text of a CREATE CONTINUOUS QUERY, appended: what stands in BEGIN … END. */
-void continuous_print_stored(struct buf *out, const struct statement *create);
+void stored_print(struct buf *out, const struct statement *create);
 /*
  * CREATE CONTINUOUS QUERY … BEGIN select END, appended, as InfluxDB shows it: the tree of what is
  * stored, its paths named whole; a statement of 0.8 keeps its names. ERR_INVALID, ERR_LIMIT.
  */
-int continuous_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
-			    const struct object *query);
+int stored_print_create(struct buf *out, struct catalog *catalog, const struct object *database,
+			const struct object *query);
 
 #endif

@@ -154,6 +154,20 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	return text;
 }
 
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *capacity,
+		 size_t item_bytes)
+{
+	void *grown;
+
+	if (count < *capacity)
+		return items;
+	*capacity = *capacity ? *capacity * 2 : 8;
+	grown = arena_alloc(arena, *capacity * item_bytes);
+	if (grown && count)
+		memcpy(grown, items, count * item_bytes);
+	return grown;
+}
+
 static void free_chain(struct arena_block *block)
 {
 	while (block) {

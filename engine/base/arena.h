@@ -29,6 +29,12 @@ void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align);
 struct slice arena_copy(struct arena *arena, struct slice slice);
 char *arena_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * Room for one more in an array of the arena: twice as many when `count` has reached `*capacity`.
+ * What it outgrows stays there until the end. NULL when the budget or the memory is used up.
+ */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *capacity,
+		 size_t item_bytes);
 /* Begin with a block of so many bytes, for an arena that is reset again and again. */
 void arena_begin(struct arena *arena, size_t bytes);
 /* Free all but the newest block and start again in it. */

@@ -1,5 +1,5 @@
 /* Comparisons of whole columns are those of their rows, and what stays is what passed. */
-#include "query/quick.h"
+#include "query/compare.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static union value any_value(enum value_type type, uint64_t *state)
 				   : (union value){ .i = integers[test_random(state) % 8] };
 }
 
-static bool passes(const struct quick_test *test, union value value)
+static bool passes(const struct comparison *test, union value value)
 {
 	bool is_float = test->column->type == VALUE_FLOAT;
 	int less = is_float ? value.f < test->number : value.i < test->integer;
@@ -27,19 +27,19 @@ static bool passes(const struct quick_test *test, union value value)
 	int more = is_float ? value.f > test->number : value.i > test->integer;
 
 	switch (test->op) {
-	case TOKEN_EQ: return equal;
-	case TOKEN_NEQ: return !equal;
-	case TOKEN_LT: return less;
-	case TOKEN_LTE: return less || equal;
-	case TOKEN_GT: return more;
+	case COMPARE_EQ: return equal;
+	case COMPARE_NEQ: return !equal;
+	case COMPARE_LT: return less;
+	case COMPARE_LTE: return less || equal;
+	case COMPARE_GT: return more;
 	default: return more || equal;
 	}
 }
 
-TEST(quick__rows_that_stay_are_those_that_pass)
+TEST(compare__rows_that_stay_are_those_that_pass)
 {
-	static const enum token ops[] = { TOKEN_EQ,  TOKEN_NEQ, TOKEN_LT,
-					  TOKEN_LTE, TOKEN_GT,	TOKEN_GTE };
+	static const enum compare_op ops[] = { COMPARE_EQ,  COMPARE_NEQ, COMPARE_LT,
+					       COMPARE_LTE, COMPARE_GT,	 COMPARE_GTE };
 	uint64_t state = test_seed();
 
 	for (unsigned round = 0; round < 600; round++) {
@@ -47,7 +47,7 @@ TEST(quick__rows_that_stay_are_those_that_pass)
 		struct batch_column column = { round % 2 ? VALUE_FLOAT : VALUE_INTEGER, values,
 					       round % 3 ? NULL : valid };
 		union value limit = any_value(column.type, &state);
-		struct quick_test test = { &column, ops[round / 2 % 6], limit.f, limit.i };
+		struct comparison test = { &column, ops[round / 2 % 6], limit.f, limit.i };
 		uint64_t keep[BATCH_ROWS_MAX / 64] = { 0 };
 
 		for (size_t i = 0; i < BATCH_ROWS_MAX; i++)
@@ -56,12 +56,12 @@ TEST(quick__rows_that_stay_are_those_that_pass)
 			valid[i] = test_random(&state);
 		for (size_t i = 0; i < count; i++)
 			keep[i / 64] |= (uint64_t)(i % 5 > 0) << i % 64;
-		quick_run(&test, count, keep);
+		compare_rows(&test, count, keep);
 		for (size_t i = 0; i < BATCH_ROWS_MAX; i++)
 			REQUIRE((keep[i / 64] >> i % 64 & 1) ==
 				(i < count && i % 5 > 0 && column_has(&column, i) &&
 				 passes(&test, values[i])));
-		size_t kept_count = quick_keep(&values->bits, count, keep, kept);
+		size_t kept_count = compare_keep(&values->bits, count, keep, kept);
 		for (size_t i = 0; i < count; i++)
 			if (keep[i / 64] >> i % 64 & 1)
 				REQUIRE(found < kept_count && kept[found++] == values[i].bits);
