@@ -3,7 +3,7 @@
 #define QUERY_DOTTED_H
 
 #include "query/ast.h"
-#include "query/query.h"
+#include "query/request.h"
 
 /*
  * Before any statement of the request runs. ERR_INVALID with 1.x's words: more

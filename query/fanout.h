@@ -13,7 +13,7 @@
 #ifndef QUERY_FANOUT_H
 #define QUERY_FANOUT_H
 
-#include "query/query.h"
+#include "query/request.h"
 
 struct fanout;
 

@@ -12,7 +12,7 @@
 
 #include "engine/base/err.h"
 #include "query/ast.h"
-#include "query/zone.h"
+#include "query/time_text.h"
 
 struct fold {
 	struct arena *arena;
@@ -41,11 +41,5 @@ struct bounds {
  */
 int condition_split(const struct fold *fold, const struct expr *condition, struct bounds *bounds,
 		    struct expr **rest, struct diag *diag);
-
-/* A string as a time, in InfluxQL's shapes; false when it has none of them. */
-bool time_text_is(struct slice text);
-/* ERR_INVALID `invalid timestamp string`; ERR_RANGE: it does not fit. */
-int time_text_parse(struct slice text, const struct zone *zone, int64_t *time_ns,
-		    struct diag *diag);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
-#include "query/query.h"
+#include "query/request.h"
 #include "query/result.h"
 
 #define FORMAT_BYTES_HELD (64u << 10)

@@ -2,7 +2,9 @@
 #ifndef QUERY_FUNCTION_ROWS_H
 #define QUERY_FUNCTION_ROWS_H
 
-#include "query/feed.h"
+#include "query/function.h"
+#include "query/usage.h"
+#include "query/window.h"
 
 /* --- function_fold.c --------------------------------------------------------- */
 

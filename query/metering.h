@@ -6,7 +6,7 @@
 #define QUERY_METERING_H
 
 #include "engine/base/memory.h"
-#include "query/query.h"
+#include "query/request.h"
 
 struct metering {
 	struct memory_meter meter;

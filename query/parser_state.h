@@ -2,11 +2,12 @@
  * What the parser's files share and nobody else sees: the tokens, ways to fail,
  * and one function a clause.
  *
- *	parser.c ─► parser_select.c ⇄ parser_source.c, ─► parser_target.c ─► parser_expr.c
- *	        └─► parser_show.c, parser_admin.c ─┘            parser_literal.c ─┘
+ *	parser.c ─► parser_select.c ⇄ parser_source.c
+ *	        │          └─► parser_target.c ─► parser_expr.c ─► parser_literal.c
+ *	        └─► parser_show.c, parser_admin.c
  *
- * All of them stand on parser_token.c. A subquery is a SELECT within a source: that is the one
- *circle.
+ * All of them stand on parser_token.c. A subquery is a SELECT within a source:
+ * that is the one circle.
  *
  * Tokens are read and given back as InfluxDB's parser does, through a ring of
  * three, down to what it looks at ahead of the tokens it gave back: which text

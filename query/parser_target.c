@@ -3,8 +3,8 @@
  * at the end an 0.8 name made from each row; where the text itself leaves no
  * doubt (a digit, a bracket, :series_name) it is an 0.8 name in both.
  */
-#include "query/fold.h"
 #include "query/parser_state.h"
+#include "query/time_text.h"
 
 #include <string.h>
 #include <strings.h>

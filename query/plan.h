@@ -16,7 +16,7 @@
 #include "query/fold.h"
 #include "query/function.h"
 #include "query/key.h"
-#include "query/select.h"
+#include "query/request.h"
 #include "query/window.h"
 
 /* A column that is read, shared by all places that name it with the same type. */

@@ -2,7 +2,7 @@
 #ifndef QUERY_POINTS_H
 #define QUERY_POINTS_H
 
-#include "query/result.h"
+#include "query/cell.h"
 
 /* One value of a function: of a window, or of a row. */
 struct point {

@@ -14,7 +14,6 @@
 #include "query/metering.h"
 #include "query/parser.h"
 #include "query/print.h"
-#include "query/rollup.h"
 #include "query/running.h"
 #include "query/select.h"
 #include "query/show.h"

@@ -11,27 +11,7 @@
 #define QUERY_RESULT_H
 
 #include "engine/engine.h"
-
-enum cell_type {
-	CELL_NULL,
-	CELL_TIME, /* i: ns; printed as RFC 3339 or by epoch. Only ever the first column. */
-	CELL_FLOAT,
-	CELL_INTEGER,
-	CELL_UNSIGNED,
-	CELL_STRING,
-	CELL_BOOLEAN,
-};
-
-struct cell {
-	enum cell_type type;
-	union {
-		double f;
-		int64_t i;
-		uint64_t u;
-		bool b;
-		struct slice s;
-	};
-};
+#include "query/cell.h"
 
 /* What InfluxDB makes a chunk of, when chunks are asked for. */
 enum result_chunks {

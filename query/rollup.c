@@ -9,6 +9,7 @@
 #include "query/metering.h"
 #include "query/parser.h"
 #include "query/plan.h"
+#include "query/select.h"
 
 struct rollup {
 	struct arena arena;

@@ -10,7 +10,7 @@
 #define QUERY_ROLLUP_H
 
 #include "query/ast.h"
-#include "query/query.h"
+#include "query/request.h"
 #include "query/schedule.h"
 
 /* Windows that one SELECT computes. */

@@ -11,16 +11,8 @@
 #define QUERY_SELECT_H
 
 #include "query/ast.h"
-#include "query/query.h"
+#include "query/request.h"
 #include "query/result.h"
-
-/* What a SELECT is told besides its text; a zeroed struct says nothing. */
-struct select_scope {
-	const struct query_options *options; /* `rp` and `exact` are read; NULL = none given */
-	/* A continuous query's window, closed, in place of the times the text asks for. */
-	bool has_range;
-	int64_t time_first_ns, time_last_ns;
-};
 
 /*
  * Run it and give its series to `result`; statement_begin and statement_end

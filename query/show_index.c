@@ -8,7 +8,6 @@
 #include "engine/base/when.h"
 
 #include "query/pattern.h"
-#include "query/plan.h"
 #include "query/scope.h"
 #include "query/show.h"
 

@@ -6,7 +6,7 @@
 #define QUERY_TASK_H
 
 #include "query/ast.h"
-#include "query/query.h"
+#include "query/request.h"
 #include "query/result.h"
 
 struct task {
