@@ -40,7 +40,7 @@
 #include "fs/snapshots/frozen.h"
 #include "fs/start/helper.h"
 #include "fs/start/sandbox.h"
-#include "query/crew.h"
+#include "query/base/crew.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/base/number.h"
-#include "query/parser.h"
+#include "query/language/parser.h"
 #include "query/query.h"
 
 /* --- values ------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 #ifndef QUERY_QUERY_H
 #define QUERY_QUERY_H
 
-#include "query/request.h"
+#include "query/base/request.h"
 
 /*
  * Take `TEXT[;][.FORMAT][?OPTIONS]` apart from its end (LANGUAGE, "Query text

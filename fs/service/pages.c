@@ -13,7 +13,7 @@
 #include "fs/nodes/reply.h"
 #include "fs/points/scratch.h"
 #include "fs/settings/continuous.h"
-#include "query/metering.h"
+#include "query/base/metering.h"
 
 static const char help_text[] =
 	"SERIESFS, a time series database that you mount\n"

@@ -12,8 +12,8 @@
 #include "engine/base/when.h"
 #include "fs/nodes/access.h"
 #include "fs/nodes/page_words.h"
-#include "query/fanout.h"
-#include "query/rollup.h"
+#include "query/continuous/fanout.h"
+#include "query/continuous/rollup.h"
 
 #define TICK_NS (100 * NS_PER_MS)
 /* A new query is looked at after this: a restore sets the mtime right behind the text. */

@@ -3,7 +3,7 @@
  * due and computes what was there before them, and the feeding of the others.
  *
  *	catalog: continuous/NAME ─► rollups, by interval ─► due? run ─► status, errors
- *	                        └─► fanout (query/fanout.h)
+ *	                        └─► fanout (query/continuous/fanout.h)
  *
  * What has run is kept in the data directory, so that a restart makes up for
  * the boundaries it missed. It may be behind by a moment after a crash: what is

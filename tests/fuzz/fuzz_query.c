@@ -1,8 +1,8 @@
 /* Any text as a request: refused, or its print reads back as the same print. */
 #include <stdlib.h>
 
-#include "query/parser.h"
-#include "query/print.h"
+#include "query/language/parser.h"
+#include "query/language/print.h"
 #include "tests/lib/fuzz.h"
 
 /* False when it is refused. */

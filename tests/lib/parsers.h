@@ -16,11 +16,11 @@
 #include "engine/point/line.h"
 #include "engine/point/name.h"
 #include "engine/point/policy.h"
-#include "query/parser.h"
-#include "query/pattern.h"
-#include "query/print.h"
+#include "query/base/pattern.h"
+#include "query/base/zone.h"
+#include "query/language/parser.h"
+#include "query/language/print.h"
 #include "query/query.h"
-#include "query/zone.h"
 
 #define PARSER_MUST(cond)                                                                          \
 	do {                                                                                       \

@@ -34,6 +34,6 @@ echo 'm,t=a v=1 1700000000s' >"$MNT/pub/open/.write"
 printf '%s 1700000000s\n' 'shut_m,t=shut v=1' 'm,t=shut v=1,shut_v=1' >"$MNT/pub/shut/.write"
 chmod 700 "$MNT/pub/shut"
 
-timeout 300 python3 "$(dirname "$0")/rights.py" "$MNT" query/ast.h >"$WORK/tries"
+timeout 300 python3 "$(dirname "$0")/rights.py" "$MNT" query/language/ast.h >"$WORK/tries"
 check_equal "every try" 0 $?
 cat "$WORK/tries"

@@ -1,0 +1,13 @@
+/* Windows without a point: fill() of calls. */
+#ifndef QUERY_FILL_H
+#define QUERY_FILL_H
+
+#include "query/base/usage.h"
+#include "query/plan/plan.h"
+
+/* A call's points with a value for every window, the first `count_max`; replaces `points`. */
+int fill_points(const struct plan *plan, const struct window_spec *window,
+		const struct plan_call *call, size_t count_max, struct run *run,
+		struct points *points);
+
+#endif
