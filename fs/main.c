@@ -37,7 +37,7 @@
 #include "fs/requests/ops.h"
 #include "fs/service/pages.h"
 #include "fs/settings/continuous.h"
-#include "fs/snapshots/frozen.h"
+#include "fs/snapshots/frozen_engine.h"
 #include "fs/start/helper.h"
 #include "fs/start/sandbox.h"
 #include "query/base/crew.h"
@@ -224,7 +224,7 @@ static int start_parts(struct mount *mount)
 	mount->held.bytes_max = mount->options.scratch_mb << 20;
 	mount->scratches = scratch_table_new(&mount->held);
 	mount->answers = answer_table_new(mount->options.answers_mb << 20);
-	mount->snapshots = frozen_table_new(mount);
+	mount->frozen = frozen_table_new(mount);
 	TRY(engine_start(mount->engine));
 	mount->workers = pool_start("worker", write_threads ? write_threads : threads);
 	mount->queries = pool_start("query", query_threads ? query_threads : threads + 2);
@@ -268,7 +268,7 @@ static void free_tables(struct mount *mount)
 	if (!mount->nodes)
 		return;
 	node_table_free(mount->nodes);
-	frozen_table_free(mount->snapshots);
+	frozen_table_free(mount->frozen);
 	answer_table_free(mount->answers);
 	scratch_table_free(mount->scratches);
 	errors_log_free(mount->errors);
@@ -370,11 +370,13 @@ static int serve(struct mount *mount, struct fuse_args *args)
 	return err < 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
-/* SIGPIPE: a reader went away. SIGXFSZ: a file is at `ulimit -f`, and write(2) says so itself. */
+/* SIGPIPE: a reader went away. SIGUSR1: means nothing, and would end the mount. SIGXFSZ: a file is
+ * at `ulimit -f`, and write(2) says so itself. */
 static void ignore_signals(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 }
 
 static int run_child(struct mount *mount, struct fuse_args *args)

@@ -13,7 +13,7 @@
 #include "fs/nodes/attr.h"
 #include "fs/nodes/place.h"
 #include "fs/nodes/reply.h"
-#include "fs/snapshots/frozen.h"
+#include "fs/snapshots/frozen_engine.h"
 
 /* Looking up again so soon after it was ready runs nothing, whatever changed. */
 #define REUSE_NS NS_PER_SECOND

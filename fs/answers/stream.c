@@ -12,7 +12,7 @@
 #include "fs/nodes/access.h"
 #include "fs/nodes/place.h"
 #include "fs/nodes/reply.h"
-#include "fs/snapshots/frozen.h"
+#include "fs/snapshots/frozen_engine.h"
 
 /* A read that waits is answered when this much is there, so that pieces are not tiny. */
 #define PIECE_BYTES ((size_t)64 << 10)

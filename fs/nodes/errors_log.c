@@ -130,7 +130,8 @@ static void print_caret(struct buf *out, struct slice line, uint32_t column)
 	buf_append_text(out, "^\n");
 }
 
-void error_entry_print(struct buf *out, const struct error_entry *entry)
+/* One entry as text, without its time: pure, for the log and its test. */
+static void error_entry_print(struct buf *out, const struct error_entry *entry)
 {
 	const struct diag *diag = entry->diag;
 	uint32_t column = diag ? diag->column : 0;

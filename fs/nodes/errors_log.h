@@ -64,7 +64,4 @@ void errors_log_read(struct errors_log *log, uint32_t database_id, errors_may *m
 		     uint64_t offset, size_t length, struct buf *out);
 void errors_log_clear(struct errors_log *log, uint32_t database_id);
 
-/* One entry as text, without its time: pure, for the log and its test. */
-void error_entry_print(struct buf *out, const struct error_entry *entry);
-
 #endif

@@ -33,7 +33,7 @@ struct mount {
 	struct budget held; /* by open files */
 	struct scratch_table *scratches;
 	struct answer_table *answers;
-	struct frozen_table *snapshots;
+	struct frozen_table *frozen;
 
 	struct pool *workers;  /* bulk writes, reads of series, fsync */
 	struct pool *queries;  /* evaluations, exec, ctl */

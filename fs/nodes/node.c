@@ -281,13 +281,6 @@ void node_key(struct node_table *table, struct node *node)
 	pthread_mutex_unlock(&table->lock);
 }
 
-void node_retire(struct node_table *table, struct node *node)
-{
-	pthread_mutex_lock(&table->lock);
-	unkey(table, node);
-	pthread_mutex_unlock(&table->lock);
-}
-
 void node_retire_place(struct node_table *table, const struct place *place, struct slice text)
 {
 	struct node *node;
@@ -296,13 +289,6 @@ void node_retire_place(struct node_table *table, const struct place *place, stru
 	node = find_key(table, place, text);
 	if (node)
 		unkey(table, node);
-	pthread_mutex_unlock(&table->lock);
-}
-
-void node_count_lookup(struct node_table *table, struct node *node)
-{
-	pthread_mutex_lock(&table->lock);
-	node->lookup_count++;
 	pthread_mutex_unlock(&table->lock);
 }
 

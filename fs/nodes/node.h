@@ -71,10 +71,7 @@ struct node *node_add(struct node_table *table, const struct place *place, struc
 /* Make it the keyed node of its place, in place of whichever was. */
 void node_key(struct node_table *table, struct node *node);
 /* The next lookup of the place gets a new nodeid. */
-void node_retire(struct node_table *table, struct node *node);
 void node_retire_place(struct node_table *table, const struct place *place, struct slice text);
-/* One more lookup of a known node (an entry is about to be sent). */
-void node_count_lookup(struct node_table *table, struct node *node);
 void node_forget(struct node_table *table, uint64_t id, uint64_t count);
 
 /* Handles keep a node alive past the kernel's forgetting. */

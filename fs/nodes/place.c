@@ -126,7 +126,9 @@ static bool is_in_directory_of_catalog(enum kind kind)
 	       kind == KIND_VIEW || kind == KIND_POLICY_FILE;
 }
 
-void place_print(struct mount *mount, const struct place *place, struct slice text, struct buf *out)
+/* The path below the mount point, for people; "" for the root. */
+static void print(struct mount *mount, const struct place *place, struct slice text,
+		  struct buf *out)
 {
 	enum kind kind = place->kind;
 
@@ -154,7 +156,7 @@ static void tell(struct mount *mount, const struct place *place, struct slice te
 {
 	struct buf file = { 0 };
 
-	place_print(mount, place, text, &file);
+	print(mount, place, text, &file);
 	entry->file = buf_slice(&file);
 	errors_log_tell(mount->errors, place->database_id, entry);
 	buf_release(&file);

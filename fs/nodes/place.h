@@ -25,10 +25,7 @@ struct place place_of_object(const struct place *dir, const struct object *objec
  */
 int place_of_series(struct mount *mount, const struct place *dir, struct slice name,
 		    struct place *out, struct buf *key, struct diag *diag);
-/* The path below the mount point, for people; "" for the root. */
-void place_print(struct mount *mount, const struct place *place, struct slice text,
-		 struct buf *out);
-/* Appends a part of such a path, behind a slash unless it is the first. */
+/* Appends a part of a path for people, behind a slash unless it is the first. */
 void place_print_part(struct buf *out, struct slice part);
 /*
  * Tell `errors` of the place's database. What is about a policy is for those who may read that,

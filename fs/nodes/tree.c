@@ -46,11 +46,6 @@ static const int calls[KIND_COUNT][CALL_COUNT] = {
 #undef CALLS
 };
 
-static const char *const call_words[CALL_COUNT] = {
-	"mkdir",    "create", "symlink", "list",  "read",  "write",
-	"truncate", "rename", "remove",	 "chmod", "chown", "times",
-};
-
 const char *tree_word(enum kind kind)
 {
 	assert(kind < KIND_COUNT);
@@ -97,12 +92,6 @@ int tree_call(enum kind kind, enum call call)
 {
 	assert(kind < KIND_COUNT && call < CALL_COUNT);
 	return calls[kind][call];
-}
-
-const char *tree_call_word(enum call call)
-{
-	assert(call < CALL_COUNT);
-	return call_words[call];
 }
 
 bool tree_find_name(enum kind dir, struct slice name, enum kind *kind, struct slice *rest)

@@ -90,7 +90,6 @@ enum tree_mode tree_mode(enum kind kind);
 uint32_t tree_bits(enum tree_mode mode, uint32_t lender);
 /* 0 when the kind does it, else the errno it always gives. */
 int tree_call(enum kind kind, enum call call);
-const char *tree_call_word(enum call call);
 /*
  * The name that resolves in a directory of kind `dir` and is not listed: with what stands behind it
  * in `rest`. False: `name` begins with none.

@@ -1,224 +1,30 @@
-/* A list of byte buffers, and the two ways out of it: becoming a series, and rename. */
+/*
+ * Scratch files as the kernel sees them: nodes, attributes, and open files whose bytes become a
+ * series as soon as the first full line says so (scratch_decide.c).
+ */
 #include "fs/points/scratch.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "engine/point/name.h"
 #include "fs/nodes/attr.h"
 #include "fs/nodes/place.h"
 #include "fs/nodes/reply.h"
+#include "fs/points/scratch_state.h"
 #include "fs/points/series.h"
 #include "fs/points/write.h"
-#include "fs/settings/setting.h"
 
 #define SCRATCH_COUNT_MAX 65536u
-#define SPARE_BYTES_MIN	  (16u << 10)
-#define SPARE_BYTES_MAX	  (16u << 20)
 /* How long after its last close a file that is still there counts as left behind. */
 #define LEFT_BEHIND_NS NS_PER_SECOND
 
-struct scratch {
-	uint64_t number;
-	struct place dir;
-	struct mount *mount;
-	bool is_directory;     /* holds other scratch files, and nothing else */
-	atomic_int references; /* the table's and the nodes' */
-
-	pthread_mutex_t lock;
-	/* protected by lock */
-	char *name;
-	struct buf bytes;
-	struct attrs attrs;
-	bool mtime_given;
-	bool undecided; /* its first full line will tell whether it is a series of its own */
-	bool became;	/* the series `series` with key `series_key`: never undone */
-	struct place series;
-	struct buf series_key;
-	unsigned writer_count;
-	int64_t closed_ns; /* monotonic, of the last writer; 0 = never */
-	bool told;
-	bool has_cut;
-	uint64_t cut;
-
-	/* protected by the table's lock */
-	bool linked;
-	struct scratch *next;
-};
-
-struct scratch_table {
-	pthread_mutex_t lock;
-	struct scratch *first;	    /* protected by lock */
-	size_t count;		    /* protected by lock */
-	uint64_t number_next;	    /* protected by lock */
-	pthread_mutex_t spare_lock; /* the last of all */
-	/* protected by spare_lock; what one that is done had: a restore makes file after file, and
-	 * the kernel would give and clear pages for each. */
-	struct buf spare;
-	atomic_ullong bytes; /* of `held`, those of scratch files */
-	struct budget *held; /* borrowed */
-};
-
-struct scratch_table *scratch_table_new(struct budget *held)
-{
-	struct scratch_table *table = calloc(1, sizeof(*table));
-
-	if (!table)
-		log_out_of_memory(sizeof(*table));
-	pthread_mutex_init(&table->lock, NULL);
-	pthread_mutex_init(&table->spare_lock, NULL);
-	table->held = held;
-	table->number_next = 1;
-	return table;
-}
-
-static void drop_cut(struct scratch *scratch)
-{
-	if (scratch->has_cut)
-		engine_cut_release(scratch->mount->engine, scratch->dir.group_id, scratch->cut);
-	scratch->has_cut = false;
-}
-
-/* False: over what open files may hold. */
-static bool count_bytes(struct scratch_table *table, size_t before, size_t bytes)
-{
-	size_t held = before;
-
-	if (!budget_hold(table->held, &held, bytes))
-		return false;
-	atomic_fetch_add(&table->bytes, (uint64_t)bytes - before);
-	return true;
-}
-
-static void drop_bytes(struct scratch *scratch)
-{
-	struct scratch_table *table = scratch->mount->scratches;
-	struct buf unused = scratch->bytes;
-
-	count_bytes(table, unused.length, 0);
-	scratch->bytes = (struct buf){ 0 };
-	buf_reset(&unused);
-	pthread_mutex_lock(&table->spare_lock);
-	if (unused.capacity > table->spare.capacity && unused.capacity <= SPARE_BYTES_MAX) {
-		struct buf before = table->spare;
-
-		table->spare = unused;
-		unused = before;
-	}
-	pthread_mutex_unlock(&table->spare_lock);
-	buf_release(&unused);
-}
-
-/* For more than some kilobytes: what another file left. */
-static void take_spare(struct scratch *scratch, size_t bytes)
-{
-	struct scratch_table *table = scratch->mount->scratches;
-
-	if (scratch->bytes.capacity > 0 || bytes < SPARE_BYTES_MIN)
-		return;
-	pthread_mutex_lock(&table->spare_lock);
-	scratch->bytes = table->spare;
-	table->spare = (struct buf){ 0 };
-	pthread_mutex_unlock(&table->spare_lock);
-}
-
-/* Once no file is there. */
-static void drop_spare(struct scratch_table *table)
-{
-	pthread_mutex_lock(&table->spare_lock);
-	buf_release(&table->spare);
-	pthread_mutex_unlock(&table->spare_lock);
-}
-
-static void unref(struct scratch *scratch)
-{
-	if (atomic_fetch_sub(&scratch->references, 1) != 1)
-		return;
-	drop_cut(scratch);
-	drop_bytes(scratch);
-	buf_release(&scratch->series_key);
-	pthread_mutex_destroy(&scratch->lock);
-	free(scratch->name);
-	free(scratch);
-}
-
-void scratch_table_free(struct scratch_table *table)
-{
-	for (struct scratch *scratch = table->first, *next; scratch; scratch = next) {
-		next = scratch->next;
-		if (scratch->bytes.length)
-			log_warning("a scratch file is lost: %s (%zu bytes, never renamed)",
-				    scratch->name, scratch->bytes.length);
-		unref(scratch);
-	}
-	drop_spare(table);
-	pthread_mutex_destroy(&table->spare_lock);
-	pthread_mutex_destroy(&table->lock);
-	free(table);
-}
-
-uint64_t scratch_table_bytes(struct scratch_table *table)
-{
-	return atomic_load(&table->bytes);
-}
-
-static bool in_dir(const struct scratch *scratch, const struct place *dir)
-{
-	return scratch->dir.kind == dir->kind && scratch->dir.object_id == dir->object_id &&
-	       scratch->dir.unique == dir->unique;
-}
-
-static void link_scratch(struct scratch_table *table, struct scratch *scratch)
-{
-	pthread_mutex_lock(&table->lock);
-	scratch->number = table->number_next++;
-	scratch->next = table->first;
-	scratch->linked = true;
-	table->first = scratch;
-	table->count++;
-	pthread_mutex_unlock(&table->lock);
-}
-
-/* Off the list: no name leads to it any more. */
-static void unlink_scratch(struct scratch_table *table, struct scratch *scratch)
-{
-	bool was_linked;
-
-	pthread_mutex_lock(&table->lock);
-	was_linked = scratch->linked;
-	scratch->linked = false;
-	for (struct scratch **link = &table->first; was_linked && *link; link = &(*link)->next)
-		if (*link == scratch) {
-			*link = scratch->next;
-			table->count--;
-			break;
-		}
-	pthread_mutex_unlock(&table->lock);
-	if (was_linked)
-		unref(scratch);
-}
-
-/* With a reference of the caller's; NULL when there is none of that number. */
-static struct scratch *take(struct scratch_table *table, uint64_t number)
-{
-	struct scratch *scratch;
-
-	pthread_mutex_lock(&table->lock);
-	scratch = table->first;
-	while (scratch && scratch->number != number)
-		scratch = scratch->next;
-	if (scratch)
-		atomic_fetch_add(&scratch->references, 1);
-	pthread_mutex_unlock(&table->lock);
-	return scratch;
-}
+/* --- nodes ------------------------------------------------------------------ */
 
 static void payload_release(void *payload)
 {
-	unref(payload);
+	scratch_unref(payload);
 }
 
 static struct scratch *scratch_of(const struct node *node)
@@ -226,21 +32,10 @@ static struct scratch *scratch_of(const struct node *node)
 	return node->payload;
 }
 
-static struct place place_of(const struct scratch *scratch)
-{
-	struct place place = scratch->dir;
-
-	place.kind = scratch->is_directory ? KIND_SCRATCH_DIR : KIND_SCRATCH;
-	if (!scratch->is_directory)
-		place.object_id = 0;
-	place.unique = scratch->number;
-	return place;
-}
-
 /* A node for it; takes over a reference. */
 static struct node *add_node(struct mount *mount, struct scratch *scratch)
 {
-	struct place place = place_of(scratch);
+	struct place place = scratch_place(scratch);
 	struct node *node = node_add(mount->nodes, &place, slice_of("", 0));
 
 	node->payload = scratch;
@@ -257,7 +52,7 @@ static int scratch_lookup(fuse_req_t req, struct mount *mount, const struct plac
 	*out = node_take(mount->nodes, place, slice_of("", 0));
 	if (*out)
 		return OK;
-	scratch = take(mount->scratches, place->unique);
+	scratch = scratch_take(mount->scratches, place->unique);
 	if (!scratch)
 		return ERR_NOT_FOUND;
 	*out = add_node(mount, scratch);
@@ -277,48 +72,6 @@ bool scratch_takes(const struct place *dir, struct slice name, int flags)
 	case KIND_GROUP: return dotted || flags & O_EXCL || name_is_cut(name);
 	default: return false;
 	}
-}
-
-/* A cut name that nothing is known of does not tell its key, and need not parse: a line will. */
-static bool tells_no_key(struct slice name, const struct place *series)
-{
-	return name_is_cut(name) && series->series_id == ID_NONE;
-}
-
-/* The series that a name in a group stands for; `key` is empty while only a line can tell. */
-static int series_of_name(struct mount *mount, const struct place *dir, struct slice name,
-			  struct place *out, struct buf *key)
-{
-	int err = place_of_series(mount, dir, name, out, key, NULL);
-
-	if (err == ERR_INVALID && name_is_cut(name)) {
-		*out = *dir;
-		out->kind = KIND_SERIES;
-		out->object_id = 0;
-		out->series_id = ID_NONE;
-		err = OK;
-	}
-	if (err == OK && tells_no_key(name, out))
-		buf_reset(key);
-	return err;
-}
-
-/* A name that a series could have waits for its first full line. */
-static void decide_by_name(struct mount *mount, struct scratch *scratch)
-{
-	struct slice name = slice_of_text(scratch->name);
-	enum kind dir = scratch->dir.kind;
-
-	if ((dir != KIND_GROUP && dir != KIND_POLICY) || name.data[0] == '.')
-		return;
-	scratch->undecided = series_of_name(mount, &scratch->dir, name, &scratch->series,
-					    &scratch->series_key) == OK;
-}
-
-/* Its name came, went or changed. A directory that is gone itself has no times. */
-static void touch_dir(const struct scratch *scratch)
-{
-	catalog_touch(scratch->mount->catalog, scratch->dir.object_id);
 }
 
 static int create(struct mount *mount, const struct place *dir, struct slice name,
@@ -344,10 +97,10 @@ static int create(struct mount *mount, const struct place *dir, struct slice nam
 		scratch->has_cut = true;
 	}
 	if (!is_directory)
-		decide_by_name(mount, scratch);
-	link_scratch(mount->scratches, scratch);
+		scratch_decide_by_name(mount, scratch);
+	scratch_link(mount->scratches, scratch);
 	*out = add_node(mount, scratch);
-	touch_dir(scratch);
+	scratch_touch_dir(scratch);
 	return OK;
 }
 
@@ -367,26 +120,10 @@ int scratch_mkdir(struct mount *mount, const struct place *dir, struct slice nam
 	return create(mount, dir, name, attrs, true, out);
 }
 
-int scratch_find(struct mount *mount, const struct place *dir, struct slice name, struct place *out)
-{
-	struct scratch_table *table = mount->scratches;
-	struct scratch *scratch;
-
-	pthread_mutex_lock(&table->lock);
-	scratch = table->first;
-	while (scratch &&
-	       !(in_dir(scratch, dir) && slice_equal(slice_of_text(scratch->name), name)))
-		scratch = scratch->next;
-	if (scratch)
-		*out = place_of(scratch);
-	pthread_mutex_unlock(&table->lock);
-	return scratch ? OK : ERR_NOT_FOUND;
-}
-
 static void scratch_print(struct mount *mount, const struct place *place, struct slice text,
 			  struct buf *out)
 {
-	struct scratch *scratch = take(mount->scratches, place->unique);
+	struct scratch *scratch = scratch_take(mount->scratches, place->unique);
 
 	if (!scratch)
 		return;
@@ -394,44 +131,7 @@ static void scratch_print(struct mount *mount, const struct place *place, struct
 		buf_append_byte(out, '/'), buf_append_text(out, tree_word(scratch->dir.kind));
 	buf_append_byte(out, '/');
 	buf_append_text(out, scratch->name);
-	unref(scratch);
-}
-
-int scratch_list(struct mount *mount, const struct place *dir, list_each *each, void *arg)
-{
-	struct scratch_table *table = mount->scratches;
-
-	pthread_mutex_lock(&table->lock);
-	for (struct scratch *scratch = table->first; scratch; scratch = scratch->next)
-		if (in_dir(scratch, dir)) {
-			struct place place = place_of(scratch);
-
-			each(arg, &place, slice_of_text(scratch->name));
-		}
-	pthread_mutex_unlock(&table->lock);
-	return OK;
-}
-
-static void count_one(void *arg, const struct place *place, struct slice name)
-{
-	++*(size_t *)arg;
-}
-
-size_t scratch_count(struct mount *mount, const struct place *dir)
-{
-	size_t count = 0;
-
-	scratch_list(mount, dir, count_one, &count);
-	return count;
-}
-
-/* Is it in `dir`, in a scratch directory there, or `dir` one where it is? */
-static bool is_near(const struct scratch *scratch, const struct place *dir)
-{
-	bool is_through = scratch->dir.kind == KIND_SCRATCH_DIR || dir->kind == KIND_SCRATCH_DIR;
-
-	return in_dir(scratch, dir) ||
-	       (is_through && scratch->dir.object_id == dir->object_id && !scratch->is_directory);
+	scratch_unref(scratch);
 }
 
 static bool any_linked(struct scratch_table *table)
@@ -483,13 +183,13 @@ void scratch_remind(struct mount *mount)
 	bool orphan;
 
 	if (!any_linked(mount->scratches))
-		drop_spare(mount->scratches);
+		scratch_table_drop_spare(mount->scratches);
 	while ((scratch = take_next_due(mount, &orphan))) {
 		struct diag diag = { 0 };
-		struct place place = place_of(scratch);
+		struct place place = scratch_place(scratch);
 
 		if (orphan) {
-			unlink_scratch(mount->scratches, scratch);
+			scratch_unlink(mount->scratches, scratch);
 		} else {
 			diag_set(&diag, ERR_INCOMPLETE,
 				 "a scratch file was closed with %zu bytes and not renamed onto a "
@@ -498,22 +198,11 @@ void scratch_remind(struct mount *mount)
 			place_tell(mount, &place, slice_of("", 0), ERR_INCOMPLETE, &diag, 0,
 				   slice_of("", 0));
 		}
-		unref(scratch);
+		scratch_unref(scratch);
 	}
 }
 
-static void learn_series_number(struct mount *mount, struct scratch *scratch)
-{
-	struct index *index;
-
-	if (scratch->series.series_id != ID_NONE)
-		return;
-	index = engine_hold_index(mount->engine, scratch->dir.database_id);
-	if (index)
-		index_series(index, buf_slice(&scratch->series_key), false,
-			     &scratch->series.series_id, NULL);
-	index_let_go(index);
-}
+/* --- attributes -------------------------------------------------------------- */
 
 bool scratch_became(struct mount *mount, const struct node *node, struct place *series)
 {
@@ -523,7 +212,7 @@ bool scratch_became(struct mount *mount, const struct node *node, struct place *
 	pthread_mutex_lock(&scratch->lock);
 	became = scratch->became;
 	if (became) {
-		learn_series_number(mount, scratch);
+		scratch_learn_number(mount, scratch);
 		*series = scratch->series;
 	}
 	pthread_mutex_unlock(&scratch->lock);
@@ -612,27 +301,6 @@ static int scratch_set(struct mount *mount, struct node *node, const struct stat
 	return OK;
 }
 
-/* Room up to `bytes`; what lies in it before `zeros_end` is zero. Called with its lock. */
-static int resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end)
-{
-	struct scratch_table *table = scratch->mount->scratches;
-	size_t before = scratch->bytes.length;
-
-	if (bytes > SIZE_MAX / 4 || !count_bytes(table, before, (size_t)bytes))
-		return ERR_LIMIT;
-	if (bytes > before) {
-		take_spare(scratch, (size_t)bytes);
-		if (!buf_try_reserve(&scratch->bytes, (size_t)bytes - before)) {
-			count_bytes(table, (size_t)bytes, before);
-			return ERR_MEMORY;
-		}
-		if (zeros_end > before)
-			memset(scratch->bytes.data + before, 0, (size_t)(zeros_end - before));
-	}
-	scratch->bytes.length = (size_t)bytes;
-	return OK;
-}
-
 static int scratch_truncate(struct mount *mount, struct node *node, uint64_t bytes)
 {
 	struct scratch *scratch = scratch_of(node);
@@ -640,7 +308,7 @@ static int scratch_truncate(struct mount *mount, struct node *node, uint64_t byt
 
 	pthread_mutex_lock(&scratch->lock);
 	if (!scratch->became) {
-		err = resize(scratch, bytes, bytes);
+		err = scratch_resize(scratch, bytes, bytes);
 		scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	}
 	pthread_mutex_unlock(&scratch->lock);
@@ -649,116 +317,18 @@ static int scratch_truncate(struct mount *mount, struct node *node, uint64_t byt
 
 int scratch_remove(struct mount *mount, const struct place *place)
 {
-	struct scratch *scratch = take(mount->scratches, place->unique);
+	struct scratch *scratch = scratch_take(mount->scratches, place->unique);
 
 	if (!scratch)
 		return ERR_NOT_FOUND;
-	unlink_scratch(mount->scratches, scratch);
+	scratch_unlink(mount->scratches, scratch);
 	node_retire_place(mount->nodes, place, slice_of("", 0));
-	touch_dir(scratch);
-	unref(scratch);
+	scratch_touch_dir(scratch);
+	scratch_unref(scratch);
 	return OK;
 }
 
-/* --- the first full line --------------------------------------------------- */
-
-/* Skips blank lines and comments. OK with the line, END: there is none yet. */
-static int first_full_line(struct slice text, bool final, struct slice *out)
-{
-	while (text.length) {
-		size_t length;
-		struct slice line;
-
-		TRY(line_measure(text, &length));
-		if (length == 0 && !final)
-			return END;
-		if (length == 0)
-			length = text.length;
-		line = slice_of(text.data, length);
-		while (line.length && strchr(" \t\r\n", line.data[line.length - 1]))
-			line.length--;
-		if (line.length && line.data[0] != '#') {
-			*out = line;
-			return OK;
-		}
-		text = slice_from(text, length);
-	}
-	return END;
-}
-
-/* Does a line carry the key of the series that `name` lists? Its canonical key goes to `key`. */
-static bool key_has_name(struct slice raw_key, struct slice name, struct buf *key)
-{
-	struct arena arena = { .bytes_max = 1u << 20 };
-	struct tag tags[TAGS_PER_SERIES_MAX];
-	struct buf listed = { 0 };
-	struct slice measurement;
-	size_t tag_count;
-	bool same = false;
-
-	if (line_parse_key(&arena, raw_key, &measurement, tags, &tag_count, NULL) == OK) {
-		line_print_key(key, measurement, tags, tag_count);
-		name_print(&listed, measurement, tags, tag_count);
-		same = slice_equal(buf_slice(&listed), name);
-	}
-	buf_release(&listed);
-	arena_release(&arena);
-	return same;
-}
-
-/*
- * Whose line is it? A short form is the file's own; so is one that does not
- * parse, since that is refused as any line of a series would be. Where the name
- * does not tell the series, only a full line can. In a policy all is but settings.
- */
-static bool line_is_own(struct scratch *scratch, struct slice line)
-{
-	struct arena arena = { .bytes_max = LINE_BYTES_MAX * 2 };
-	struct line_context context = { .arena = &arena,
-					.time_unit_ns = 1,
-					.forms = LINE_FULL | LINE_SHORT };
-	struct slice name = slice_of_text(scratch->name);
-	struct policy_settings settings = policy_defaults();
-	struct buf key = { 0 };
-	struct line parsed;
-	bool own = !tells_no_key(name, &scratch->series);
-
-	if (scratch->dir.kind == KIND_POLICY)
-		return policy_parse(line, &settings, NULL) < 0;
-	if (line_parse(&context, line, &parsed, NULL) == OK && parsed.raw_key.length) {
-		own = key_has_name(parsed.raw_key, name, &key) ||
-		      slice_equal(buf_slice(&key), buf_slice(&scratch->series_key));
-		if (own) {
-			/* A cut name says its key only now. */
-			buf_reset(&scratch->series_key);
-			buf_append_slice(&scratch->series_key, buf_slice(&key));
-			scratch->series.series_id = ID_NONE;
-		}
-	}
-	buf_release(&key);
-	line_context_release(&context);
-	arena_release(&arena);
-	return own;
-}
-
-/* Called with its lock: after this it is a series, or scratch for good, or still undecided. */
-static void decide(struct scratch *scratch, bool final)
-{
-	struct slice line;
-	int err;
-
-	if (!scratch->undecided)
-		return;
-	err = first_full_line(buf_slice(&scratch->bytes), final, &line);
-	if (err == END)
-		return;
-	scratch->undecided = false;
-	scratch->became = err < 0 || line_is_own(scratch, line);
-	if (scratch->became)
-		drop_cut(scratch);
-}
-
-/* --- handles ---------------------------------------------------------------- */
+/* --- open files -------------------------------------------------------------- */
 
 struct scratch_handle {
 	struct handle base;
@@ -781,7 +351,7 @@ static int store(struct scratch *scratch, struct slice data, uint64_t offset)
 	if (offset != scratch->bytes.length)
 		scratch->undecided = false; /* not written from front to back */
 	if (offset + data.length > scratch->bytes.length)
-		TRY(resize(scratch, offset + data.length, offset));
+		TRY(scratch_resize(scratch, offset + data.length, offset));
 	memcpy(scratch->bytes.data + offset, data.data, data.length);
 	scratch->attrs.mtime_ns = scratch->attrs.ctime_ns = env_now_ns();
 	return OK;
@@ -791,7 +361,7 @@ static int open_stream(struct scratch_handle *handle, struct scratch *scratch)
 {
 	if (handle->stream)
 		return OK;
-	learn_series_number(handle->base.mount, scratch);
+	scratch_learn_number(handle->base.mount, scratch);
 	return write_stream_open(handle->base.mount, &scratch->series,
 				 buf_slice(&scratch->series_key), &handle->stream);
 }
@@ -806,7 +376,7 @@ static int pour(struct scratch_handle *handle, struct scratch *scratch, size_t l
 
 	if (err == OK)
 		err = write_stream_write(handle->stream, buf_slice(&scratch->bytes), 0, &poured);
-	drop_bytes(scratch);
+	scratch_drop_bytes(scratch);
 	*taken = poured > all - length ? poured - (all - length) : 0;
 	if (err == OK && *taken == 0 && length > 0)
 		err = ERR_INVALID;
@@ -816,7 +386,7 @@ static int pour(struct scratch_handle *handle, struct scratch *scratch, size_t l
 /* The table forgets a file that became a series; the lookup of its name then finds that. */
 static void leave_table(struct mount *mount, struct scratch *scratch)
 {
-	unlink_scratch(mount->scratches, scratch);
+	scratch_unlink(mount->scratches, scratch);
 }
 
 static int write_locked(struct scratch_handle *handle, struct scratch *scratch, struct slice data,
@@ -828,7 +398,7 @@ static int write_locked(struct scratch_handle *handle, struct scratch *scratch, 
 		return write_stream_write(handle->stream, data, offset, taken);
 	}
 	TRY(store(scratch, data, offset));
-	decide(scratch, false);
+	scratch_decide(scratch, false);
 	if (scratch->became)
 		return pour(handle, scratch, data.length, taken);
 	*taken = data.length;
@@ -858,7 +428,7 @@ static int flush_locked(struct scratch_handle *handle, struct scratch *scratch)
 {
 	size_t taken;
 
-	decide(scratch, true);
+	scratch_decide(scratch, true);
 	if (!scratch->became)
 		return OK;
 	if (scratch->bytes.length)
@@ -930,7 +500,7 @@ static int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 	if (flags_write(info->flags)) {
 		scratch->writer_count++;
 		if (info->flags & O_TRUNC)
-			resize(scratch, 0, 0);
+			scratch_resize(scratch, 0, 0);
 	}
 	pthread_mutex_unlock(&scratch->lock);
 	handle = handle_new(sizeof(*handle), &scratch_handle_ops, mount, node, info->flags);
@@ -938,174 +508,6 @@ static int scratch_open(fuse_req_t req, struct mount *mount, struct node *node,
 	info->noflush = !flags_write(info->flags);
 	*out = &handle->base;
 	return OK;
-}
-
-/* --- rename ------------------------------------------------------------------ */
-
-/* The series that the new name stands for; for an unknown cut name, what the first line says. */
-static int target_series(struct mount *mount, struct scratch *scratch, const struct place *dir,
-			 struct slice name, struct place *out, struct buf *key)
-{
-	struct line_context context = { 0 };
-	struct arena arena = { .bytes_max = LINE_BYTES_MAX * 2 };
-	struct line parsed;
-	struct slice line;
-	int err = series_of_name(mount, dir, name, out, key);
-
-	if (err < 0 || !tells_no_key(name, out))
-		return err;
-	context = (struct line_context){ .arena = &arena, .time_unit_ns = 1, .forms = LINE_FULL };
-	err = ERR_INVALID;
-	if (first_full_line(buf_slice(&scratch->bytes), true, &line) == OK &&
-	    line_parse(&context, line, &parsed, NULL) == OK) {
-		buf_reset(key);
-		if (key_has_name(parsed.raw_key, name, key))
-			err = OK;
-	}
-	line_context_release(&context);
-	arena_release(&arena);
-	return err;
-}
-
-static void tell_replace(struct mount *mount, const struct place *series, struct slice key,
-			 struct slice text, int err, const struct diag *diag)
-{
-	uint64_t number = diag->line;
-	struct slice line = text;
-
-	for (uint64_t i = 1; i < number; i++) {
-		const char *end = slice_find(line, '\n');
-
-		line = slice_from(line, end ? (size_t)(end - line.data) + 1 : line.length);
-	}
-	if (slice_find(line, '\n'))
-		line.length = (size_t)(slice_find(line, '\n') - line.data);
-	place_tell(mount, series, key, err, diag, number, line);
-}
-
-static bool has_points(struct mount *mount, const struct place *series)
-{
-	struct series_stat stat;
-
-	return series->series_id != ID_NONE &&
-	       engine_series_stat(mount->engine, series->policy_id, series->group_id,
-				  series->series_id, &stat) == OK;
-}
-
-static int replace_series(struct mount *mount, struct scratch *scratch, const struct place *dir,
-			  struct slice name)
-{
-	struct writer_options options;
-	struct diag diag = { 0 };
-	struct buf key = { 0 };
-	struct place series;
-	int err = target_series(mount, scratch, dir, name, &series, &key);
-
-	/* A copy that broke off is empty, too; and only rm deletes. */
-	if (err == OK && !scratch->bytes.length && has_points(mount, &series)) {
-		err = diag_set(&diag, ERR_INVALID,
-			       "an empty file replaces no points: rm deletes a series");
-		tell_replace(mount, &series, buf_slice(&key), slice_of("", 0), err, &diag);
-	}
-	if (err == OK && scratch->bytes.length &&
-	    scratch->bytes.data[scratch->bytes.length - 1] != '\n')
-		buf_append_byte(&scratch->bytes, '\n'),
-			atomic_fetch_add(&mount->scratches->bytes, 1);
-	if (err == OK)
-		err = write_series_options(mount, &series, buf_slice(&key), &options);
-	if (err == OK) {
-		err = engine_series_replace(mount->engine, &options, scratch->cut,
-					    buf_slice(&scratch->bytes), &diag);
-		if (err < 0)
-			tell_replace(mount, &series, buf_slice(&key), buf_slice(&scratch->bytes),
-				     err, &diag);
-	}
-	if (err == OK) {
-		series_forget_place(mount, &series);
-		scratch->series = series;
-		buf_reset(&scratch->series_key);
-		buf_append_slice(&scratch->series_key, buf_slice(&key));
-		scratch->became = true;
-		scratch->undecided = false;
-		learn_series_number(mount, scratch);
-		if (scratch->mtime_given && scratch->series.series_id != ID_NONE)
-			engine_series_set_mtime(mount->engine, series.policy_id, series.group_id,
-						scratch->series.series_id, scratch->attrs.mtime_ns);
-		drop_cut(scratch);
-		drop_bytes(scratch);
-	}
-	buf_release(&key);
-	return err;
-}
-
-static int rename_only(struct scratch *scratch, const struct place *dir, struct slice name)
-{
-	struct scratch_table *table = scratch->mount->scratches;
-	char *copy = strndup(name.data, name.length);
-
-	pthread_mutex_lock(&table->lock);
-	pthread_mutex_lock(&scratch->lock);
-	free(scratch->name);
-	scratch->name = copy;
-	scratch->dir = *dir;
-	pthread_mutex_unlock(&scratch->lock);
-	pthread_mutex_unlock(&table->lock);
-	touch_dir(scratch);
-	return OK;
-}
-
-static int install_setting(struct mount *mount, struct scratch *scratch, const struct place *dir,
-			   struct slice name)
-{
-	struct place place = setting_place_unborn(dir);
-
-	return setting_install(mount, &place, name, buf_slice(&scratch->bytes), &scratch->attrs,
-			       true);
-}
-
-/* What the new name makes of it. END: it stays a scratch file. */
-static int rename_locked(struct mount *mount, struct scratch *scratch, const struct place *dir,
-			 struct slice name)
-{
-	bool dotted = name.data[0] == '.';
-
-	if (dir->kind == KIND_SCRATCH_DIR)
-		return END;
-	if (dir->kind == KIND_POLICY && slice_equal(name, SLICE(".policy")))
-		return install_setting(mount, scratch, dir, name);
-	if (dotted && !slice_equal(name, SLICE(".write")))
-		return END;
-	if (dir->kind == KIND_CONTINUOUS)
-		return install_setting(mount, scratch, dir, name);
-	return dir->kind == KIND_GROUP ? replace_series(mount, scratch, dir, name)
-				       : ERR_NOT_PERMITTED;
-}
-
-int scratch_rename(struct mount *mount, const struct place *place, const struct place *dir,
-		   struct slice name, unsigned flags)
-{
-	struct scratch *scratch = take(mount->scratches, place->unique);
-	struct place other;
-	int err;
-
-	if (!scratch)
-		return ERR_NOT_FOUND;
-	if (!is_near(scratch, dir) || name.length == 0) {
-		unref(scratch);
-		return ERR_NOT_PERMITTED;
-	}
-	pthread_mutex_lock(&scratch->lock);
-	err = rename_locked(mount, scratch, dir, name);
-	pthread_mutex_unlock(&scratch->lock);
-	if (err >= OK && scratch_find(mount, dir, name, &other) == OK &&
-	    other.unique != place->unique)
-		scratch_remove(mount, &other);
-	if (err == OK)
-		scratch_remove(mount, place);
-	else if (err == END)
-		err = rename_only(scratch, dir, name);
-	unref(scratch);
-	return err;
 }
 
 /* --- the kinds --------------------------------------------------------------- */

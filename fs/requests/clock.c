@@ -13,7 +13,7 @@
 #include "fs/answers/stream.h"
 #include "fs/points/scratch.h"
 #include "fs/settings/continuous.h"
-#include "fs/snapshots/frozen.h"
+#include "fs/snapshots/frozen_engine.h"
 
 #define TICK_WAITING_NS (20 * NS_PER_MS)
 #define TICK_IDLE_NS	(50 * NS_PER_MS)

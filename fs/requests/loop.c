@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +28,7 @@ static struct {
 	struct request *first_free; /* protected by lock */
 	size_t free_count;	    /* protected by lock */
 	pthread_t thread;
-	atomic_bool running, stopping;
+	atomic_bool running;
 	void (*on_ready)(void);
 } loop = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -222,19 +221,13 @@ static void dispatch(struct request *request)
 	pool_submit(mount->workers, &request->job);
 }
 
-static void wake_up(int signal)
-{
-}
-
 int loop_run(struct mount *mount)
 {
-	struct sigaction action = { .sa_handler = wake_up };
 	int result = 0;
 
-	sigaction(SIGUSR1, &action, NULL);
 	loop.thread = pthread_self();
 	atomic_store(&loop.running, true);
-	while (!atomic_load(&loop.stopping) && !fuse_session_exited(mount->session)) {
+	while (!fuse_session_exited(mount->session)) {
 		struct request *request = take_request(mount);
 
 		result = fuse_session_receive_buf(mount->session, &request->buf);
@@ -258,17 +251,9 @@ int loop_run(struct mount *mount)
 	return result < 0 && result != -EINTR && result != -EAGAIN ? ERR_IO : OK;
 }
 
-void loop_stop(void)
-{
-	atomic_store(&loop.stopping, true);
-	if (atomic_load(&loop.running))
-		pthread_kill(loop.thread, SIGUSR1);
-}
-
 bool loop_answers_meanwhile(void)
 {
-	return atomic_load(&loop.running) && !atomic_load(&loop.stopping) &&
-	       !pthread_equal(pthread_self(), loop.thread);
+	return atomic_load(&loop.running) && !pthread_equal(pthread_self(), loop.thread);
 }
 
 void loop_on_ready(void (*call)(void))

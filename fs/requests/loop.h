@@ -16,10 +16,8 @@
 
 #define LOOP_WRITE_BYTES_MAX (1u << 20) /* libfuse 3.14's buffer takes no more */
 
-/* Until unmounted or stopped. OK, or ERR_IO, also when the kernel and libfuse did not agree. */
+/* Until unmounted. OK, or ERR_IO, also when the kernel and libfuse did not agree. */
 int loop_run(struct mount *mount);
-/* From another thread or a signal's; returns at once, and may be called again. */
-void loop_stop(void);
 /* Does another thread than the caller's answer the kernel meanwhile? Then it may wait for it. */
 bool loop_answers_meanwhile(void);
 /* What to call once, when INIT was answered: the mount answers. */
