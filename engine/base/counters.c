@@ -1,8 +1,8 @@
 /* Counters since the start: relaxed atomics, a row of counters.def each. */
+#include "engine/base/counters.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
-
-#include "engine/base/counters.h"
 
 static _Atomic uint64_t counters[COUNTER_COUNT];
 

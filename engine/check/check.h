@@ -6,13 +6,14 @@
 #ifndef ENGINE_CHECK_CHECK_H
 #define ENGINE_CHECK_CHECK_H
 
-#include "engine/engine.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-#define CHECK_PATH_BYTES_MAX 4096
+#include "engine/directory/paths.h"
 
 struct check {
-	char path[CHECK_PATH_BYTES_MAX - 512]; /* of the data directory */
-	char aside[CHECK_PATH_BYTES_MAX];      /* made at the first need */
+	char path[PATH_ROOM]; /* of the data directory */
+	struct path aside;    /* made at the first need */
 	bool repair, verbose;
 	bool is_snapshot; /* a data directory below another */
 	uint64_t series, points;
@@ -28,9 +29,9 @@ void check_tell(struct check *check, const char *where, const char *format, ...)
 /* The same of something that is no damage by itself. */
 void check_note(struct check *check, const char *where, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void check_path(const struct check *check, const char *name, char *path);
+struct path check_path(const struct check *check, const char *name);
 /* Where something of the data directory is moved to; makes the directory for it. */
-int check_aside(struct check *check, const char *name, char *path);
+int check_aside(struct check *check, const char *name, struct path *path);
 /* Move it there. Counts it as left when that fails. */
 void check_move_aside(struct check *check, const char *name);
 

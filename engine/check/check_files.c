@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/env.h"
 #include "engine/base/when.h"
 #include "engine/check/check.h"
 #include "engine/directory/directory.h"
 #include "engine/directory/format.h"
+#include "engine/directory/kept.h"
 #include "engine/log/journal.h"
 
 /* --- telling and moving aside --------------------------------------------------------- */
@@ -38,48 +40,51 @@ void check_note(struct check *check, const char *where, const char *format, ...)
 	va_end(args);
 }
 
-void check_path(const struct check *check, const char *name, char *path)
+struct path check_path(const struct check *check, const char *name)
 {
-	snprintf(path, CHECK_PATH_BYTES_MAX, "%s/%.500s", check->path, name);
+	return path_in(check->path, name);
 }
 
 static int make_aside(struct check *check)
 {
 	struct civil now = civil_of_seconds(floor_div(env_now_ns(), NS_PER_SECOND));
-	char parent[CHECK_PATH_BYTES_MAX];
+	struct path parent = path_top(check->path, TOP_SET_ASIDE);
+	char name[32];
 
-	if (check->aside[0])
+	if (check->aside.text[0])
 		return OK;
-	check_path(check, "set-aside", parent);
-	TRY(env_mkdir(parent));
-	snprintf(check->aside, sizeof(check->aside), "%.4000s/%04d%02d%02dT%02d%02d%02dZ", parent,
-		 (int)now.year, now.month, now.day, now.hour, now.minute, now.second);
-	return env_mkdir(check->aside);
+	TRY(env_mkdir(parent.text));
+	snprintf(name, sizeof(name), "%04d%02d%02dT%02d%02d%02dZ", (int)now.year, now.month,
+		 now.day, now.hour, now.minute, now.second);
+	check->aside = path_in(parent.text, name);
+	return env_mkdir(check->aside.text);
 }
 
-int check_aside(struct check *check, const char *name, char *path)
+int check_aside(struct check *check, const char *name, struct path *path)
 {
+	char end[32];
+
 	TRY(make_aside(check));
-	int length = snprintf(path, CHECK_PATH_BYTES_MAX, "%.3500s/%.500s", check->aside, name);
-	for (char *p = path + strlen(check->aside) + 1; *p; p++)
+	*path = path_in(check->aside.text, name);
+	for (char *p = path->text + strlen(check->aside.text) + 1; *p; p++)
 		if (*p == '/')
 			*p = '.';
-	if (env_exists(path))
-		snprintf(path + length, CHECK_PATH_BYTES_MAX - (size_t)length, ".%016llx",
-			 (unsigned long long)env_random());
+	if (!env_exists(path->text))
+		return OK;
+	snprintf(end, sizeof(end), ".%016llx", (unsigned long long)env_random());
+	*path = path_with(path->text, end);
 	return OK;
 }
 
 void check_move_aside(struct check *check, const char *name)
 {
-	char from[CHECK_PATH_BYTES_MAX], to[CHECK_PATH_BYTES_MAX];
+	struct path from = check_path(check, name), to;
+	int err = check_aside(check, name, &to);
 
-	check_path(check, name, from);
-	int err = check_aside(check, name, to);
 	if (err == OK)
-		err = env_rename(from, to);
+		err = env_rename(from.text, to.text);
 	if (err == OK) {
-		check_note(check, name, "moved to %s", to);
+		check_note(check, name, "moved to %s", to.text);
 		return;
 	}
 	check_note(check, name, "could not be moved aside: %s", err_text(err));
@@ -95,23 +100,21 @@ static int pass(void *arg, uint64_t sequence, struct slice payload)
 
 static int copy_aside(struct check *check, const char *name)
 {
-	char from[CHECK_PATH_BYTES_MAX], to[CHECK_PATH_BYTES_MAX];
+	struct path from = check_path(check, name), to;
 
-	check_path(check, name, from);
-	TRY(check_aside(check, name, to));
-	TRY(env_copy(from, to, UINT64_MAX));
-	check_note(check, name, "copied to %s, whole records stay", to);
+	TRY(check_aside(check, name, &to));
+	TRY(env_copy(from.text, to.text, UINT64_MAX));
+	check_note(check, name, "copied to %s, whole records stay", to.text);
 	return OK;
 }
 
 static void mend_journal(struct check *check, const char *name)
 {
-	char path[CHECK_PATH_BYTES_MAX];
+	struct path path = check_path(check, name);
+	int err = env_exists(path.text) ? copy_aside(check, name) : OK;
 
-	check_path(check, name, path);
-	int err = env_exists(path) ? copy_aside(check, name) : OK;
 	if (err == OK)
-		err = journal_mend(path);
+		err = journal_mend(path.text);
 	if (err < 0) {
 		check_note(check, name, "could not be mended: %s", err_text(err));
 		check->left++;
@@ -121,11 +124,9 @@ static void mend_journal(struct check *check, const char *name)
 /* False: it is damaged, or missing. */
 static bool check_journal(struct check *check, const char *name)
 {
-	char path[CHECK_PATH_BYTES_MAX];
 	struct journal_damage damage;
+	int err = journal_replay(check_path(check, name).text, pass, NULL, &damage);
 
-	check_path(check, name, path);
-	int err = journal_replay(path, pass, NULL, &damage);
 	if (err < 0) {
 		check_tell(check, name, "%s", err == ERR_NOT_FOUND ? "missing" : err_text(err));
 		return false;
@@ -146,11 +147,9 @@ static bool check_journal(struct check *check, const char *name)
 
 static void check_format(struct check *check)
 {
-	char path[CHECK_PATH_BYTES_MAX];
+	struct path path = path_top(check->path, TOP_FORMAT);
 	struct buf text = { 0 };
-
-	check_path(check, "format", path);
-	int err = env_read_file(path, &text);
+	int err = env_read_file(path.text, &text);
 	uint64_t version = err == OK ? format_parse(buf_slice(&text)) : 0;
 	buf_release(&text);
 	if (version > FORMAT_NEWEST) {
@@ -166,18 +165,15 @@ static void check_format(struct check *check)
 		return;
 	if (err == OK)
 		check_move_aside(check, "format");
-	if (env_write_file(path, SLICE(FORMAT_NEWEST_TEXT)) < 0)
+	if (env_write_file(path.text, SLICE(FORMAT_NEWEST_TEXT)) < 0)
 		check->left++;
 }
 
 /* The first segment is trimmed by a flush, and every flush keeps the clock before. */
 static bool must_have_clock(const struct check *check)
 {
-	char first[CHECK_PATH_BYTES_MAX], segments[CHECK_PATH_BYTES_MAX];
-
-	check_path(check, "wal/00000001", first);
-	check_path(check, "wal", segments);
-	return check->is_snapshot || (env_exists(segments) && !env_exists(first));
+	return check->is_snapshot || (env_exists(path_top(check->path, TOP_WAL).text) &&
+				      !env_exists(path_first_segment(check->path).text));
 }
 
 /* Now is later than all arrivals, and a number of the log larger than all that were given. */
@@ -195,19 +191,18 @@ static void make_clock(struct check *check, const char *path)
 /* The engine does without, but for what it says. */
 static void check_kept(struct check *check, const char *name)
 {
-	char path[CHECK_PATH_BYTES_MAX];
+	struct path path = check_path(check, name);
 	struct buf text = { 0 };
 
-	check_path(check, name, path);
-	if (!env_exists(path)) {
+	if (!env_exists(path.text)) {
 		if (strcmp(name, "clock") == 0 && must_have_clock(check)) {
 			check_tell(check, name, "missing");
 			if (check->repair)
-				make_clock(check, path);
+				make_clock(check, path.text);
 		}
 		return;
 	}
-	int err = engine_kept_read(path, &text);
+	int err = kept_read(path.text, &text);
 	buf_release(&text);
 	if (err == OK)
 		return;
@@ -218,15 +213,10 @@ static void check_kept(struct check *check, const char *name)
 
 /* --- names --------------------------------------------------------------------------------- */
 
-/* A name at the top: what it is, and whether a data directory has it. */
-static const char *const top_names[] = { "lock",       "format", "catalog",   "wal",
-					 "db",	       "shard",	 "snapshot",  "trash",
-					 "continuous", "clock",	 "set-aside", "catalog.copy" };
-
 static bool knows_top(struct check *check, const char *name)
 {
-	for (size_t i = 0; i < sizeof(top_names) / sizeof(*top_names); i++)
-		if (strcmp(name, top_names[i]) == 0)
+	for (enum top top = 0; top < TOP_COUNT; top++)
+		if (strcmp(name, top_name(top)) == 0)
 			return true;
 	return false;
 }
@@ -273,15 +263,13 @@ static bool is_own_name(const char *name)
 /* At the top and under the names of databases, shards and snapshots lie directories, else files. */
 static enum env_kind kind_wanted(const char *dir, const char *name)
 {
-	static const char *const of_directories[] = { "db", "shard", "snapshot" };
-	static const char *const directories[] = { "db",    "shard", "snapshot",
-						   "trash", "wal",   "set-aside" };
+	static const enum top of_directories[] = { TOP_DB, TOP_SHARD, TOP_SNAPSHOT };
 
-	for (size_t i = 0; !dir[0] && i < sizeof(directories) / sizeof(*directories); i++)
-		if (strcmp(name, directories[i]) == 0)
+	for (enum top top = 0; !dir[0] && top < TOP_COUNT; top++)
+		if (top_is_directory(top) && strcmp(name, top_name(top)) == 0)
 			return ENV_DIRECTORY;
 	for (size_t i = 0; i < sizeof(of_directories) / sizeof(*of_directories); i++)
-		if (strcmp(dir, of_directories[i]) == 0 && !ends_with(name, ".mark"))
+		if (strcmp(dir, top_name(of_directories[i])) == 0 && !ends_with(name, ".mark"))
 			return ENV_DIRECTORY;
 	return strncmp(dir, "snapshot/", 9) == 0 ? ENV_DIRECTORY : ENV_FILE;
 }
@@ -293,12 +281,11 @@ static bool walk_thing(struct walk *walk, const char *name)
 					      [ENV_DIRECTORY] = "a directory",
 					      [ENV_LINK] = "a symbolic link",
 					      [ENV_OTHER] = "a pipe, a socket or a device" };
-	char path[512], full[CHECK_PATH_BYTES_MAX];
+	char path[512];
 	enum env_kind kind;
 
 	snprintf(path, sizeof(path), "%s%s%.400s", walk->dir, walk->dir[0] ? "/" : "", name);
-	check_path(walk->check, path, full);
-	if (env_kind(full, &kind) < 0 || kind == ENV_NOTHING ||
+	if (env_kind(check_path(walk->check, path).text, &kind) < 0 || kind == ENV_NOTHING ||
 	    kind == kind_wanted(walk->dir, name) ||
 	    !(walk->dir[0] ? walk->owns_all || is_own_name(name) : knows_top(walk->check, name)))
 		return false;
@@ -330,12 +317,11 @@ static void walk_names(struct check *check, const char *dir,
 	struct walk walk = { .check = check,
 			     .knows = knows,
 			     .owns_all = strncmp(dir, "snapshot/", 9) == 0 };
-	char path[CHECK_PATH_BYTES_MAX];
+	struct path path = check_path(check, dir);
 
 	snprintf(walk.dir, sizeof(walk.dir), "%s", dir);
-	check_path(check, dir, path);
-	if (env_exists(path))
-		env_list(path, walk_name, &walk);
+	if (env_exists(path.text))
+		env_list(path.text, walk_name, &walk);
 	else if (dir[0] && strcmp(dir, "snapshot") != 0)
 		check_tell(check, dir, "missing");
 }

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 
 #include "engine/base/log.h"
+#include "engine/base/when.h"
 #include "engine/check/check.h"
 #include "engine/check/salvage.h"
-#include "engine/lost_names.h"
+#include "engine/engine.h"
+#include "engine/memory/state.h"
 #include "engine/read/row_text.h"
+#include "engine/read/view.h"
 #include "engine/shard/store_files.h"
-#include "engine/state.h"
+#include "engine/upkeep/lost_names.h"
 
 /* What is being looked at. */
 struct place {
@@ -246,23 +249,21 @@ static void tell_text(void *arg, const char *text)
 static int salvage(struct place *place, struct shard *shard)
 {
 	struct salvage_report report = { .lost = tell_lost, .tell = tell_text, .arg = place };
-	char path[CHECK_PATH_BYTES_MAX], made[CHECK_PATH_BYTES_MAX], work[CHECK_PATH_BYTES_MAX],
-		aside[CHECK_PATH_BYTES_MAX];
+	struct path path = live_group_shard_path(place->group, place->number);
+	struct path made = path_with(path.text, ".tmp"), work, aside;
 
-	live_group_shard_path(place->group, place->number, path);
-	snprintf(made, sizeof(made), "%.4000s.tmp", path);
-	TRY(check_aside(place->check, "work", work));
-	TRY(check_aside(place->check, place->name, aside));
-	TRY(env_remove_tree(made));
-	if (!env_exists(path)) {
+	TRY(check_aside(place->check, "work", &work));
+	TRY(check_aside(place->check, place->name, &aside));
+	TRY(env_remove_tree(made.text));
+	if (!env_exists(path.text)) {
 		check_note(place->check, place->name, "all that was in it is lost");
-		return store_unmark_beside(path);
+		return store_unmark_beside(path.text);
 	}
-	TRY(shard_link(shard, work));
-	int err = salvage_shard(work, made, place->index, &report);
+	TRY(shard_link(shard, work.text));
+	int err = salvage_shard(work.text, made.text, place->index, &report);
 	if (is_for_now(err)) {
-		env_remove_tree(work);
-		env_remove_tree(made);
+		env_remove_tree(work.text);
+		env_remove_tree(made.text);
 		return err;
 	}
 	if (err < 0)
@@ -273,13 +274,14 @@ static int salvage(struct place *place, struct shard *shard)
 			   "%" PRIu64 " chunks are saved, %" PRIu64 " are lost", report.chunks,
 			   report.chunks_lost);
 	place->check->left += report.deletions_lost;
-	TRY(env_remove_tree(work));
-	TRY(shard_rename(shard, aside));
-	check_note(place->check, place->name, "moved to %s", aside);
+	TRY(env_remove_tree(work.text));
+	TRY(shard_rename(shard, aside.text));
+	check_note(place->check, place->name, "moved to %s", aside.text);
 	/* Of nothing that could be read no directory is made. */
-	TRY(env_exists(made) ? env_rename(made, path) : store_unmark_beside(path));
-	return live_group_replace_shard(place->group, place->number,
-					shard_open(place->engine->shard_env, path), 0);
+	TRY(env_exists(made.text) ? env_rename(made.text, path.text)
+				  : store_unmark_beside(path.text));
+	return view_replace_shard(place->group, place->number,
+				  shard_open(place->engine->shard_env, path.text), 0);
 }
 
 static int mend_shard(struct place *place)
@@ -367,7 +369,7 @@ static void check_policy(struct place *place, const struct object *database,
 	struct object *groups = NULL;
 	size_t count = 0;
 
-	catalog_list(place->engine->catalog, policy->id, OBJECT_GROUP, &groups, &count);
+	catalog_list(place->engine->names.catalog, policy->id, OBJECT_GROUP, &groups, &count);
 	for (size_t i = 0; i < count; i++) {
 		print_path(place, database->name, policy->name, groups[i].name);
 		if (live_group_of(place->engine, &groups[i], &place->group) < 0)
@@ -383,8 +385,8 @@ static void check_database(struct place *place, const struct object *database)
 	struct object *policies = NULL;
 	size_t count = 0;
 
-	place->index = engine_index(place->engine, database->id);
-	catalog_list(place->engine->catalog, database->id, OBJECT_POLICY, &policies, &count);
+	place->index = names_index(&place->engine->names, database->id);
+	catalog_list(place->engine->names.catalog, database->id, OBJECT_POLICY, &policies, &count);
 	for (size_t i = 0; place->index && i < count; i++)
 		check_policy(place, database, &policies[i]);
 	free(policies);
@@ -427,11 +429,10 @@ static void check_orphans(struct check *check, struct catalog *catalog, const ch
 			  const char *owner)
 {
 	struct orphans orphans = { check, catalog, dir, owner };
-	char path[CHECK_PATH_BYTES_MAX];
+	struct path path = check_path(check, dir);
 
-	check_path(check, dir, path);
-	if (env_exists(path))
-		env_list(path, check_orphan, &orphans);
+	if (env_exists(path.text))
+		env_list(path.text, check_orphan, &orphans);
 }
 
 void check_points(struct check *check)
@@ -456,18 +457,19 @@ void check_points(struct check *check)
 			diag.text[0] ? diag.text : err_text(check->err));
 		return;
 	}
-	if (place.engine->log_missing)
+	if (place.engine->recovered.log_missing)
 		check_tell(check, "wal",
 			   "%" PRIu64
 			   " records or more are missing in the log: what was written with them "
 			   "is lost",
-			   place.engine->log_missing);
-	catalog_list(place.engine->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count);
+			   place.engine->recovered.log_missing);
+	catalog_list(place.engine->names.catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases,
+		     &count);
 	for (size_t i = 0; i < count; i++)
 		check_database(&place, &databases[i]);
 	free(databases);
-	check_orphans(check, place.engine->catalog, "shard", "shard group");
-	check_orphans(check, place.engine->catalog, "snapshot", "database");
+	check_orphans(check, place.engine->names.catalog, "shard", "shard group");
+	check_orphans(check, place.engine->names.catalog, "snapshot", "database");
 	chunk_data_release(&place.data);
 	arena_release(&place.arena);
 	row_text_release(&place.text);

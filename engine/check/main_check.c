@@ -30,34 +30,32 @@ static int complain(const char *path, const char *text)
 }
 
 /* Is there a file whose first bytes we write? */
-static bool has_journal(const char *path, const char *name)
+static bool has_journal(const char *dir, enum top top)
 {
-	char below[CHECK_PATH_BYTES_MAX];
+	struct path path = path_top(dir, top);
 	struct buf file = { 0 };
-
-	snprintf(below, sizeof(below), "%.4000s/%s", path, name);
-	bool is_ours = env_is(below, ENV_FILE) && env_read_file(below, &file) == OK &&
+	bool is_ours = env_is(path.text, ENV_FILE) && env_read_file(path.text, &file) == OK &&
 		       slice_starts_with(buf_slice(&file), SLICE("sfsjrnl1"));
+
 	buf_release(&file);
 	return is_ours;
 }
 
-static bool has_format(const char *path)
+static bool has_format(const char *dir)
 {
-	char below[CHECK_PATH_BYTES_MAX];
+	struct path path = path_top(dir, TOP_FORMAT);
 	struct buf text = { 0 };
-
-	snprintf(below, sizeof(below), "%.4000s/format", path);
-	bool is_ours = env_is(below, ENV_FILE) && env_read_file(below, &text) == OK &&
+	bool is_ours = env_is(path.text, ENV_FILE) && env_read_file(path.text, &text) == OK &&
 		       format_parse(buf_slice(&text)) > 0;
+
 	buf_release(&text);
 	return is_ours;
 }
 
 static bool is_ours(const char *path)
 {
-	return has_format(path) || has_journal(path, "catalog") ||
-	       has_journal(path, "catalog.copy");
+	return has_format(path) || has_journal(path, TOP_CATALOG) ||
+	       has_journal(path, TOP_CATALOG_COPY);
 }
 
 /* A directory of somebody else's is not looked at, still less repaired. */
@@ -77,17 +75,17 @@ static int refuse_foreign(const char *path)
 
 static int lock(const char *path, bool repair, int *fd)
 {
-	char name[CHECK_PATH_BYTES_MAX], who[128];
+	struct path name = path_top(path, TOP_LOCK);
+	char who[128];
 	struct env_lock_owner owner;
 
 	TRY(refuse_foreign(path));
-	snprintf(name, sizeof(name), "%s/lock", path);
-	int err = env_lock_wait(name, repair ? ENV_LOCK_WRITES : ENV_LOCK_LOOKS, fd, &owner);
+	int err = env_lock_wait(name.text, repair ? ENV_LOCK_WRITES : ENV_LOCK_LOOKS, fd, &owner);
 	env_lock_print(&owner, who, sizeof(who));
 	if (err == ERR_BUSY)
 		fprintf(stderr, "seriesfs-check: %s is in use by %s\n", path, who);
 	else if (err < 0)
-		complain(name, err_text(err));
+		complain(name.text, err_text(err));
 	return err;
 }
 
@@ -110,7 +108,7 @@ static int check_one(struct check *check, struct totals *totals)
 struct snapshots {
 	struct check *of;
 	struct totals *totals;
-	char dir[CHECK_PATH_BYTES_MAX - 512];
+	struct path dir;
 };
 
 /* Emptied, or another's: no data directory that could be checked or mended. */
@@ -130,21 +128,21 @@ static void refuse_snapshot(struct snapshots *snapshots, const char *path)
 static int check_snapshot(void *arg, const char *name)
 {
 	struct snapshots *snapshots = arg;
-	struct check *check = calloc(1, sizeof(*check));
+	struct path path = path_in(snapshots->dir.text, name);
 
+	if (!env_is(path.text, ENV_DIRECTORY)) /* check_files() has told */
+		return OK;
+	if (!is_ours(path.text)) {
+		refuse_snapshot(snapshots, path.text);
+		return OK;
+	}
+	struct check *check = calloc(1, sizeof(*check));
 	if (!check)
 		return ERR_MEMORY;
 	check->repair = snapshots->of->repair;
 	check->verbose = snapshots->of->verbose;
 	check->is_snapshot = true;
-	snprintf(check->path, sizeof(check->path), "%.3000s/%.255s", snapshots->dir, name);
-	bool is_directory = env_is(check->path, ENV_DIRECTORY); /* else check_files() has told */
-	if (is_directory && !is_ours(check->path))
-		refuse_snapshot(snapshots, check->path);
-	if (!is_directory || !is_ours(check->path)) {
-		free(check);
-		return OK;
-	}
+	memcpy(check->path, path.text, sizeof(check->path));
 	uint64_t before = snapshots->totals->damaged;
 	int err = check_one(check, snapshots->totals);
 	if (check->verbose || snapshots->totals->damaged > before)
@@ -160,17 +158,19 @@ static int check_snapshots_of(void *arg, const char *name)
 	struct snapshots *all = arg;
 	struct snapshots one = { .of = all->of, .totals = all->totals };
 
-	snprintf(one.dir, sizeof(one.dir), "%.3000s/%.255s", all->dir, name);
-	return env_is(one.dir, ENV_DIRECTORY) ? env_list(one.dir, check_snapshot, &one) : OK;
+	one.dir = path_in(all->dir.text, name);
+	return env_is(one.dir.text, ENV_DIRECTORY) ? env_list(one.dir.text, check_snapshot, &one)
+						   : OK;
 }
 
 static void check_snapshots(struct check *check, struct totals *totals)
 {
-	struct snapshots all = { .of = check, .totals = totals };
+	struct snapshots all = { .of = check,
+				 .totals = totals,
+				 .dir = path_top(check->path, TOP_SNAPSHOT) };
 
-	snprintf(all.dir, sizeof(all.dir), "%.3000s/snapshot", check->path);
-	if (env_is(all.dir, ENV_DIRECTORY))
-		env_list(all.dir, check_snapshots_of, &all);
+	if (env_is(all.dir.text, ENV_DIRECTORY))
+		env_list(all.dir.text, check_snapshots_of, &all);
 }
 
 /* --- the program ------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "engine/base/env.h"
 #include "engine/base/log.h"
+#include "engine/directory/paths.h"
 #include "engine/read/row_text.h"
 #include "engine/shard/shard_record.h"
 #include "engine/shard/store.h"
@@ -337,12 +338,11 @@ static int find_table(void *arg, const char *name)
 /* LevelDB's repair puts away what it could not take over as a whole. */
 static bool has_lost_table(const char *path)
 {
-	char lost[4096];
+	struct path lost = path_in(path, "lost");
 	bool found = false;
 
-	snprintf(lost, sizeof(lost), "%.4000s/lost", path);
-	if (env_exists(lost))
-		env_list(lost, find_table, &found);
+	if (env_exists(lost.text))
+		env_list(lost.text, find_table, &found);
 	return found;
 }
 

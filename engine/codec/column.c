@@ -1,12 +1,13 @@
 /* Why: what vectors have in common is written once, and what they are like is known of all of them.
  */
+#include "engine/codec/column.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/codec/column.h"
 #include "engine/codec/few.h"
 
 /* Bins decode at a third of the speed of bits: less than this share is not worth it. */

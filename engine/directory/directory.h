@@ -12,8 +12,11 @@
 #define ENGINE_DIRECTORY_DIRECTORY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "engine/base/env.h"
 #include "engine/base/err.h"
+#include "engine/directory/paths.h"
 
 /*
  * OK: ours, empty, or not there. ERR_INVALID: `diag` names what was found. Passed over is what
@@ -23,5 +26,26 @@
 int directory_check(const char *path, struct diag *diag);
 /* A name that file systems and desktops make. Never touched by any of our programs. */
 bool directory_passes_over(const char *name);
+
+struct directory {
+	char path[DIRECTORY_BYTES_MAX]; /* as it was named */
+	bool read_only;
+	int lock_fd;
+};
+
+/*
+ * Make it or judge it, lock it, and see to its format. Who only reads makes nothing. ERR_BUSY:
+ * another process has it (diag names it). ERR_INVALID: somebody else's, damaged, or of a newer
+ * format. After an error, too, directory_close() it.
+ */
+int directory_open(struct directory *directory, const char *path, enum env_lock_use use,
+		   struct diag *diag);
+void directory_close(struct directory *directory);
+/* Those who wait for the lock may wait on: it will be free soon. */
+void directory_stopping(struct directory *directory);
+/* The directories of a data directory of one database: a snapshot, or links to one. */
+int directory_make_one(const char *path, uint32_t database_id);
+/* The entries of those are durable when it returns. */
+int directory_sync_one(const char *path, uint32_t database_id);
 
 #endif
