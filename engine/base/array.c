@@ -5,15 +5,24 @@
 
 #include "engine/base/log.h"
 
-#define CAPACITY_FIRST 16
+#define CAPACITY_FIRST 8
 
-void *array_double(void *items, size_t item_bytes, size_t *capacity)
+bool array_try_double(void **items, size_t item_bytes, size_t *capacity)
 {
-	*capacity = *capacity ? *capacity * 2 : CAPACITY_FIRST;
-	items = realloc(items, *capacity * item_bytes);
-	if (!items)
-		log_out_of_memory(*capacity * item_bytes);
-	return items;
+	size_t wanted = *capacity ? *capacity * 2 : CAPACITY_FIRST;
+	void *grown = reallocarray(*items, wanted, item_bytes);
+
+	if (!grown)
+		return false;
+	*items = grown;
+	*capacity = wanted;
+	return true;
+}
+
+void array_double(void **items, size_t item_bytes, size_t *capacity)
+{
+	if (!array_try_double(items, item_bytes, capacity))
+		log_out_of_memory((*capacity + CAPACITY_FIRST) * 2 * item_bytes);
 }
 
 static int compare_ids(const void *a, const void *b)

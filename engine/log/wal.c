@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/bytes.h"
 #include "engine/base/counters.h"
 #include "engine/base/crash.h"
@@ -47,12 +48,7 @@ static int add_segment(void *arg, const char *name)
 
 	if (*end || end == name)
 		return OK; /* a .torn copy, kept for people */
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity ? list->capacity * 2 : 16;
-		list->numbers = realloc(list->numbers, list->capacity * sizeof(*list->numbers));
-		if (!list->numbers)
-			log_out_of_memory(list->capacity * sizeof(*list->numbers));
-	}
+	grow(&list->numbers, list->count, &list->capacity);
 	list->numbers[list->count++] = number;
 	return OK;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/bytes.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
@@ -22,7 +23,7 @@ struct row_block {
 _Static_assert(sizeof(struct row_block) == 24, "a million series have one each");
 _Static_assert(BLOCK_ROWS_MAX <= UINT16_MAX, "rows of a block are counted in 16 bits");
 
-/* What few series have. */
+/* Optional state of a series, allocated on first use. */
 struct series_extra {
 	struct masks masks;
 	int64_t ctime_ns; /* set with the mtime by hand; 0: equals it */
@@ -54,10 +55,11 @@ struct memtable {
 	uint32_t slot_count; /* 0 or a power of two */
 	uint32_t series_count;
 	struct memtable_series **pieces;
-	uint32_t piece_capacity;
+	size_t piece_capacity;
 	struct map layout_ids;
 	const struct layout **layouts;
-	uint32_t layout_count, layout_capacity;
+	uint32_t layout_count;
+	size_t layout_capacity;
 	uint32_t *record_layouts; /* of the record being added: our numbers for its */
 	size_t record_layout_capacity;
 	size_t heap_bytes; /* masks */
@@ -123,12 +125,7 @@ void memtable_release(struct memtable *memtable)
 
 void masks_add(struct masks *masks, const struct mask *mask)
 {
-	if (masks->count == masks->capacity) {
-		masks->capacity = masks->capacity ? masks->capacity * 2 : 8;
-		masks->items = realloc(masks->items, masks->capacity * sizeof(*mask));
-		if (!masks->items)
-			log_out_of_memory(masks->capacity * sizeof(*mask));
-	}
+	grow(&masks->items, masks->count, &masks->capacity);
 	masks->items[masks->count++] = *mask;
 }
 
@@ -203,14 +200,7 @@ static void pieces_fit(struct memtable *memtable)
 
 	if (memtable->series_count % PIECE_SERIES)
 		return;
-	if (piece == memtable->piece_capacity) {
-		memtable->piece_capacity =
-			memtable->piece_capacity ? memtable->piece_capacity * 2 : 4;
-		memtable->pieces = reallocarray(memtable->pieces, memtable->piece_capacity,
-						sizeof(*memtable->pieces));
-		if (!memtable->pieces)
-			log_out_of_memory(memtable->piece_capacity * sizeof(*memtable->pieces));
-	}
+	grow(&memtable->pieces, piece, &memtable->piece_capacity);
 	memtable->pieces[piece] = room(memtable, PIECE_SERIES * sizeof(**memtable->pieces));
 }
 
@@ -256,14 +246,7 @@ static uint32_t layout_intern(struct memtable *memtable, const struct layout *la
 	id = map_find(&memtable->layout_ids, bytes, hash);
 	if (id != MAP_NONE)
 		return id;
-	if (memtable->layout_count == memtable->layout_capacity) {
-		memtable->layout_capacity =
-			memtable->layout_capacity ? memtable->layout_capacity * 2 : 8;
-		memtable->layouts = reallocarray(memtable->layouts, memtable->layout_capacity,
-						 sizeof(*memtable->layouts));
-		if (!memtable->layouts)
-			log_out_of_memory(memtable->layout_capacity * sizeof(*memtable->layouts));
-	}
+	grow(&memtable->layouts, memtable->layout_count, &memtable->layout_capacity);
 	copy = room(memtable, bytes.length);
 	memcpy(copy, bytes.data, bytes.length);
 	memtable->layouts[memtable->layout_count] = copy;
@@ -491,13 +474,6 @@ size_t memtable_bytes(const struct memtable *memtable)
 	       memtable->layout_capacity * sizeof(void *) + map_bytes(&memtable->layout_ids);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count)
 {
 	uint32_t *list = malloc((memtable->series_count + 1) * sizeof(*list));
@@ -508,8 +484,8 @@ int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *cou
 		return ERR_MEMORY;
 	for (uint32_t i = 0; i < memtable->series_count; i++)
 		list[i] = series_at(memtable, i)->series_id;
-	qsort(list, memtable->series_count, sizeof(*list), compare_ids);
-	*count = memtable->series_count;
+	*count = sort_unique_ids(list, memtable->series_count);
+	assert(*count == memtable->series_count); /* a slot a series */
 	return OK;
 }
 
@@ -618,12 +594,7 @@ static void capture_parts(const struct memtable *memtable, const struct memtable
 		at += block->row_count;
 		if (from >= until)
 			continue;
-		if (out->part_count == capacity) {
-			capacity = capacity ? capacity * 2 : 16;
-			out->parts = realloc(out->parts, capacity * sizeof(*out->parts));
-			if (!out->parts)
-				log_out_of_memory(capacity * sizeof(*out->parts));
-		}
+		grow(&out->parts, out->part_count, &capacity);
 		out->parts[out->part_count++] =
 			(struct capture_part){ block, memtable->layouts[block->layout],
 					       (uint32_t)from, (uint32_t)(until - from) };

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/array.h"
 #include "engine/base/env.h"
 #include "engine/base/lock.h"
 #include "engine/base/log.h"
@@ -49,12 +50,7 @@ struct rewrite {
 
 static void rewrite_end_record(struct rewrite *rewrite)
 {
-	if (rewrite->count == rewrite->capacity) {
-		rewrite->capacity = rewrite->capacity ? rewrite->capacity * 2 : 64;
-		rewrite->ends = reallocarray(rewrite->ends, rewrite->capacity, sizeof(size_t));
-		if (!rewrite->ends)
-			abort();
-	}
+	grow(&rewrite->ends, rewrite->count, &rewrite->capacity);
 	rewrite->ends[rewrite->count++] = rewrite->bytes.length;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
 
@@ -124,28 +125,12 @@ bool tree_group_is_free(const struct node *policy, int64_t start_s, int64_t end_
 
 /* --- joining and leaving --------------------------------------------------- */
 
-static void *grow(void *array, size_t *capacity, size_t size)
-{
-	size_t wanted = *capacity ? *capacity * 2 : 16;
-	void *grown = reallocarray(array, wanted, size);
-
-	if (grown)
-		*capacity = wanted;
-	return grown;
-}
-
 static bool join_groups(struct node *policy, struct node *group)
 {
 	size_t at = groups_until(policy, group->object.window.start_s);
 
-	if (policy->group_count == policy->group_capacity) {
-		struct node **groups =
-			grow(policy->groups, &policy->group_capacity, sizeof(*groups));
-
-		if (!groups)
-			return false;
-		policy->groups = groups;
-	}
+	if (!try_grow(&policy->groups, policy->group_count, &policy->group_capacity))
+		return false;
 	memmove(policy->groups + at + 1, policy->groups + at,
 		(policy->group_count - at) * sizeof(*policy->groups));
 	policy->groups[at] = group;
@@ -210,14 +195,8 @@ static bool take_slot(struct tree *tree, struct node *node)
 	if (tree->free_count) {
 		node->slot = tree->free_slots[--tree->free_count];
 	} else {
-		if (tree->slot_count == tree->slot_capacity) {
-			struct node **slots =
-				grow(tree->slots, &tree->slot_capacity, sizeof(*slots));
-
-			if (!slots)
-				return false;
-			tree->slots = slots;
-		}
+		if (!try_grow(&tree->slots, tree->slot_count, &tree->slot_capacity))
+			return false;
 		node->slot = (uint32_t)tree->slot_count++;
 	}
 	tree->slots[node->slot] = node;
@@ -228,14 +207,8 @@ static bool take_slot(struct tree *tree, struct node *node)
 static void give_slot(struct tree *tree, uint32_t slot)
 {
 	tree->slots[slot] = NULL;
-	if (tree->free_count == tree->free_capacity) {
-		uint32_t *slots = grow(tree->free_slots, &tree->free_capacity, sizeof(*slots));
-
-		if (!slots)
-			return;
-		tree->free_slots = slots;
-	}
-	tree->free_slots[tree->free_count++] = slot;
+	if (try_grow(&tree->free_slots, tree->free_count, &tree->free_capacity))
+		tree->free_slots[tree->free_count++] = slot;
 }
 
 static void node_free(struct node *node)

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/limits.h"
 #include "engine/base/number.h"
 #include "engine/base/when.h"
@@ -482,16 +483,9 @@ static int parse_field(struct scan *scan, struct arena *arena, struct line_field
 
 static struct line_field *field_room(struct line_context *context, size_t count)
 {
-	if (count < context->fields_capacity)
-		return &context->fields[count];
-	size_t capacity = context->fields_capacity ? context->fields_capacity * 2 : 32;
-	struct line_field *fields = realloc(context->fields, capacity * sizeof(*fields));
-
-	if (!fields)
-		return NULL;
-	context->fields = fields;
-	context->fields_capacity = capacity;
-	return &fields[count];
+	return try_grow(&context->fields, count, &context->fields_capacity)
+		       ? &context->fields[count]
+		       : NULL;
 }
 
 /*

@@ -1,4 +1,11 @@
-/* One series over the groups of a policy, as batches of at most BATCH_ROWS_MAX rows. */
+/*
+ * The source of rows of a snapshot: one series over the groups of a policy, in batches.
+ *
+ * Why a slab is not handed on as it is: it may have as many rows as a chunk, and what a reader
+ * makes of a batch should stay in the caches.
+ */
+#include "engine/read/snapshot.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -8,8 +15,9 @@
 #include "engine/read/views.h"
 
 struct cursor {
+	struct rows_stream rows; /* the first member */
 	struct snapshot *snapshot;
-	struct cursor_spec spec;
+	struct rows_spec spec;
 	const struct summary_taker *taker; /* or NULL */
 	const struct value_bounds *bounds;
 	size_t bound_count;
@@ -27,13 +35,28 @@ struct cursor {
 
 #define VALID_WORDS (BATCH_ROWS_MAX / 64)
 
-int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out)
+static const struct rows_ops cursor_ops;
+
+static void close_rows(struct rows_stream *rows)
+{
+	struct cursor *cursor = (struct cursor *)rows;
+
+	scan_close(cursor->scan);
+	free(cursor->columns);
+	free(cursor->times_ns);
+	free(cursor->values);
+	free(cursor->valid);
+	free(cursor);
+}
+
+static int open_rows(void *snapshot, const struct rows_spec *spec, struct rows_stream **out)
 {
 	struct cursor *cursor = calloc(1, sizeof(*cursor));
 	size_t fields = spec->field_count ? spec->field_count : 1;
 
 	if (!cursor)
 		return ERR_MEMORY;
+	cursor->rows.ops = &cursor_ops;
 	cursor->snapshot = snapshot;
 	cursor->spec = *spec;
 	cursor->columns = calloc(fields, sizeof(*cursor->columns));
@@ -44,33 +67,25 @@ int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struc
 	}
 	if (!cursor->columns ||
 	    (spec->descending && (!cursor->times_ns || !cursor->values || !cursor->valid))) {
-		cursor_close(cursor);
+		close_rows(&cursor->rows);
 		return ERR_MEMORY;
 	}
-	*out = cursor;
+	*out = &cursor->rows;
 	return OK;
 }
 
-void cursor_close(struct cursor *cursor)
+static void offer(struct rows_stream *rows, const struct summary_taker *taker)
 {
-	if (!cursor)
-		return;
-	scan_close(cursor->scan);
-	free(cursor->columns);
-	free(cursor->times_ns);
-	free(cursor->values);
-	free(cursor->valid);
-	free(cursor);
-}
+	struct cursor *cursor = (struct cursor *)rows;
 
-void cursor_offer(struct cursor *cursor, const struct summary_taker *taker)
-{
 	assert(!cursor->spec.descending);
 	cursor->taker = taker;
 }
 
-void cursor_narrow(struct cursor *cursor, const struct value_bounds *bounds, size_t count)
+static void narrow(struct rows_stream *rows, const struct value_bounds *bounds, size_t count)
 {
+	struct cursor *cursor = (struct cursor *)rows;
+
 	cursor->bounds = bounds;
 	cursor->bound_count = count;
 }
@@ -78,7 +93,7 @@ void cursor_narrow(struct cursor *cursor, const struct value_bounds *bounds, siz
 /* Begin the next view that overlaps. END: there is none. Views of a policy lie in order of time. */
 static int next_view(struct cursor *cursor)
 {
-	const struct cursor_spec *spec = &cursor->spec;
+	const struct rows_spec *spec = &cursor->spec;
 	struct snapshot *snapshot = cursor->snapshot;
 
 	while (cursor->next_view < snapshot->view_count) {
@@ -161,8 +176,10 @@ static void borrow_forwards(struct cursor *cursor)
 	}
 }
 
-int cursor_next(struct cursor *cursor, struct batch *out)
+static int next(struct rows_stream *rows_out, struct batch *out)
 {
+	struct cursor *cursor = (struct cursor *)rows_out;
+
 	if (cursor->spec.cancelled && __atomic_load_n(cursor->spec.cancelled, __ATOMIC_RELAXED))
 		return ERR_CANCELLED;
 	if (cursor->slab_next == cursor->slab.row_count) {
@@ -184,4 +201,13 @@ int cursor_next(struct cursor *cursor, struct batch *out)
 			       cursor->columns, cursor->spec.field_count, cursor->group_id };
 	cursor->slab_next += rows;
 	return OK;
+}
+
+static const struct rows_ops cursor_ops = {
+	.open = open_rows, .offer = offer, .narrow = narrow, .next = next, .close = close_rows
+};
+
+struct rows_source snapshot_rows(struct snapshot *snapshot)
+{
+	return (struct rows_source){ &cursor_ops, snapshot };
 }

@@ -50,8 +50,8 @@ static void info_add_row(struct text_info *info, int64_t time_ns, struct slice l
 	info->hash = XXH3_64bits_withSeed(line.data, line.length, info->hash);
 }
 
-static int rows_open(struct row_text *text, struct view *view, uint32_t series_id,
-		     int64_t time_first_ns, struct scan **out)
+static int lines_open(struct row_text *text, struct view *view, uint32_t series_id,
+		      int64_t time_first_ns, struct scan **out)
 {
 	row_text_set(text, view->group->index, series_id);
 	return scan_open(&(struct scan_spec){ .view = view,
@@ -70,7 +70,7 @@ static int info_measure(struct text_info *info, struct view *view, uint32_t seri
 	struct row_text text = { 0 };
 	struct scan *scan = NULL;
 	struct slab slab;
-	int err = rows_open(&text, view, series_id, time_first_ns, &scan);
+	int err = lines_open(&text, view, series_id, time_first_ns, &scan);
 
 	/* A tenth of what a restore took was to print what was just read, to know its length. */
 	info->has_hash = false;
@@ -99,7 +99,7 @@ static int info_extend(struct text_info *info, struct view *view, uint32_t serie
 	struct buf line = { 0 };
 	struct scan *scan = NULL;
 	struct slab slab;
-	int err = rows_open(&text, view, series_id, time_first_ns, &scan);
+	int err = lines_open(&text, view, series_id, time_first_ns, &scan);
 
 	while (err == OK && (err = scan_next(scan, &slab)) == OK)
 		for (size_t row = 0; row < slab.row_count; row++) {

@@ -1,9 +1,9 @@
-/* Snapshots and cursors: what queries read. */
+/* A database at one instant: its series, their fields, and where their rows come from. */
 #ifndef ENGINE_READ_SNAPSHOT_H
 #define ENGINE_READ_SNAPSHOT_H
 
 #include "engine/names/index.h"
-#include "engine/point/value.h"
+#include "engine/read/rows.h"
 
 struct engine;
 
@@ -33,41 +33,7 @@ size_t snapshot_group_count(struct snapshot *snapshot, uint32_t policy_id, int64
 uint64_t snapshot_version(struct snapshot *snapshot);
 uint64_t engine_database_version(struct engine *engine, uint32_t database_id);
 
-/*
- * One series, some fields, one closed time range: batches in time order over
- * all groups of the policy. Rows where none of the asked fields has a value
- * are left out (with field_count 0 every row of the series comes, times only).
- */
-struct cursor_spec {
-	uint32_t policy_id;
-	uint32_t series_id;
-	const uint32_t *field_ids; /* of the series' measurement; borrowed until close */
-	size_t field_count;
-	int64_t time_first_ns, time_last_ns;
-	bool descending;
-	const bool *cancelled; /* may be NULL; checked between batches, read atomically */
-	/* Counted up by the time the cursor is closed; borrowed until then; NULL: nobody asks. */
-	struct chunk_counts {
-		uint64_t decoded, summarized, skipped; /* outside the range, or not reached */
-	} * counts;
-	/* One of many that are open at once: hold about so many rows, a vector of a chunk at least;
-	 * 0: as many as there are. */
-	size_t rows_max;
-};
-struct cursor;
-int cursor_open(struct snapshot *snapshot, const struct cursor_spec *spec, struct cursor **out);
-/*
- * Before the first batch, of an ascending cursor: offer `taker` (borrowed until close) what is
- * known of rows that come next, before they are decoded.
- */
-void cursor_offer(struct cursor *cursor, const struct summary_taker *taker);
-/*
- * Before the first batch: rows that fail one of the bounds (borrowed until close) may be left
- * out.
- */
-void cursor_narrow(struct cursor *cursor, const struct value_bounds *bounds, size_t count);
-/* OK with a batch that lives until the next call, END, ERR_CORRUPT, ERR_IO, ERR_CANCELLED. */
-int cursor_next(struct cursor *cursor, struct batch *out);
-void cursor_close(struct cursor *cursor);
+/* Rows of its series: what rows_open() takes. Alive as long as the snapshot is. */
+struct rows_source snapshot_rows(struct snapshot *snapshot);
 
 #endif

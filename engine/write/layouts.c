@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/log.h"
 
 #define LAYOUT_BYTES_MAX (4u << 20)
@@ -39,13 +40,7 @@ static struct known_layout **list_of(struct layouts *layouts, uint32_t measureme
 
 	if (at != MAP_NONE)
 		return &layouts->lists[at];
-	if (layouts->list_count == layouts->list_capacity) {
-		layouts->list_capacity = layouts->list_capacity ? layouts->list_capacity * 2 : 4;
-		layouts->lists = reallocarray(layouts->lists, layouts->list_capacity,
-					      sizeof(*layouts->lists));
-		if (!layouts->lists)
-			log_out_of_memory(layouts->list_capacity * sizeof(*layouts->lists));
-	}
+	grow(&layouts->lists, layouts->list_count, &layouts->list_capacity);
 	idmap_set(&layouts->list_ids, measurement_id, (uint32_t)layouts->list_count);
 	layouts->lists[layouts->list_count] = NULL;
 	return &layouts->lists[layouts->list_count++];

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/counters.h"
 #include "engine/base/crash.h"
 #include "engine/base/limits.h"
@@ -453,16 +454,7 @@ static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 
 	if (known->batch == writer->batch)
 		return known->batch_layout;
-	if (writer->now.layout_count == writer->now.layout_capacity) {
-		writer->now.layout_capacity =
-			writer->now.layout_capacity ? writer->now.layout_capacity * 2 : 64;
-		writer->now.layouts =
-			realloc(writer->now.layouts,
-				writer->now.layout_capacity * sizeof(*writer->now.layouts));
-		if (!writer->now.layouts)
-			log_out_of_memory(writer->now.layout_capacity *
-					  sizeof(*writer->now.layouts));
-	}
+	grow(&writer->now.layouts, writer->now.layout_count, &writer->now.layout_capacity);
 	copy = arena_alloc_raw(&writer->now.arena, bytes, 8);
 	if (!copy)
 		log_out_of_memory(bytes);
@@ -483,14 +475,7 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 		log_out_of_memory(line->field_count * sizeof(*values));
 	for (size_t i = 0; i < line->field_count; i++)
 		values[i] = line->fields[i].value;
-	if (writer->now.row_count == writer->now.row_capacity) {
-		writer->now.row_capacity =
-			writer->now.row_capacity ? writer->now.row_capacity * 2 : 256;
-		writer->now.rows = realloc(writer->now.rows,
-					   writer->now.row_capacity * sizeof(*writer->now.rows));
-		if (!writer->now.rows)
-			log_out_of_memory(writer->now.row_capacity * sizeof(*writer->now.rows));
-	}
+	grow(&writer->now.rows, writer->now.row_count, &writer->now.row_capacity);
 	writer->now.rows[writer->now.row_count++] =
 		(struct memtable_row){ series_id, batch_layout(writer, known), line->time_ns,
 				       values };

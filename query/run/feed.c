@@ -141,7 +141,7 @@ static int narrow(struct feed *feed)
 	for (size_t i = 0; i < feed->row_test_count; i++)
 		count += bounds_of(feed->plan, feed->series->source, feed->row_tests[i],
 				   &feed->bounds[count]);
-	cursor_narrow(feed->cursor, feed->bounds, count);
+	rows_narrow(feed->rows, feed->bounds, count);
 	return OK;
 }
 
@@ -149,16 +149,16 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 	      const struct window_spec *window, bool descending, size_t rows_max, struct run *run)
 {
 	const struct plan_source *source = series->source;
-	struct cursor_spec spec = { .policy_id = source->policy_id,
-				    .series_id = series->series_id,
-				    .field_ids = source->field_ids,
-				    .field_count = source->field_count,
-				    .time_first_ns = window->time_first_ns,
-				    .time_last_ns = window->time_last_ns,
-				    .descending = descending,
-				    .cancelled = run->env->cancelled,
-				    .counts = &run->chunks,
-				    .rows_max = rows_max };
+	struct rows_spec spec = { .policy_id = source->policy_id,
+				  .series_id = series->series_id,
+				  .field_ids = source->field_ids,
+				  .field_count = source->field_count,
+				  .time_first_ns = window->time_first_ns,
+				  .time_last_ns = window->time_last_ns,
+				  .descending = descending,
+				  .cancelled = run->env->cancelled,
+				  .counts = &run->chunks,
+				  .rows_max = rows_max };
 	bool takes;
 
 	*feed = (struct feed){
@@ -177,14 +177,14 @@ int feed_open(struct feed *feed, const struct plan *plan, const struct group_ser
 		feed->batch = series->inner ? series->inner->batch_count : 0;
 	if (!takes || series->inner || source->field_count == 0)
 		return OK;
-	TRY(cursor_open(source->snapshot, &spec, &feed->cursor));
+	TRY(rows_open(snapshot_rows(source->snapshot), &spec, &feed->rows));
 	return narrow(feed);
 }
 
 void feed_close(struct feed *feed)
 {
-	if (feed->cursor)
-		cursor_close(feed->cursor);
+	if (feed->rows)
+		rows_close(feed->rows);
 	free(feed->constants);
 	free(feed->cells);
 	free(feed->columns);
@@ -438,8 +438,8 @@ static int keep_rows(struct feed *feed, struct block *block, const uint64_t *kee
 
 void feed_offer(struct feed *feed, const struct summary_taker *taker)
 {
-	if (feed->row_test_count == 0 && feed->cursor)
-		cursor_offer(feed->cursor, taker);
+	if (feed->row_test_count == 0 && feed->rows)
+		rows_offer(feed->rows, taker);
 }
 
 const struct column_summary *feed_summary(const struct feed *feed, size_t slot,
@@ -529,7 +529,7 @@ static int next_inner(struct feed *feed, struct batch *out)
 static int next_timed(struct feed *feed, struct batch *out)
 {
 	int64_t start_ns = env_monotonic_ns();
-	int err = cursor_next(feed->cursor, out);
+	int err = rows_next(feed->rows, out);
 
 	feed->run->read_ns += env_monotonic_ns() - start_ns;
 	return err;
@@ -539,9 +539,9 @@ static int next_batch(struct feed *feed, struct batch *out)
 {
 	if (feed->series->inner)
 		return next_inner(feed, out);
-	if (!feed->cursor)
+	if (!feed->rows)
 		return END;
-	return feed->run->is_timed ? next_timed(feed, out) : cursor_next(feed->cursor, out);
+	return feed->run->is_timed ? next_timed(feed, out) : rows_next(feed->rows, out);
 }
 
 void feed_return(struct feed *feed, int64_t time_ns)

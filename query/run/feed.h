@@ -37,7 +37,7 @@ struct feed {
 	const struct plan *plan;
 	const struct group_series *series;
 	struct run *run;
-	struct cursor *cursor;
+	struct rows_stream *rows;
 	bool descending;
 	size_t batch_rows; /* of the last one that was read, before WHERE */
 	const int64_t *batch_times_ns;
@@ -45,7 +45,7 @@ struct feed {
 	struct cell *constants;	       /* one a slot: tags, null */
 	const struct expr **row_tests; /* conjuncts that look at fields */
 	size_t row_test_count;
-	struct value_bounds *bounds; /* what some of them ask; borrowed by the cursor */
+	struct value_bounds *bounds; /* what some of them ask; borrowed by `rows` */
 	struct cell *cells;
 	struct batch_column *columns;
 	union value *cast_values; /* BATCH_ROWS_MAX a slot, made when needed */

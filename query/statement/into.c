@@ -172,11 +172,11 @@ static int add_times(struct known_times *known, const struct batch *batch)
 static int load_times(struct into *into, struct slice key)
 {
 	struct known_times *known = &into->known;
-	struct cursor_spec spec = { .policy_id = known->policy_id,
-				    .time_first_ns = into->spec.time_first_ns,
-				    .time_last_ns = into->spec.time_last_ns,
-				    .cancelled = into->task->env->cancelled };
-	struct cursor *cursor;
+	struct rows_spec spec = { .policy_id = known->policy_id,
+				  .time_first_ns = into->spec.time_first_ns,
+				  .time_last_ns = into->spec.time_last_ns,
+				  .cancelled = into->task->env->cancelled };
+	struct rows_stream *rows;
 	struct batch batch;
 	int err;
 
@@ -186,10 +186,10 @@ static int load_times(struct into *into, struct slice key)
 	err = index_series(snapshot_index(known->snapshot), key, false, &spec.series_id, NULL);
 	if (err < 0 || spec.series_id == ID_NONE)
 		return err;
-	TRY(cursor_open(known->snapshot, &spec, &cursor));
-	while ((err = cursor_next(cursor, &batch)) == OK && (err = add_times(known, &batch)) == OK)
+	TRY(rows_open(snapshot_rows(known->snapshot), &spec, &rows));
+	while ((err = rows_next(rows, &batch)) == OK && (err = add_times(known, &batch)) == OK)
 		;
-	cursor_close(cursor);
+	rows_close(rows);
 	return err < 0 ? err : OK;
 }
 

@@ -342,19 +342,19 @@ TEST(cold__late_points_go_in_and_a_later_rewrite_takes_them)
 static uint64_t count_of(struct snapshot *snapshot, unsigned s)
 {
 	uint32_t field_id = 0;
-	struct cursor_spec spec = { .series_id = series_of(s),
-				    .field_ids = &field_id,
-				    .field_count = 1,
-				    .time_first_ns = TIME_MIN_NS,
-				    .time_last_ns = TIME_MAX_NS };
-	struct cursor *cursor;
+	struct rows_spec spec = { .series_id = series_of(s),
+				  .field_ids = &field_id,
+				  .field_count = 1,
+				  .time_first_ns = TIME_MIN_NS,
+				  .time_last_ns = TIME_MAX_NS };
+	struct rows_stream *stream;
 	struct batch batch;
 	uint64_t rows = 0;
 
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while (cursor_next(cursor, &batch) == OK)
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while (rows_next(stream, &batch) == OK)
 		rows += batch.row_count;
-	cursor_close(cursor);
+	rows_close(stream);
 	return rows;
 }
 

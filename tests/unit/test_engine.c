@@ -1,7 +1,7 @@
 /*
  * The engine against the naive database: an array of values and a loop. Random
  * writes, overwrites, late points, deletions, flushes and reopenings; after
- * each, every series is read through a cursor, both ways, and as text.
+ * each, every series is read through rows_next(), both ways, and as text.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +178,7 @@ static void check_cursor(struct snapshot *snapshot, int series, uint32_t id, boo
 {
 	struct index *index = snapshot_index(snapshot);
 	uint32_t measurement = index_series_measurement(index, id), fields[FIELDS];
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 	int time = descending ? TIMES : -1;
 
@@ -187,16 +187,16 @@ static void check_cursor(struct snapshot *snapshot, int series, uint32_t id, boo
 				&fields[field]) < 0 ||
 		    fields[field] == ID_NONE)
 			return; /* not written yet: the next round sees it */
-	struct cursor_spec spec = { .policy_id = policy_id(),
-				    .series_id = id,
-				    .field_ids = fields,
-				    .field_count = FIELDS,
-				    .time_first_ns = INT64_MIN,
-				    .time_last_ns = INT64_MAX,
-				    .descending = descending };
-	if (!CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK))
+	struct rows_spec spec = { .policy_id = policy_id(),
+				  .series_id = id,
+				  .field_ids = fields,
+				  .field_count = FIELDS,
+				  .time_first_ns = INT64_MIN,
+				  .time_last_ns = INT64_MAX,
+				  .descending = descending };
+	if (!CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK))
 		return;
-	while (cursor_next(cursor, &batch) == OK)
+	while (rows_next(stream, &batch) == OK)
 		for (size_t row = 0; row < batch.row_count; row++) {
 			do {
 				time += descending ? -1 : 1;
@@ -212,7 +212,7 @@ static void check_cursor(struct snapshot *snapshot, int series, uint32_t id, boo
 		time += descending ? -1 : 1;
 	} while (time >= 0 && time < TIMES && !model_has_row(series, time));
 	CHECK(time < 0 || time >= TIMES);
-	cursor_close(cursor);
+	rows_close(stream);
 }
 
 static void model_text(int series, struct buf *out)
@@ -411,7 +411,7 @@ TEST(engine__a_dropped_group_is_gone_and_an_open_snapshot_reads_on)
 {
 	struct snapshot *snapshot;
 	struct object group;
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 	uint32_t id, field = 0;
 
@@ -427,18 +427,18 @@ TEST(engine__a_dropped_group_is_gone_and_an_open_snapshot_reads_on)
 	CHECK_INT(engine_drop(engine, group.id), OK);
 	CHECK_INT(engine_series_stat(engine, policy, 0, id, &(struct series_stat){ 0 }),
 		  ERR_NOT_FOUND);
-	struct cursor_spec spec = { .policy_id = policy,
-				    .series_id = id,
-				    .field_ids = &field,
-				    .field_count = 1,
-				    .time_first_ns = INT64_MIN,
-				    .time_last_ns = INT64_MAX };
-	REQUIRE(cursor_open(snapshot, &spec, &cursor) == OK);
+	struct rows_spec spec = { .policy_id = policy,
+				  .series_id = id,
+				  .field_ids = &field,
+				  .field_count = 1,
+				  .time_first_ns = INT64_MIN,
+				  .time_last_ns = INT64_MAX };
+	REQUIRE(rows_open(snapshot_rows(snapshot), &spec, &stream) == OK);
 	size_t rows = 0;
-	while (cursor_next(cursor, &batch) == OK)
+	while (rows_next(stream, &batch) == OK)
 		rows += batch.row_count;
 	CHECK_INT(rows, 2);
-	cursor_close(cursor);
+	rows_close(stream);
 	snapshot_close(snapshot);
 	/* The same window again is a new, empty group. */
 	CHECK_INT(write_line("m v=3i 7"), OK);

@@ -109,7 +109,7 @@ static uint64_t count_rows(struct snapshot *snapshot, struct index *index, unsig
 {
 	char key[20];
 	uint32_t id, field;
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 	uint64_t rows = 0;
 
@@ -120,13 +120,13 @@ static uint64_t count_rows(struct snapshot *snapshot, struct index *index, unsig
 	CHECK_INT(
 		index_field(index, index_series_measurement(index, id), SLICE("v"), false, &field),
 		OK);
-	struct cursor_spec spec = { .series_id = id,
-				    .field_ids = &field,
-				    .field_count = 1,
-				    .time_first_ns = TIME_MIN_NS,
-				    .time_last_ns = TIME_MAX_NS };
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while (cursor_next(cursor, &batch) == OK)
+	struct rows_spec spec = { .series_id = id,
+				  .field_ids = &field,
+				  .field_count = 1,
+				  .time_first_ns = TIME_MIN_NS,
+				  .time_last_ns = TIME_MAX_NS };
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while (rows_next(stream, &batch) == OK)
 		for (size_t row = 0; row < batch.row_count; row++, rows++) {
 			uint64_t number = (uint64_t)batch.columns[0].values[row].i;
 
@@ -135,7 +135,7 @@ static uint64_t count_rows(struct snapshot *snapshot, struct index *index, unsig
 			if (number > *last)
 				*last = number;
 		}
-	cursor_close(cursor);
+	rows_close(stream);
 	return rows;
 }
 

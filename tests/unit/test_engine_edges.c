@@ -681,20 +681,20 @@ static void check_parts(struct place *place, const struct buf *all)
 static void check_range_backwards(struct place *place, int64_t first, int64_t rows)
 {
 	struct snapshot *snapshot;
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 
 	CHECK_INT(snapshot_open(place->engine, place->database_id, &snapshot), OK);
-	struct cursor_spec spec = { .series_id = series_of(place, "big,host=a"),
-				    .time_first_ns = START_NS + first * NS_PER_SECOND,
-				    .time_last_ns = START_NS + rows * NS_PER_SECOND - 1,
-				    .descending = true };
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while (cursor_next(cursor, &batch) == OK)
+	struct rows_spec spec = { .series_id = series_of(place, "big,host=a"),
+				  .time_first_ns = START_NS + first * NS_PER_SECOND,
+				  .time_last_ns = START_NS + rows * NS_PER_SECOND - 1,
+				  .descending = true };
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while (rows_next(stream, &batch) == OK)
 		for (size_t i = 0; i < batch.row_count; i++)
 			CHECK_INT((batch.times_ns[i] - START_NS) / NS_PER_SECOND, --rows);
 	CHECK_INT(rows, first);
-	cursor_close(cursor);
+	rows_close(stream);
 	snapshot_close(snapshot);
 }
 

@@ -396,7 +396,7 @@ static void ask(struct world *world, struct snapshot *snapshot, const struct mod
 {
 	struct index *index = snapshot_index(snapshot);
 	uint32_t id = series_id(world, q->series), ids[FIELDS];
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 	int err, minute = q->descending ? (int)q->end : (int)q->first - 1;
 
@@ -405,19 +405,19 @@ static void ask(struct world *world, struct snapshot *snapshot, const struct mod
 	for (unsigned i = 0; i < q->asked_count; i++)
 		index_field(index, index_series_measurement(index, id),
 			    slice_of_text(fields[q->asked[i]].name), false, &ids[i]);
-	struct cursor_spec spec = { .policy_id = world->policy_id,
-				    .series_id = id,
-				    .field_ids = ids,
-				    .field_count = q->asked_count,
-				    .time_first_ns = TIME_OF(q->first),
-				    .time_last_ns = TIME_OF(q->end) - 1,
-				    .descending = q->descending };
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while ((err = cursor_next(cursor, &batch)) == OK)
+	struct rows_spec spec = { .policy_id = world->policy_id,
+				  .series_id = id,
+				  .field_ids = ids,
+				  .field_count = q->asked_count,
+				  .time_first_ns = TIME_OF(q->first),
+				  .time_last_ns = TIME_OF(q->end) - 1,
+				  .descending = q->descending };
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while ((err = rows_next(stream, &batch)) == OK)
 		check_batch(model, q, &batch, &minute);
 	CHECK_INT(err, END);
 	CHECK_INT(next_minute(model, q, minute), -1);
-	cursor_close(cursor);
+	rows_close(stream);
 }
 
 /* The series that have a row are listed, and no others. */

@@ -89,7 +89,7 @@ static uint32_t find_series(unsigned writer, char letter)
 static uint64_t count(struct snapshot *snapshot, uint32_t series_id)
 {
 	uint32_t field_id;
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 	uint64_t rows = 0;
 	struct index *index = snapshot_index(snapshot);
@@ -99,17 +99,17 @@ static uint64_t count(struct snapshot *snapshot, uint32_t series_id)
 	CHECK_INT(index_field(index, index_series_measurement(index, series_id), SLICE("v"), false,
 			      &field_id),
 		  OK);
-	struct cursor_spec spec = { .policy_id = world.policy_id,
-				    .series_id = series_id,
-				    .field_ids = &field_id,
-				    .field_count = 1,
-				    .time_first_ns = TIME_MIN_NS,
-				    .time_last_ns = TIME_MAX_NS };
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while (cursor_next(cursor, &batch) == OK)
+	struct rows_spec spec = { .policy_id = world.policy_id,
+				  .series_id = series_id,
+				  .field_ids = &field_id,
+				  .field_count = 1,
+				  .time_first_ns = TIME_MIN_NS,
+				  .time_last_ns = TIME_MAX_NS };
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while (rows_next(stream, &batch) == OK)
 		for (size_t row = 0; row < batch.row_count; row++, rows++)
 			CHECK_INT(batch.columns[0].values[row].i, rows);
-	cursor_close(cursor);
+	rows_close(stream);
 	return rows;
 }
 

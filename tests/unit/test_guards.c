@@ -97,7 +97,7 @@ static const char *values_in(struct snapshot *snapshot, const char *series)
 	struct index *index = snapshot_index(snapshot);
 	struct object policy;
 	uint32_t series_id = ID_NONE, field_id;
-	struct cursor *cursor;
+	struct rows_stream *stream;
 	struct batch batch;
 
 	buf_reset(out);
@@ -108,17 +108,17 @@ static const char *values_in(struct snapshot *snapshot, const char *series)
 			      &field_id),
 		  OK);
 	catalog_default_policy(engine_catalog(here.engine), here.database_id, &policy);
-	struct cursor_spec spec = { .policy_id = policy.id,
-				    .series_id = series_id,
-				    .field_ids = &field_id,
-				    .field_count = 1,
-				    .time_first_ns = TIME_MIN_NS,
-				    .time_last_ns = TIME_MAX_NS };
-	CHECK_INT(cursor_open(snapshot, &spec, &cursor), OK);
-	while (cursor_next(cursor, &batch) == OK)
+	struct rows_spec spec = { .policy_id = policy.id,
+				  .series_id = series_id,
+				  .field_ids = &field_id,
+				  .field_count = 1,
+				  .time_first_ns = TIME_MIN_NS,
+				  .time_last_ns = TIME_MAX_NS };
+	CHECK_INT(rows_open(snapshot_rows(snapshot), &spec, &stream), OK);
+	while (rows_next(stream, &batch) == OK)
 		for (size_t row = 0; row < batch.row_count; row++)
 			buf_printf(out, "%lld ", (long long)batch.columns[0].values[row].i);
-	cursor_close(cursor);
+	rows_close(stream);
 	return buf_text(out);
 }
 
