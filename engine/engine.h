@@ -9,8 +9,9 @@
  *	  catalog            journal (names/catalog.h); and catalog.copy
  *	  wal/NNNNNNNN       write-ahead log segments (log/wal.h); and mark, of what was synced
  *	  db/ID/index        series index journal of a database (names/index.h); and index.copy
- *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard/shard.h); .tmp, .new
- *(upkeep/rewrite.c) shard/GROUPID.N.mark   that it was there (shard/store_files.h)
+ *	  shard/GROUPID.N/   LevelDB of shard N of a group (shard/shard.h)
+ *	  shard/GROUPID.N.{tmp,new}   being written anew (upkeep/rewrite.c)
+ *	  shard/GROUPID.N.mark   that it was there (shard/store_files.h)
  *	  snapshot/ID/NAME/  a database as it was: a data directory by itself (upkeep/freeze.c)
  *	  trash/             dropped, being deleted
  *	  set-aside/TIME/    what seriesfs-check --repair has moved aside
@@ -18,7 +19,7 @@
  *	  continuous         what continuous queries have done (fs/settings/continuous.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
- * cursor, series_text) says that it belongs to one at a time.
+ * rows_stream, series_text) says that it belongs to one at a time.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H

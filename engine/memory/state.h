@@ -1,21 +1,21 @@
 /*
  * The engine at work: its parts, and the order in which their locks are taken. Each lock is taken
- *in one file; the files of that order:
+ * in one file; the files in that order:
  *
- *	upkeep/room.c         room.lock     one maker of room at a time, who flushes
- *	upkeep/cold.c         rewriter.lock one rewrite at a time
- *	upkeep/flush.c        flusher.lock  one flush at a time; held off by freeze.c and rewrite.c
- *	memory/gate.c         the gate      writers within; closed for the instant of freeze.c
- *	names/names.c         names.making  one maker of policies and groups at a time
- *	(group.lock)          orders the log and the memtable of a group, so that a replay meets
- *rows in the order of acceptance; who has a reference takes it read/view.c           view.lock what
- *a view has acquired; group.lock is not taken below it memory/live_group.c   group.shards_lock,
- *which shards the group has; then groups.lock, the list read/snapshot.c       group.present_lock
- *	names/names.c         names.lock    the list of databases
- *	wal, shard, index, catalog, text_cache, budget, trash and threads have theirs inside, and
- *call nobody with them held
+ *	upkeep/room.c        room.lock       one maker of room at a time, who flushes
+ *	upkeep/cold.c        rewriter.lock   one rewrite at a time
+ *	upkeep/flush.c       flusher.lock    one flush; freeze.c and rewrite.c hold flushes off
+ *	memory/gate.c        the gate        writers within; closed for the instant of freeze.c
+ *	names/names.c        names.making    one maker of policies and groups at a time
+ *	whoever has a group  group.lock      orders the log and the memtable, so that a replay
+ *	                                     meets rows in the order of acceptance
+ *	read/view.c          view.lock       what a view has; group.lock is not taken below it
+ *	read/snapshot.c      group.present_lock
+ *	memory/live_group.c  group.shards_lock (and view.c, for a rewritten one), then groups.lock
+ *	names/names.c        names.lock      the list of databases
  *
- * None is held across a decode of stored chunks.
+ * wal, shard, index, catalog, text_cache, budget, trash and threads have theirs inside, and call
+ * nothing above with them held. None is held across a decode of stored chunks.
  */
 #ifndef ENGINE_MEMORY_STATE_H
 #define ENGINE_MEMORY_STATE_H

@@ -8,9 +8,9 @@
  * A wall clock that is ahead (a bad battery, a year typed wrong) would drop everything at once. How
  * long a rest was is known until the machine boots; over a boot the time of it counts as none, and
  * nothing is dropped before a point of today has come. While the clock stands years beyond all that
- * is stored (arrivals.c) retention rests. When the wall clock jumps, times of points tell nothing:
- *some were its own. Where it has stood for an hour it was put right, as it is at each start of a
- * machine without a clock of its own.
+ * is stored (arrivals.c) retention rests. When the wall clock jumps, times of points tell nothing,
+ * since some were its own. Where it has stood for an hour it was put right, as it is at each start
+ * of a machine without a clock of its own.
  */
 #include "engine/memory/trusted.h"
 

@@ -1,6 +1,6 @@
 /*
- * Where rows come from, for those who ask: a table of what a source can do, so that a query need
- *not know whether they lie in memory, in shards of this machine, or with another one.
+ * Where rows come from: a table of what a source can do, so that a query need not know whether they
+ * lie in memory, in shards of this machine, or with another one.
  *
  *	rows_open ─► rows_offer, rows_narrow ─► rows_next … END ─► rows_close
  *
