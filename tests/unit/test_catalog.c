@@ -10,6 +10,7 @@
 #include "engine/base/env.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
+#include "tests/lib/damage.h"
 #include "tests/lib/test.h"
 
 /* What the log tells of damage is expected here, hundreds of times. */
@@ -562,36 +563,6 @@ static void write_sample(const char *path, struct buf *file)
 	catalog_close(c);
 }
 
-/* The file as it may lie after damage, with nothing beside it to mend it from. */
-static void write_alone(const char *path, struct slice content)
-{
-	char copy[4096];
-
-	snprintf(copy, sizeof(copy), "%s.copy", path);
-	env_unlink(copy);
-	CHECK_INT(env_write_file(path, content), OK);
-}
-
-/* Damaged of some kind, with the copy as it was. */
-static void write_damaged(const char *path, struct slice whole, struct slice copy, int kind,
-			  size_t at)
-{
-	struct buf file = { 0 };
-	char copy_path[4096];
-
-	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
-	CHECK_INT(env_write_file(copy_path, copy), OK);
-	buf_append_slice(&file, kind == 0 ? slice_of(whole.data, at) : whole);
-	if (kind == 1)
-		file.data[at] ^= 0x11;
-	if (kind == 2)
-		memset(file.data + at, 0, file.length - at);
-	CHECK_INT(env_write_file(path, buf_slice(&file)), OK);
-	if (kind == 3)
-		env_unlink(path);
-	buf_release(&file);
-}
-
 TEST(catalog__cut_anywhere_keeps_a_beginning)
 {
 	const char *path = new_path();
@@ -605,7 +576,7 @@ TEST(catalog__cut_anywhere_keeps_a_beginning)
 		size_t lines = 0;
 		uint32_t id;
 
-		write_alone(path, slice_of(file.data, cut));
+		damage_write_alone(path, slice_of(file.data, cut));
 		c = opened(path, false);
 		text = dump(c);
 		for (size_t i = 0; i < text.length; i++)
@@ -635,7 +606,7 @@ TEST(catalog__any_flipped_byte_costs_one_change_and_nothing_below_it)
 		uint32_t id;
 
 		file.data[at] ^= 0x10;
-		write_alone(path, buf_slice(&file));
+		damage_write_alone(path, buf_slice(&file));
 		file.data[at] ^= 0x10;
 		c = opened(path, false);
 		text = dump(c);
@@ -668,12 +639,12 @@ TEST(catalog__its_copy_has_what_any_damage_took)
 	CHECK_INT(env_read_file(path, &file), OK);
 	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
 	CHECK_INT(env_read_file(copy_path, &copy), OK);
-	for (int kind = 0; kind < 4; kind++) {
-		for (size_t at = 0; at < (kind == 3 ? 1 : file.length); at++) {
+	for (enum damage_kind kind = 0; kind < DAMAGE_KINDS; kind++) {
+		for (size_t at = 0; at < (kind == DAMAGE_MISSING ? 1 : file.length); at++) {
 			for (int read_only = 1; read_only >= 0; read_only--) {
 				struct buf text;
 
-				write_damaged(path, buf_slice(&file), buf_slice(&copy), kind, at);
+				damage_write(path, buf_slice(&file), buf_slice(&copy), kind, at);
 				c = opened(path, read_only);
 				text = dump(c);
 				CHECK(slice_equal(buf_slice(&text), buf_slice(&whole)));

@@ -13,6 +13,7 @@
 #include "engine/base/when.h"
 #include "engine/names/postings.h"
 #include "engine/point/name.h"
+#include "tests/lib/damage.h"
 #include "tests/lib/test.h"
 
 /* What the log tells of damage is expected here, hundreds of times. */
@@ -595,36 +596,6 @@ static void write_sample(const char *path, struct buf *file, struct buf *whole)
 	CHECK_INT(env_read_file(path, file), OK);
 }
 
-/* The file as it may lie after damage, with nothing beside it to mend it from. */
-static void write_alone(const char *path, struct slice content)
-{
-	char copy[4096];
-
-	snprintf(copy, sizeof(copy), "%s.copy", path);
-	env_unlink(copy);
-	CHECK_INT(env_write_file(path, content), OK);
-}
-
-/* Damaged of some kind, with the copy as it was. */
-static void write_damaged(const char *path, struct slice whole, struct slice copy, int kind,
-			  size_t at)
-{
-	struct buf file = { 0 };
-	char copy_path[4096];
-
-	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
-	CHECK_INT(env_write_file(copy_path, copy), OK);
-	buf_append_slice(&file, kind == 0 ? slice_of(whole.data, at) : whole);
-	if (kind == 1)
-		file.data[at] ^= 0x11;
-	if (kind == 2)
-		memset(file.data + at, 0, file.length - at);
-	CHECK_INT(env_write_file(path, buf_slice(&file)), OK);
-	if (kind == 3)
-		env_unlink(path);
-	buf_release(&file);
-}
-
 TEST(index__cut_anywhere_keeps_a_beginning)
 {
 	const char *path = new_path();
@@ -635,7 +606,7 @@ TEST(index__cut_anywhere_keeps_a_beginning)
 	for (size_t cut = 0; cut <= file.length; cut++) {
 		struct index *index;
 
-		write_alone(path, slice_of(file.data, cut));
+		damage_write_alone(path, slice_of(file.data, cut));
 		index = opened(path, false);
 		CHECK(index_series_count(index) >= before && index_series_count(index) <= 5);
 		before = index_series_count(index);
@@ -663,7 +634,7 @@ TEST(index__any_flipped_byte_shifts_no_number)
 		int same = 0, other = 0;
 
 		file.data[at] ^= 0x20;
-		write_alone(path, buf_slice(&file));
+		damage_write_alone(path, buf_slice(&file));
 		file.data[at] ^= 0x20;
 		index = opened(path, false);
 		/* Each is itself, or partly or wholly made up; the last may be gone. */
@@ -686,7 +657,7 @@ TEST(index__any_flipped_byte_shifts_no_number)
 		check_same_after_reopen(path, &index);
 		index_close(index);
 		/* Read-only, nothing can be mended on disk, but it reads. */
-		write_alone(path, buf_slice(&file));
+		damage_write_alone(path, buf_slice(&file));
 		index = opened(path, true);
 		CHECK_INT(index_series_count(index), 5);
 		index_close(index);
@@ -706,13 +677,13 @@ TEST(index__its_copy_has_what_any_damage_took)
 	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
 	CHECK_INT(env_read_file(copy_path, &copy), OK);
 	CHECK(slice_equal(buf_slice(&copy), buf_slice(&file)));
-	for (int kind = 0; kind < 4; kind++) {
-		for (size_t at = 0; at < (kind == 3 ? 1 : file.length); at++) {
+	for (enum damage_kind kind = 0; kind < DAMAGE_KINDS; kind++) {
+		for (size_t at = 0; at < (kind == DAMAGE_MISSING ? 1 : file.length); at++) {
 			for (int read_only = 1; read_only >= 0; read_only--) {
 				struct index *index;
 				struct buf text;
 
-				write_damaged(path, buf_slice(&file), buf_slice(&copy), kind, at);
+				damage_write(path, buf_slice(&file), buf_slice(&copy), kind, at);
 				index = opened(path, read_only);
 				CHECK(!index_was_damaged(index));
 				text = dump(index);

@@ -175,6 +175,25 @@ static void check_after(const char *path, const char *must_have, const char *lat
 	CHECK_INT(engine_close(engine), OK);
 }
 
+/* A new directory in which one point is synced: `first v=1i` of k. */
+static struct engine *engine_with_first(struct cut *cut)
+{
+	*cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut->from);
+
+	put(engine, "k", "first v=1i", START_NS);
+	CHECK_INT(engine_sync(engine), OK);
+	return engine;
+}
+
+/* The cut comes now; what was running is closed. */
+static void cut_off(struct engine *engine, struct cut *cut, unsigned loses)
+{
+	cut->loses = loses;
+	cut_now(cut);
+	CHECK_INT(engine_close(engine), OK);
+}
+
 /* --- tests ------------------------------------------------------------------------------- */
 
 static void write_new_names(void *arg)
@@ -249,16 +268,12 @@ TEST(power__numbers_of_a_lost_log_are_not_given_again)
 /* The log may be on the disk and the index not; names are in both. */
 TEST(power__what_the_log_has_does_not_need_the_index)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
 	put(engine, "k", "second,host=a v=2i", START_NS);
 	put(engine, "k", "first w=3i", START_NS + 1);
-	cut.loses = LOSES_INDEX;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_INDEX);
 	engine = engine_at(cut.to);
 	CHECK_STR(text_of(engine, "k"), "first v=1i 1700524800000000000\n"
 					"first w=3i 1700524800000000001\n"
@@ -294,15 +309,11 @@ static bool file_exists(const char *dir, const char *name)
 
 TEST(power__a_record_without_names_is_set_aside_and_its_numbers_are_free)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
 	put(engine, "k", "second,host=a v=2i", START_NS);
-	cut.loses = LOSES_INDEX;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_INDEX);
 	lose_logged_names(cut.to, "second");
 	engine = engine_at(cut.to);
 	CHECK_STR(text_of(engine, "k"), "first v=1i 1700524800000000000\n");
@@ -321,15 +332,11 @@ TEST(power__a_record_without_names_is_set_aside_and_its_numbers_are_free)
 /* The catalog lost a database that the log has points of; another gets its numbers. */
 TEST(power__points_of_a_lost_database_do_not_come_to_another)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
 	put(engine, "lost", "foreign v=2i", START_NS);
-	cut.loses = LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_CATALOG);
 	for (int round = 0; round < 2; round++) {
 		engine = engine_at(cut.to);
 		put(engine, "k", "first v=1i", START_NS);
@@ -350,16 +357,12 @@ TEST(power__points_of_a_lost_database_do_not_come_to_another)
  */
 TEST(power__points_of_a_lost_group_take_no_later_ones_along)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 	char line[100];
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
 	put(engine, "lost", "foreign v=2i", START_NS);
-	cut.loses = LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_CATALOG);
 	engine = engine_at(cut.to);
 	/* More groups than numbers that were lost: database, policy, group. */
 	for (int week = 1; week < 6; week++)
@@ -384,17 +387,13 @@ TEST(power__points_of_a_lost_group_take_no_later_ones_along)
  */
 TEST(power__what_comes_behind_a_lost_group_goes_with_it)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
 	put(engine, "k", "first v=2i", START_NS + 7 * DAY_NS);
 	database_called(engine, "later");
 	put(engine, "k", "first v=3i", START_NS + 1);
-	cut.loses = LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_CATALOG);
 	engine = engine_at(cut.to);
 	CHECK_STR(text_of(engine, "k"), "first v=1i 1700524800000000000\n");
 	CHECK_INT(engine_close(engine), OK);
@@ -414,9 +413,7 @@ TEST(power__a_copy_that_is_made_anew_is_not_ahead_of_its_journal)
 	CHECK_INT(unlink(copy), 0);
 	engine = engine_at(killed.to);
 	cut = cut_of(killed.to);
-	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_LOG | LOSES_INDEX | LOSES_CATALOG);
 	engine = engine_at(cut.to);
 	/* Else it would look as if the journal had been cut. */
 	CHECK(!file_exists(cut.to, "catalog.damaged"));
@@ -453,14 +450,10 @@ TEST(power__a_shard_that_is_ahead_of_the_log_takes_the_next_flush)
 /* I2: a sync alone, without a flush behind it. */
 TEST(power__what_was_synced_is_there)
 {
-	struct cut cut = cut_of(test_dir());
-	struct engine *engine = engine_at(cut.from);
+	struct cut cut;
+	struct engine *engine = engine_with_first(&cut);
 
-	put(engine, "k", "first v=1i", START_NS);
-	CHECK_INT(engine_sync(engine), OK);
-	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_LOG | LOSES_INDEX | LOSES_CATALOG);
 	check_after(cut.to, "first v=1i", "other z");
 }
 
@@ -477,8 +470,6 @@ TEST(power__a_sync_covers_what_a_killed_process_had_written)
 	put(engine, "k", "second v=2i", START_NS);
 	CHECK_INT(engine_sync(engine), OK);
 	cut = cut_of(killed.to);
-	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
-	cut_now(&cut);
-	CHECK_INT(engine_close(engine), OK);
+	cut_off(engine, &cut, LOSES_LOG | LOSES_INDEX | LOSES_CATALOG);
 	check_after(cut.to, "first v=1i", "other z");
 }

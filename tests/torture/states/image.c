@@ -20,8 +20,7 @@
 
 /* --- vectors ---------------------------------------------------------------------------- */
 
-/* Room for one more in an array that doubles. */
-static void *grown(void *items, size_t count, size_t size)
+void *grown(void *items, size_t count, size_t size)
 {
 	if (count & (count - 1))
 		return items;

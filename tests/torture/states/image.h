@@ -25,6 +25,9 @@
 #include "engine/base/buf.h"
 #include "tests/torture/states/record.h"
 
+/* Room for one more in an array that doubles. */
+void *grown(void *items, size_t count, size_t size);
+
 enum rule { RULE_JOURNAL, RULE_OWN, RULE_STRICT };
 
 struct recording;

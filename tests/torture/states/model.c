@@ -11,16 +11,6 @@
 
 /* --- what was found --------------------------------------------------------------------- */
 
-static void *grown(void *items, size_t count, size_t size)
-{
-	if (count & (count - 1))
-		return items;
-	items = realloc(items, (count ? count * 2 : 1) * size);
-	if (!items)
-		abort();
-	return items;
-}
-
 void found_add(struct found *found, const char *key, const char *value)
 {
 	found->items = grown(found->items, found->count, sizeof(*found->items));

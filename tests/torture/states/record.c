@@ -407,6 +407,18 @@ static void note_range(int fd, uint64_t file, off_t offset, size_t bytes)
 	free(data);
 }
 
+/* Under lock, which it ends: so many bytes came to a file by a copy. */
+static ssize_t came_by_copy(int to, uint64_t file, off_t offset, ssize_t done)
+{
+	int error = errno;
+
+	if (done > 0)
+		note_range(to, file, offset, (size_t)done);
+	unlock();
+	errno = error;
+	return done;
+}
+
 ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t bytes,
 			unsigned flags)
 {
@@ -416,13 +428,8 @@ ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offs
 		return REAL(copy_file_range)(from, from_offset, to, to_offset, bytes, flags);
 	lock();
 	off_t offset = to_offset ? *to_offset : lseek(to, 0, SEEK_CUR);
-	ssize_t done = REAL(copy_file_range)(from, from_offset, to, to_offset, bytes, flags);
-	int error = errno;
-	if (done > 0)
-		note_range(to, file, offset, (size_t)done);
-	unlock();
-	errno = error;
-	return done;
+	return came_by_copy(to, file, offset,
+			    REAL(copy_file_range)(from, from_offset, to, to_offset, bytes, flags));
 }
 
 ssize_t sendfile(int to, int from, off_t *from_offset, size_t bytes)
@@ -433,13 +440,7 @@ ssize_t sendfile(int to, int from, off_t *from_offset, size_t bytes)
 		return REAL(sendfile)(to, from, from_offset, bytes);
 	lock();
 	off_t offset = lseek(to, 0, SEEK_CUR);
-	ssize_t done = REAL(sendfile)(to, from, from_offset, bytes);
-	int error = errno;
-	if (done > 0)
-		note_range(to, file, offset, (size_t)done);
-	unlock();
-	errno = error;
-	return done;
+	return came_by_copy(to, file, offset, REAL(sendfile)(to, from, from_offset, bytes));
 }
 ssize_t sendfile64(int to, int from, off64_t *from_offset, size_t bytes)
 {
