@@ -325,6 +325,21 @@ struct keeper {
 	unsigned frozen_count, freezes;
 };
 
+/* Groups from here on are shorter or longer, and of another number of shards. */
+static void set_policy(struct keeper *keeper, const struct own *own)
+{
+	static const unsigned hours[] = { 1, 24, 168 };
+	unsigned shards = 1 + (unsigned)roll(&keeper->worker.random, 3);
+	unsigned each = hours[roll(&keeper->worker.random, 3)];
+	char what[120];
+
+	if (!own)
+		return;
+	snprintf(what, sizeof(what), "settings %s %s %u/%uh", own->name, own->policy, shards, each);
+	uint64_t number = begin(keeper->worker.number, what, SLICE(""));
+	end(number, work_set_policy(own->name, own->policy, shards, each));
+}
+
 static void make_own(struct keeper *keeper)
 {
 	struct own *own = &keeper->own[keeper->own_count];
@@ -343,6 +358,8 @@ static void make_own(struct keeper *keeper)
 	snprintf(what, sizeof(what), "policy %s p0 1/168h", own->name);
 	number = begin(thread, what, SLICE(""));
 	end(number, work_make_policy(own->name, "p0", 1, 168));
+	if (roll(&keeper->worker.random, 2))
+		set_policy(keeper, own);
 }
 
 static struct own *some_own(struct keeper *keeper)
@@ -429,22 +446,6 @@ static void drop_group(struct keeper *keeper)
 	end(number, work_drop_group(own->name, own->policy, start_s, end_s));
 }
 
-/* Groups from here on are shorter or longer, and of another number of shards. */
-static void set_own_policy(struct keeper *keeper)
-{
-	static const unsigned hours[] = { 1, 24, 168 };
-	struct own *own = some_own(keeper);
-	unsigned shards = 1 + (unsigned)roll(&keeper->worker.random, 3);
-	unsigned each = hours[roll(&keeper->worker.random, 3)];
-	char what[120];
-
-	if (!own)
-		return;
-	snprintf(what, sizeof(what), "settings %s %s %u/%uh", own->name, own->policy, shards, each);
-	uint64_t number = begin(keeper->worker.number, what, SLICE(""));
-	end(number, work_set_policy(own->name, own->policy, shards, each));
-}
-
 static void freeze_some(struct keeper *keeper)
 {
 	char what[80], name[32];
@@ -492,7 +493,7 @@ static void *keep(void *arg)
 		case 10:
 		case 11:
 		case 12: drop_group(keeper); break;
-		case 13: set_own_policy(keeper); break;
+		case 13: set_policy(keeper, some_own(keeper)); break;
 		case 14:
 		case 15:
 		case 16: write_own(keeper); break;
