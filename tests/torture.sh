@@ -49,11 +49,12 @@ echo "in all $round rounds:"
 # Lines that differ in numbers alone are added up.
 [ ! -e "$WORK_ALL/figures" ] || sort "$WORK_ALL/figures" | awk '
 	{
-		words = $0
+		name = substr($0, 1, index($0, ":")) # kill9 has a number of its own
+		words = rest = substr($0, length(name) + 1)
 		gsub(/[0-9]+/, "#", words)
+		words = name words
 		if (!(words in count))
 			order[++lines] = words
-		rest = $0
 		for (n = 1; match(rest, /[0-9]+/); n++) {
 			sum[words, n] += substr(rest, RSTART, RLENGTH)
 			rest = substr(rest, RSTART + RLENGTH)
