@@ -5,6 +5,7 @@
  * Whatever opens a LevelDB runs in a process of its own: its thread does not survive a fork.
  */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -20,20 +21,22 @@
 
 /* --- steps ---------------------------------------------------------------------- */
 
+/* The engine's cleaner calls as well: what it must see is set before `counts`. */
 static struct {
-	bool counts;	  /* the calls are counted now */
-	bool ends;	  /* the process ends at the step; else the call fails */
-	bool after;	  /* the process ends behind the call */
-	bool for_good;	  /* and all later ones fail */
-	unsigned at;	  /* the step; 0 = none */
-	unsigned seen;	  /* steps so far */
-	bool shows_mtime; /* of series 3 */
+	atomic_bool counts; /* the calls are counted now */
+	bool ends;	    /* the process ends at the step; else the call fails */
+	bool after;	    /* the process ends behind the call */
+	bool for_good;	    /* and all later ones fail */
+	unsigned at;	    /* the step; 0 = none */
+	atomic_uint seen;   /* steps so far */
+	bool shows_mtime;   /* of series 3 */
 } steps;
+static _Thread_local unsigned step; /* the number of this thread's last call, or 0 */
 
 static bool fails_here(void)
 {
-	if (!steps.counts || ++steps.seen < steps.at || !steps.at ||
-	    (steps.seen > steps.at && !steps.for_good))
+	step = steps.counts ? ++steps.seen : 0;
+	if (step == 0 || steps.at == 0 || step < steps.at || (step > steps.at && !steps.for_good))
 		return false;
 	if (steps.ends && !steps.after)
 		_exit(0);
@@ -42,7 +45,7 @@ static bool fails_here(void)
 
 static int end_behind(int result)
 {
-	if (steps.counts && steps.ends && steps.after && steps.seen == steps.at)
+	if (step != 0 && steps.ends && steps.after && step == steps.at)
 		_exit(0);
 	return result;
 }
