@@ -8,6 +8,7 @@
 #	check_fails "rmdir of a full directory" "Directory not empty" rmdir "$MNT/db"
 #
 #	mount_damaged                   # what is left is not to be whole
+#	skipped_sanitized "RSS" || check "it is small" [ "$rss" -lt 100 ]
 #
 # Each check counts; the script ends with `N passed, N failed` and its exit code.
 # Whatever happens, the mount is gone and $WORK removed at the end.
@@ -97,6 +98,12 @@ check_fails() {
 		failed "$check_what: $check_message was expected"
 		sed 's/^/	/' "$WORK/check.out" | head -20
 	fi
+}
+
+# skipped_sanitized WHAT: true, and tells it, in a build whose sanitizer takes the sense of what follows
+skipped_sanitized() {
+	[ -n "${SANITIZE:-}" ] || return 1
+	echo "SKIPPED under $SANITIZE: $1"
 }
 
 # Says that the script damages $DATA on purpose: else seriesfs-check must find nothing in it at the end.

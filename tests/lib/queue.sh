@@ -12,8 +12,8 @@
 export TEST_SECONDS_MAX=${TEST_SECONDS_MAX:-$([ -z "${SANITIZE:-}" ] && echo 600 || echo 2400)}
 
 queue_start() {
-	rm -rf "$WORK_ALL"/{counts,tmp}
-	mkdir "$WORK_ALL/counts" "$WORK_ALL/tmp"
+	rm -rf "$WORK_ALL"/{counts,tmp,reports}
+	mkdir "$WORK_ALL/counts" "$WORK_ALL/tmp" "$WORK_ALL/reports"
 	queue_together=() queue_alone=() queue_count=0
 }
 
@@ -36,14 +36,15 @@ queue_run() {
 # queue_one NUMBER COMMAND TEST…
 queue_one() {
 	local number=$1 name=$3 start=$SECONDS code line p f report
-	local output=$WORK_ALL/$number.out
+	local output=$WORK_ALL/$number.out reports=$WORK_ALL/reports/$number
 	shift
 	export TMPDIR=$WORK_ALL/tmp/$number
 	mkdir "$TMPDIR"
-	export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99:log_path=$TMPDIR/sanitizer}"
-	export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:log_path=$TMPDIR/sanitizer}"
+	mkdir -m 1777 "$reports" # a daemon that became another user has something to say, too
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99:log_path=$reports/sanitizer}"
+	export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:log_path=$reports/sanitizer}"
 	export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/tests/lib/lsan.supp:print_suppressions=0}"
-	export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:die_after_fork=0:suppressions=$PWD/tests/lib/tsan.supp:log_path=$TMPDIR/sanitizer}"
+	export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=98:die_after_fork=0:suppressions=$PWD/tests/lib/tsan.supp:log_path=$reports/sanitizer}"
 	timeout -k 30 "$TEST_SECONDS_MAX" "$@" >"$output" 2>&1 </dev/null
 	code=$?
 	line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1)
@@ -51,7 +52,7 @@ queue_one() {
 	f=$(echo "$line" | sed 's/.*, \([0-9]*\) failed.*/\1/')
 	[ -n "$line" ] || { p=0 f=1; }
 	[ $code = 0 ] || [ "${f:-0}" -gt 0 ] || f=1
-	for report in "$TMPDIR"/sanitizer.*; do
+	for report in "$reports"/sanitizer.*; do
 		[ -e "$report" ] || continue
 		f=$((f + 1))
 		{ echo "sanitizer report:" && head -n 60 "$report"; } >>"$output"
@@ -67,7 +68,7 @@ queue_one() {
 		[[ $name != tests/torture/* ]] || grep -aE '^[a-z0-9_]+: [0-9]' "$output" | tee -a "$WORK_ALL/figures" | sed 's/^/    /'
 		[ "$f" = 0 ] || grep -avE '^([0-9]+ passed|SKIPPED)' "$output" | tail -n 60 | sed 's/^/    /'
 	} 9>>"$WORK_ALL/lock"
-	rm -rf "$TMPDIR" "$output"
+	rm -rf "$TMPDIR" "$output" "$reports"
 }
 export -f queue_one
 

@@ -16,7 +16,8 @@ before=$(rows) peak=$(peak_kib)
 check_equal "every row is there" 300001 "$(cat "$query" | wc -l)"
 whole=$(($(rows) - before))
 check "that decoded all of them" [ "$whole" -ge 300000 ]
-check "and little memory: $peak to $(peak_kib) KiB" [ $(($(peak_kib) - peak)) -lt 32768 ]
+skipped_sanitized "RSS: freed memory is kept from use, and has a shadow" ||
+	check "and little memory: $peak to $(peak_kib) KiB" [ $(($(peak_kib) - peak)) -lt 32768 ]
 
 before=$(rows)
 check_equal "the head of it" "name,time" "$(cat "$query where usage_user >= 0" | head -n 1 | cut -c 1-9)"

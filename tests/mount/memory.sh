@@ -114,9 +114,11 @@ for query in "many/query/select * from cpu" "names/query/select * from merge(/.*
 	check_equal "$query: every row" 30000 "$(grep -c ',17\|,2023-' <"$MNT/$query")"
 done
 peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
-check "in 20 MiB, and as much for the answer: $before to $peak KiB" [ $((peak - before)) -lt $((48 << 10)) ]
-after=$(settled_kib $((before + (32 << 10))))
-check "RSS after it is within 32 MiB: $before to $after KiB" [ $((after - before)) -lt $((32 << 10)) ]
+if ! skipped_sanitized "RSS: freed memory is kept from use, and has a shadow"; then
+	check "in 20 MiB, and as much for the answer: $before to $peak KiB" [ $((peak - before)) -lt $((48 << 10)) ]
+	after=$(settled_kib $((before + (32 << 10))))
+	check "RSS after it is within 32 MiB: $before to $after KiB" [ $((after - before)) -lt $((32 << 10)) ]
+fi
 check_equal "no query is running, none is counted" 0 "$(metric query_bytes)"
 mount_stop
 mount_start -o query_memory_mb=2
@@ -127,17 +129,17 @@ for query in "many/query/select * from cpu" "names/query/select * from merge(/.*
 done
 check "and says so" grep -q "the query needs more than its 2097152 bytes of memory" "$MNT/many/errors"
 peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
-check "it took little more before it was ended: $peak KiB" [ "$peak" -lt $((64 << 10)) ]
+[ -n "${SANITIZE:-}" ] || check "it took little more before it was ended: $peak KiB" [ "$peak" -lt $((64 << 10)) ]
 mount_stop
 
 # --- defaults fit the machine
 
 rm -rf "$DATA"
 mkdir "$DATA"
-ulimit -S -v 524288
+skipped_sanitized "512 MiB of address space: shadows need terabytes" || ulimit -S -v 524288
 mount_start
 ulimit -S -v unlimited
-check_equal "on 512 MiB" "memtable_mb 32 query_memory_mb 16 queries_memory_mb 25 answers_mb 16 scratch_mb 16 reserve_mb 8" \
+[ -n "${SANITIZE:-}" ] || check_equal "on 512 MiB" "memtable_mb 32 query_memory_mb 16 queries_memory_mb 25 answers_mb 16 scratch_mb 16 reserve_mb 8" \
 	"$(grep -E '^(memtable|query_memory|queries_memory|answers|scratch|reserve)_mb ' "$MNT/.seriesfs/status" | xargs)"
 mkdir "$MNT/db"
 for part in 1 2 3 4; do
@@ -145,7 +147,7 @@ for part in 1 2 3 4; do
 done
 wait $(jobs -p)
 dd if=/dev/zero bs=1M count=20 status=none of="$MNT/db/autogen/.cpu.big" 2>"$WORK/dd"
-check "scratch files have a sixteenth of it" grep -q "Disk quota exceeded" "$WORK/dd"
+[ -n "${SANITIZE:-}" ] || check "scratch files have a sixteenth of it" grep -q "Disk quota exceeded" "$WORK/dd"
 for query in "select * from cpu" "select usage_user, usage_idle from cpu where usage_user > 50" "select percentile(usage_user, 95), median(usage_idle) from cpu group by time(1d), hostname" \
 	"select max(usage_user) from (select usage_user from cpu)"; do
 	cat "$MNT/db/query/$query;.csv?fresh=1" 2>/dev/null | wc -c >>"$WORK/sizes" &
@@ -153,7 +155,7 @@ done
 wait $(jobs -p)
 check "answers came" [ "$(sort -n "$WORK/sizes" | tail -n 1)" -gt 10000000 ]
 peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
-check "the daemon stayed below a quarter of it: $peak KiB" [ "$peak" -lt $((128 << 10)) ]
+[ -n "${SANITIZE:-}" ] || check "the daemon stayed below a quarter of it: $peak KiB" [ "$peak" -lt $((128 << 10)) ]
 
 # --- what writers have not ended counts, too
 

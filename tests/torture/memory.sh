@@ -3,9 +3,9 @@
 # (memory.py); then the system has little more than it holds, and queries that need more than that come.
 . "$(dirname "$0")/../lib/mount.sh"
 here=$(dirname "$0") seconds=${SECONDS_MAX:-18} rounds=${COUNT:-150}
-if ! cc -shared -fPIC -O2 -o "$WORK/memory_fail.so" "$here/memory_fail.c"; then exit 1; fi
+if ! cc -shared -fPIC -O2 -o "$WORK/memory_fail.so" "$here/memory_fail.c" -ldl; then exit 1; fi
 truncate -s 32 "$WORK/control"
-export MEMORY_FAIL=$WORK/control
+export MEMORY_FAIL=$WORK/control ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
 LD_PRELOAD=$WORK/memory_fail.so mount_start -o cold_seconds=0,reserve_mb=$((1 + ${SEED:-1} % 2))
 if python3 "$here/memory.py" "$MNT" "$WORK/control" "${SEED:-1}" "$rounds" $((seconds * 2 / 3)) >"$WORK/out" 2>&1; then passed; else
 	failed "requests while allocations fail: SEED=${SEED:-1}"
@@ -13,6 +13,8 @@ fi
 cat "$WORK/out"
 check "the daemon lives" [ -n "$(mount_pid)" ]
 mount_stop
+# The shadows of a sanitizer are most of its address space, and it ends the process that it refuses memory.
+! skipped_sanitized "little address space" || exit 0
 
 rm -rf "$DATA"
 mkdir "$DATA"

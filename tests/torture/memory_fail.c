@@ -23,9 +23,12 @@ static struct control {
 } * control;
 static uintptr_t text_first, text_end; /* of the program */
 
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *memory, size_t bytes);
+/* The C library's, or a sanitizer's, which comes behind this library and must know every block. */
+static void *(*next_malloc)(size_t bytes);
+static void *(*next_calloc)(size_t count, size_t bytes);
+static void *(*next_realloc)(void *memory, size_t bytes);
+
+#define NEXT(name) (next_##name ? next_##name : (next_##name = dlsym(RTLD_NEXT, #name)))
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -68,15 +71,15 @@ static int fails(void *caller)
 
 void *malloc(size_t bytes)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(bytes);
+	return fails(__builtin_return_address(0)) ? NULL : NEXT(malloc)(bytes);
 }
 
 void *calloc(size_t count, size_t bytes)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, bytes);
+	return fails(__builtin_return_address(0)) ? NULL : NEXT(calloc)(count, bytes);
 }
 
 void *realloc(void *memory, size_t bytes)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(memory, bytes);
+	return fails(__builtin_return_address(0)) ? NULL : NEXT(realloc)(memory, bytes);
 }
