@@ -6,6 +6,7 @@
  *
  * Blocks double from 4 KiB to 1 MiB. What would fill a block nearly alone gets
  * one of its own behind the newest, so that the newest keeps its free room.
+ * Under the address sanitizer free room is poisoned (engine/base/poison.h).
  */
 #include "engine/base/arena.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 
 #include "engine/base/memory.h"
+#include "engine/base/poison.h"
 
 #define BLOCK_BYTES_MIN ((size_t)4 << 10)
 #define BLOCK_BYTES_MAX ((size_t)1 << 20)
@@ -74,6 +76,24 @@ static void *alloc_alone(struct arena *arena, size_t bytes)
 	return block + 1;
 }
 
+/* All of the newest block is free. */
+static void begin_block(struct arena *arena)
+{
+	arena->next = (char *)(arena->block + 1);
+	arena->end = (char *)arena->block + arena->block->bytes;
+	poison(arena->next, (size_t)(arena->end - arena->next));
+}
+
+/* There is room for it. */
+static void *take(struct arena *arena, size_t pad, size_t bytes)
+{
+	char *p = arena->next + pad;
+
+	arena->next = p + bytes + poison_gap((size_t)(arena->end - p) - bytes);
+	unpoison(p, bytes);
+	return p;
+}
+
 void arena_begin(struct arena *arena, size_t bytes)
 {
 	struct arena_block *block = block_new(arena, bytes);
@@ -82,8 +102,7 @@ void arena_begin(struct arena *arena, size_t bytes)
 		return;
 	block->previous = arena->block;
 	arena->block = block;
-	arena->next = (char *)(block + 1);
-	arena->end = (char *)block + block->bytes;
+	begin_block(arena);
 }
 
 static void *alloc_slow(struct arena *arena, size_t bytes)
@@ -99,21 +118,18 @@ static void *alloc_slow(struct arena *arena, size_t bytes)
 	arena_begin(arena, usual);
 	if (arena->block == block)
 		return NULL;
-	arena->next += bytes;
-	return arena->block + 1;
+	return take(arena, 0, bytes);
 }
 
 void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align)
 {
 	size_t pad = -(uintptr_t)arena->next & (align - 1);
 	size_t room = (size_t)(arena->end - arena->next);
-	char *p = arena->next;
 
 	assert(align && align <= 16 && (align & (align - 1)) == 0);
-	if (!p || pad > room || bytes > room - pad)
+	if (!arena->next || pad > room || bytes > room - pad)
 		return alloc_slow(arena, bytes);
-	arena->next = p + pad + bytes;
-	return p + pad;
+	return take(arena, pad, bytes);
 }
 
 void *arena_alloc(struct arena *arena, size_t bytes)
@@ -187,8 +203,7 @@ void arena_reset(struct arena *arena)
 	free_chain(newest->previous);
 	newest->previous = NULL;
 	arena->bytes = newest->bytes;
-	arena->next = (char *)(newest + 1);
-	arena->end = (char *)newest + newest->bytes;
+	begin_block(arena);
 }
 
 void arena_release(struct arena *arena)

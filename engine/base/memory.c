@@ -5,7 +5,8 @@
  *	region  | piece | bytes | piece | bytes | … |     a piece heads what it gives out
  *
  * Regions are few: a second one is made when pieces that stay (a name of an index, say) have used
- * up half of the first and the system has memory again.
+ * up half of the first and the system has memory again. Under the address sanitizer all of a region
+ * is poisoned but what is given out, and the functions that read heads are blind to that.
  */
 #include "engine/base/memory.h"
 
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "engine/base/err.h"
+#include "engine/base/poison.h"
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
@@ -206,7 +208,7 @@ bool memory_is_there(size_t bytes)
 
 /* --- the reserve -------------------------------------------------------------------------- */
 
-static int add_region(size_t bytes)
+POISON_BLIND static int add_region(size_t bytes)
 {
 	void *region =
 		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -214,6 +216,7 @@ static int add_region(size_t bytes)
 	if (region == MAP_FAILED)
 		return ERR_MEMORY;
 	*(struct piece *)region = (struct piece){ bytes, false };
+	poison(region, bytes);
 	reserve.regions[reserve.region_count] = region;
 	atomic_fetch_add(&reserve.region_count, 1);
 	return OK;
@@ -309,13 +312,13 @@ static bool is_reserved(const void *memory)
 	return false;
 }
 
-static struct piece *piece_behind(struct piece *piece)
+POISON_BLIND static struct piece *piece_behind(struct piece *piece)
 {
 	return (struct piece *)((char *)piece + piece->bytes);
 }
 
 /* The first free piece that is long enough; neighbours that are free become one on the way. */
-static struct piece *find_piece(char *region, size_t bytes)
+POISON_BLIND static struct piece *find_piece(char *region, size_t bytes)
 {
 	struct piece *end = (struct piece *)(region + reserve.bytes);
 
@@ -330,7 +333,7 @@ static struct piece *find_piece(char *region, size_t bytes)
 	return NULL;
 }
 
-static void *take_piece(size_t bytes)
+POISON_BLIND static void *take_piece(size_t bytes)
 {
 	for (size_t i = 0; i < reserve.region_count; i++) {
 		struct piece *piece = find_piece(reserve.regions[i], bytes);
@@ -344,6 +347,7 @@ static void *take_piece(size_t bytes)
 		}
 		piece->is_used = true;
 		atomic_fetch_add(&reserve.used, bytes);
+		unpoison(piece + 1, bytes - sizeof(*piece));
 		return piece + 1;
 	}
 	return NULL;
@@ -364,17 +368,18 @@ static void *from_reserve(size_t bytes)
 	return memory;
 }
 
-static void give_back(void *memory)
+POISON_BLIND static void give_back(void *memory)
 {
 	struct piece *piece = (struct piece *)memory - 1;
 
 	pthread_mutex_lock(&reserve.lock);
 	piece->is_used = false;
+	poison(piece + 1, piece->bytes - sizeof(*piece));
 	atomic_fetch_sub(&reserve.used, piece->bytes);
 	pthread_mutex_unlock(&reserve.lock);
 }
 
-static size_t usable_bytes(void *memory)
+POISON_BLIND static size_t usable_bytes(void *memory)
 {
 	return is_reserved(memory) ? ((struct piece *)memory - 1)->bytes - sizeof(struct piece)
 				   : malloc_usable_size(memory);

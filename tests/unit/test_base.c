@@ -84,6 +84,35 @@ static struct slice key_of(const void *owner, uint32_t value)
 	return slice_of_text(keys[value]);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+/* Without this a test run under the sanitizer proves less than it seems to. */
+TEST(memory__the_sanitizer_sees_the_ends_of_what_is_given_out_and_what_is_freed)
+{
+	char *memory = malloc(24);
+	char *volatile freed = memory; /* gcc knows what free does */
+	struct arena arena = { 0 };
+
+	CHECK(!__asan_region_is_poisoned(memory, 24));
+	CHECK(__asan_address_is_poisoned(memory + 24));
+	free(memory);
+	CHECK(__asan_address_is_poisoned(freed));
+
+	char *first = arena_alloc_raw(&arena, 5, 1);
+	char *second = arena_alloc(&arena, 40);
+
+	CHECK(!__asan_region_is_poisoned(first, 5));
+	CHECK(__asan_address_is_poisoned(first + 5));
+	CHECK(!__asan_region_is_poisoned(second, 40));
+	CHECK(__asan_address_is_poisoned(second + 40));
+	arena_reset(&arena);
+	CHECK(__asan_address_is_poisoned(first));
+	CHECK(__asan_address_is_poisoned(second));
+	arena_release(&arena);
+}
+#endif
+
 TEST(map__finds_what_was_added_and_not_what_was_removed)
 {
 	struct map map;
