@@ -31,6 +31,8 @@ rule "only engine/base/env.c opens files in the lower layers" \
 rule "a byte of a slice is looked for by slice_find(): the data of an empty one may be NULL" \
 	"$(echo "$files" | grep -E '^(engine|query|fs)/' | xargs grep -nP 'memchr\(([\w>.-]+)(\.|->)data, [^,]*, \1\2length\)' |
 		grep -v '^engine/base/slice\.h:')"
+rule "what threads share without a lock has an atomic type: of a plain one a plain read compiles, too" \
+	"$(echo "$files" | grep -E '^(engine|query|fs)/' | xargs grep -nHE '\b__(atomic|sync)_')"
 rule "nothing unfinished is left" \
 	"$(echo "$files" | xargs grep -nHE '\b(TO''DO|FIX''ME|X''XX|HA''CK)\b')"
 rule "every header is included by someone, or README.md names it as a contract ahead of its code" "$(

@@ -7,6 +7,7 @@
 #include "engine/read/snapshot.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
@@ -180,7 +181,8 @@ static int next(struct rows_stream *rows_out, struct batch *out)
 {
 	struct cursor *cursor = (struct cursor *)rows_out;
 
-	if (cursor->spec.cancelled && __atomic_load_n(cursor->spec.cancelled, __ATOMIC_RELAXED))
+	if (cursor->spec.cancelled &&
+	    atomic_load_explicit(cursor->spec.cancelled, memory_order_relaxed))
 		return ERR_CANCELLED;
 	if (cursor->slab_next == cursor->slab.row_count) {
 		cursor->slab.row_count = 0;

@@ -9,6 +9,7 @@
 #ifndef ENGINE_READ_ROWS_H
 #define ENGINE_READ_ROWS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ struct rows_spec {
 	size_t field_count;
 	int64_t time_first_ns, time_last_ns;
 	bool descending;
-	const bool *cancelled; /* may be NULL; checked between batches, read atomically */
+	const atomic_bool *cancelled; /* may be NULL; checked between batches */
 	/* Counted up by the time they are closed; borrowed until then; NULL: nobody asks. */
 	struct chunk_counts {
 		uint64_t decoded, summarized, skipped; /* outside the range, or not reached */

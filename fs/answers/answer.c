@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
@@ -58,7 +59,7 @@ struct answer {
 	 */
 	struct caller caller;
 	atomic_int references; /* the table's, the job's, the nodes' */
-	bool cancelled;	       /* read by the query, atomically */
+	atomic_bool cancelled; /* read by the query */
 
 	/* set by the evaluation, read when it is over */
 	struct buf bytes;
@@ -207,7 +208,7 @@ static bool is_unchanged(const struct answer *answer)
 static bool still_holds(struct answer *answer)
 {
 	switch (answer->state) {
-	case ANSWER_RUNNING: return !__atomic_load_n(&answer->cancelled, __ATOMIC_RELAXED);
+	case ANSWER_RUNNING: return !atomic_load_explicit(&answer->cancelled, memory_order_relaxed);
 	case ANSWER_GONE: return false;
 	default:
 		return env_monotonic_ns() - answer->ready_ns < REUSE_NS ||
@@ -485,7 +486,7 @@ static void payload_release(void *payload)
 
 	pthread_mutex_lock(&table->lock);
 	if (answer->state == ANSWER_RUNNING && !answer->waits)
-		__atomic_store_n(&answer->cancelled, true, __ATOMIC_RELAXED);
+		atomic_store_explicit(&answer->cancelled, true, memory_order_relaxed);
 	pthread_mutex_unlock(&table->lock);
 	unref(answer);
 }
@@ -531,7 +532,7 @@ static bool wait_for(struct mount *mount, struct answer *answer, enum wait_kind 
 
 	pthread_mutex_lock(&mount->answers->lock);
 	waits = answer->state == ANSWER_RUNNING &&
-		!__atomic_load_n(&answer->cancelled, __ATOMIC_RELAXED);
+		!atomic_load_explicit(&answer->cancelled, memory_order_relaxed);
 	if (waits)
 		add_wait(answer, kind, req, node, info);
 	pthread_mutex_unlock(&mount->answers->lock);
@@ -760,7 +761,7 @@ static void look_after(struct mount *mount, bool all)
 			continue;
 		taken = take_over(answer, all, &interrupted);
 		if (interrupted && !answer->waits)
-			__atomic_store_n(&answer->cancelled, true, __ATOMIC_RELAXED);
+			atomic_store_explicit(&answer->cancelled, true, memory_order_relaxed);
 		while (taken) {
 			struct wait *next = taken->next;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
@@ -32,7 +33,7 @@ struct exec_handle {
 	uint64_t answer_at; /* the file offset where it begins */
 	struct buf owed;    /* a request that failed behind others of its write(2) */
 	int owed_err;
-	bool *cancelled; /* of the job that runs */
+	atomic_bool *cancelled; /* of the job that runs */
 };
 
 enum exec_call { EXEC_WRITE, EXEC_READ, EXEC_FLUSH };
@@ -46,7 +47,7 @@ struct exec_job {
 	size_t length;	 /* of a read; what was taken of a write */
 	uint64_t offset;
 	int err;
-	bool cancelled; /* read by the query, atomically */
+	atomic_bool cancelled; /* read by the query */
 	struct exec_job *next;
 };
 
@@ -450,7 +451,7 @@ static int exec_open(fuse_req_t req, struct mount *mount, struct node *node,
 /* The queue gives a job back, or the query hears of it. Called with the list's lock. */
 static bool give_up(struct mount *mount, struct exec_job *job)
 {
-	__atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+	atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
 	return pool_take_back(mount->queries, &job->job);
 }
 

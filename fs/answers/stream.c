@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,9 +29,9 @@ struct stream {
 	struct mount *mount;
 	struct place place;
 	struct buf text;
-	struct caller caller; /* who opened it */
-	struct notes notes;   /* of the evaluation */
-	bool cancelled;	      /* read by the query, atomically */
+	struct caller caller;  /* who opened it */
+	struct notes notes;    /* of the evaluation */
+	atomic_bool cancelled; /* read by the query */
 
 	pthread_mutex_t lock;
 	pthread_cond_t room;
@@ -243,7 +244,7 @@ static void stream_read(fuse_req_t req, struct handle *handle, size_t length, ui
 /* Called with the lock. */
 static void cancel(struct stream *stream)
 {
-	__atomic_store_n(&stream->cancelled, true, __ATOMIC_RELAXED);
+	atomic_store_explicit(&stream->cancelled, true, memory_order_relaxed);
 	pthread_cond_broadcast(&stream->room);
 }
 
@@ -330,7 +331,7 @@ int stream_open(fuse_req_t req, struct mount *mount, struct node *node, struct f
 	}
 	handle = handle_new(sizeof(*handle), &stream_handle_ops, mount, node, info->flags);
 	handle->stream = stream;
-	handle->base.is_stream = true;
+	info->nonseekable = 1;
 	info->direct_io = 1;
 	info->noflush = 1;
 	*out = &handle->base;

@@ -7,6 +7,7 @@
 #define FS_NODES_HANDLE_H
 
 #include <fcntl.h>
+#include <stdatomic.h>
 
 #include "fs/nodes/mount.h"
 
@@ -28,11 +29,9 @@ struct handle {
 	struct mount *mount;
 	struct node *node;
 	int flags;
-	bool is_stream; /* has no offsets: lseek and pread are ESPIPE, reads go on where the last
-			   ended */
-	bool write_refused;		/* after a truncation that was refused */
-	uint64_t bytes_accepted;	/* by its writes */
-	struct handle *next, *previous; /* of all that are open; protected by handle.c's lock */
+	bool write_refused;		 /* after a truncation that was refused */
+	_Atomic uint64_t bytes_accepted; /* by its writes */
+	struct handle *next, *previous;	 /* of all that are open; protected by handle.c's lock */
 };
 
 /*

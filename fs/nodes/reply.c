@@ -2,6 +2,7 @@
 #include "fs/nodes/reply.h"
 
 #include <linux/fuse.h>
+#include <stdatomic.h>
 
 #include "fs/nodes/attr.h"
 #include "fs/nodes/fault.h"
@@ -24,14 +25,15 @@ void reply_bytes(fuse_req_t req, struct slice bytes, size_t length, uint64_t off
 
 void reply_taken(fuse_req_t req, struct handle *handle, size_t taken)
 {
-	__atomic_fetch_add(&handle->bytes_accepted, taken, __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(&handle->bytes_accepted, taken, memory_order_relaxed);
 	fuse_reply_write(req, taken);
 }
 
 /*
  * libfuse 3.14 has no field for FOPEN_STREAM, so its answer is put together here. Without the flag
  * the kernel holds the file's position while a read waits, and who else has the file open hangs,
- * where no signal reaches it.
+ * where no signal reaches it. Neither lseek nor pread may be asked: reads go on where the last
+ * ended.
  */
 static int reply_stream(fuse_req_t req, const struct fuse_file_info *info)
 {
@@ -47,7 +49,7 @@ void reply_open(fuse_req_t req, struct fuse_file_info *info, struct handle *hand
 	int sent;
 
 	info->fh = (uint64_t)(uintptr_t)handle;
-	sent = handle->is_stream ? reply_stream(req, info) : fuse_reply_open(req, info);
+	sent = info->nonseekable ? reply_stream(req, info) : fuse_reply_open(req, info);
 	if (sent < 0)
 		handle->ops->release(handle);
 }

@@ -1,6 +1,8 @@
 /* SETATTR: the table of calls first, then the verbs of the kind. */
 #include "fs/requests/setattr.h"
 
+#include <stdatomic.h>
+
 #include "fs/nodes/attr.h"
 #include "fs/nodes/kind.h"
 #include "fs/nodes/reply.h"
@@ -40,7 +42,7 @@ static int truncate_nothing(struct mount *mount, struct node *node, uint64_t byt
 	struct handle *handle = info ? handle_of(info) : NULL;
 	struct stat stat;
 
-	if (handle && bytes == __atomic_load_n(&handle->bytes_accepted, __ATOMIC_RELAXED))
+	if (handle && bytes == atomic_load_explicit(&handle->bytes_accepted, memory_order_relaxed))
 		return OK;
 	if (attr_stat(mount, node, &stat) == OK && bytes == (uint64_t)stat.st_size)
 		return OK;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,7 +65,7 @@ struct continuous {
 	_Atomic int64_t looked_ns; /* monotonic */
 	bool is_changed;	   /* since it was kept */
 	int64_t kept_ns;	   /* monotonic */
-	bool cancelled;
+	atomic_bool cancelled;
 };
 
 /* --- errors -------------------------------------------------------------------------- */
@@ -618,7 +619,8 @@ void continuous_run_now(struct continuous *continuous)
 		continuous->entries[i]->backfill_rests_ns = 0;
 	do
 		look(continuous, true);
-	while (!__atomic_load_n(&continuous->cancelled, __ATOMIC_RELAXED) && backfill(continuous));
+	while (!atomic_load_explicit(&continuous->cancelled, memory_order_relaxed) &&
+	       backfill(continuous));
 	if (continuous->is_changed)
 		keep(continuous);
 	pthread_mutex_unlock(&continuous->run_lock);
@@ -707,7 +709,7 @@ void continuous_cancel(struct continuous *continuous)
 {
 	if (!continuous)
 		return;
-	__atomic_store_n(&continuous->cancelled, true, __ATOMIC_RELAXED);
+	atomic_store_explicit(&continuous->cancelled, true, memory_order_relaxed);
 	pthread_mutex_lock(&continuous->lock);
 	continuous->stopping = true;
 	pthread_cond_signal(&continuous->wake);

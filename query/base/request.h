@@ -7,6 +7,8 @@
 #ifndef QUERY_REQUEST_H
 #define QUERY_REQUEST_H
 
+#include <stdatomic.h>
+
 #include "engine/engine.h"
 
 /* --- how the answer looks ------------------------------------------------------------ */
@@ -78,9 +80,10 @@ struct query_env {
 	uint32_t database_id; /* 0 = no default database */
 	struct query_access access;
 	const struct query_limits *limits;
-	bool *cancelled; /* set from another thread; the query then ends with ERR_CANCELLED */
-	bool read_only;	 /* query/ paths: what would change data is ERR_NOT_PERMITTED */
-	int64_t now_ns;	 /* 0 = the clock */
+	atomic_bool
+		*cancelled; /* set from another thread; the query then ends with ERR_CANCELLED */
+	bool read_only;	    /* query/ paths: what would change data is ERR_NOT_PERMITTED */
+	int64_t now_ns;	    /* 0 = the clock */
 };
 
 /* What a SELECT is told besides its text; a zeroed struct says nothing. */

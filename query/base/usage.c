@@ -5,6 +5,7 @@
  */
 #include "query/base/usage.h"
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "engine/base/when.h"
@@ -26,9 +27,9 @@ static int64_t monotonic_ns(void)
 
 int run_check(struct run *run)
 {
-	const bool *cancelled = run->env->cancelled;
+	const atomic_bool *cancelled = run->env->cancelled;
 
-	if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+	if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed))
 		return ERR_CANCELLED;
 	if (run->deadline_ns && monotonic_ns() > run->deadline_ns)
 		return diag_set(run->diag, ERR_LIMIT, "query-timeout limit exceeded");

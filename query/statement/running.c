@@ -2,6 +2,7 @@
 #include "query/statement/running.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "engine/base/env.h"
 #include "engine/base/err.h"
@@ -56,8 +57,8 @@ static int copy_one(struct arena *arena, const struct running *running, struct r
 	*copy = (struct running_copy){ .running = *running };
 	copy->running.text = arena_copy(arena, running->text);
 	copy->running.database = arena_copy(arena, running->database);
-	copy->is_killed =
-		running->cancelled && __atomic_load_n(running->cancelled, __ATOMIC_RELAXED);
+	copy->is_killed = running->cancelled &&
+			  atomic_load_explicit(running->cancelled, memory_order_relaxed);
 	*out = copy;
 	return copy_names(arena, &copy->running);
 }
@@ -120,7 +121,7 @@ bool running_kill(uint64_t id)
 	pthread_mutex_lock(&lock);
 	for (struct running *r = first; r && !found; r = r->next)
 		if (r->id == id && r->cancelled) {
-			__atomic_store_n(r->cancelled, true, __ATOMIC_RELAXED);
+			atomic_store_explicit(r->cancelled, true, memory_order_relaxed);
 			r->is_killed = true;
 			found = true;
 		}

@@ -5,6 +5,7 @@
 #ifndef QUERY_RUNNING_H
 #define QUERY_RUNNING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,10 +18,10 @@ struct running {
 	/* What the statement names besides: its text is for those who may read all of them. */
 	const struct slice *named;
 	size_t named_count;
-	uint32_t uid;	  /* whose it is */
-	int64_t start_ns; /* monotonic */
-	bool *cancelled;  /* set by running_kill(); NULL: it cannot be killed */
-	bool is_killed;	  /* read after running_end() */
+	uint32_t uid;		/* whose it is */
+	int64_t start_ns;	/* monotonic */
+	atomic_bool *cancelled; /* set by running_kill(); NULL: it cannot be killed */
+	bool is_killed;		/* read after running_end() */
 	struct running *next;
 };
 

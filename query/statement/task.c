@@ -1,6 +1,7 @@
 /* Why: every statement names databases, and each of them has to be there and be allowed. */
 #include "query/statement/task.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "query/base/metering.h"
@@ -69,9 +70,9 @@ int task_policy(struct task *task, uint32_t database_id, struct slice name, stru
 
 int task_check(const struct task *task)
 {
-	const bool *cancelled = task->env->cancelled;
+	const atomic_bool *cancelled = task->env->cancelled;
 
-	if (cancelled && __atomic_load_n(cancelled, __ATOMIC_RELAXED))
+	if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed))
 		return ERR_CANCELLED;
 	return query_memory(task->env, task->diag);
 }
