@@ -54,7 +54,7 @@ wait_until() {
 mount_stop() {
 	pid=$(mount_pid)
 	fusermount3 -u "$MNT" 2>/dev/null || umount "$MNT" 2>/dev/null || umount -l "$MNT" 2>/dev/null
-	wait_until 60 'is_gone "$pid"'
+	wait_until 600 'is_gone "$pid"'
 }
 
 mount_kill9() {
