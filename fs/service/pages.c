@@ -169,13 +169,16 @@ static void print_databases(const struct page_reader *reader, struct buf *out)
 	if (catalog_list(mount->catalog, OBJECT_ROOT_ID, OBJECT_DATABASE, &databases, &count) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		struct index *index = engine_index(mount->engine, databases[i].id);
+		struct index *index;
 
 		if (!page_tells(reader, databases[i].id, 0))
 			continue;
+		/* Held: another worker may drop the database meanwhile. */
+		index = engine_hold_index(mount->engine, databases[i].id);
 		buf_append_text(out, "database ");
 		print_word(out, databases[i].name);
 		buf_printf(out, " series %u\n", index ? index_series_count(index) : 0);
+		index_let_go(index);
 	}
 	free(databases);
 }

@@ -150,18 +150,20 @@ static void read_series(struct engine *from, const char *database, const struct 
 static void read_group(struct engine *from, const char *database, uint32_t database_id,
 		       const struct object *group)
 {
-	struct index *index;
+	struct index *index = NULL;
 	uint32_t *ids;
 	size_t count;
 
 	if (engine_find_index(from, database_id, &index) < 0 ||
 	    engine_group_series(from, group->parent_id, group->id, &ids, &count) < 0) {
 		print_failed(database, group->name, "*");
+		index_let_go(index);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 		read_series(from, database, group, index, ids[i]);
 	free(ids);
+	index_let_go(index);
 }
 
 static void read_database(struct engine *from, const char *name, uint32_t id)
