@@ -75,6 +75,8 @@ int engine_find_index(struct engine *engine, uint32_t database_id, struct index 
 struct index *engine_hold_index(struct engine *engine, uint32_t database_id); /* or NULL */
 /* The same for who holds the database in some other way, or is alone. */
 struct index *engine_index(struct engine *engine, uint32_t database_id);
+/* Equal numbers: nothing changed in the database between, nor in the catalog. */
+uint64_t engine_database_version(struct engine *engine, uint32_t database_id);
 int engine_disk(struct engine *engine, struct env_disk *out);
 /*
  * A small text that is kept beside the data under a name, with a checksum in its last line: whole,

@@ -1,4 +1,7 @@
-/* Why: whoever may name a database could forge lines of what an operator reads. */
+/*
+ * Prints names that users gave as text that only says what it is. Why: a user who may name a
+ * database could forge lines of what an operator reads.
+ */
 #include "engine/base/clean.h"
 
 static bool is_continuation(char byte)

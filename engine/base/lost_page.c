@@ -23,7 +23,6 @@ static struct {
 } objects[OBJECTS_MAX];
 static size_t object_count;
 static uintptr_t page_bytes;
-static atomic_uint_fast64_t count;
 
 static bool is_of_program(uintptr_t address)
 {
@@ -41,10 +40,8 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
 	/* BUS_ADRERR: the file has no such page. What memory itself lost stays an end. */
 	if (info->si_code == BUS_ADRERR && !is_of_program(address) &&
 	    mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-		    page) {
-		atomic_fetch_add(&count, 1);
+		    page)
 		return;
-	}
 	signal(SIGBUS, SIG_DFL); /* the access is repeated, and ends the process */
 }
 
@@ -77,9 +74,4 @@ void lost_pages_survive(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, install);
-}
-
-uint64_t lost_pages(void)
-{
-	return atomic_load(&count);
 }

@@ -9,11 +9,7 @@
 #ifndef ENGINE_BASE_LOST_PAGE_H
 #define ENGINE_BASE_LOST_PAGE_H
 
-#include <stdint.h>
-
 /* Once or more often, from any thread. */
 void lost_pages_survive(void);
-/* So many were replaced so far. */
-uint64_t lost_pages(void);
 
 #endif

@@ -471,12 +471,6 @@ void __wrap_free(void *memory)
 
 static atomic_size_t untrimmed;
 
-void memory_trim(void)
-{
-	atomic_store(&untrimmed, 0);
-	malloc_trim(0);
-}
-
 void memory_trim_later(size_t bytes)
 {
 	atomic_fetch_add_explicit(&untrimmed, bytes, memory_order_relaxed);
@@ -484,6 +478,8 @@ void memory_trim_later(size_t bytes)
 
 void memory_trim_if_due(void)
 {
-	if (atomic_load_explicit(&untrimmed, memory_order_relaxed) >= TRIM_BYTES)
-		memory_trim();
+	if (atomic_load_explicit(&untrimmed, memory_order_relaxed) < TRIM_BYTES)
+		return;
+	atomic_store(&untrimmed, 0);
+	malloc_trim(0);
 }

@@ -78,9 +78,9 @@ bool memory_make_room(void);
 /* Is more than half of the reserve used? Whoever is about to begin something leaves it. */
 bool memory_is_scarce(void);
 size_t memory_reserve_used(void);
-/* Pages that nobody uses go back to the system. It takes a millisecond or more. */
-void memory_trim(void);
-/* The same, once queries that are over took enough to be worth it. Tell of each how much it took.
+/*
+ * Pages that nobody uses go back to the system, once queries that are over took enough to be worth
+ * it: it takes a millisecond or more. Tell of each how much it took.
  */
 void memory_trim_later(size_t bytes);
 void memory_trim_if_due(void);

@@ -1,4 +1,6 @@
-/* The files of a data directory: which names may be there, and what can be judged without points.
+/*
+ * Judges the files of a data directory: which names may be there, and what can be told without
+ * points. Why first: an engine that opens a directory changes it.
  */
 #include <stdarg.h>
 #include <stdio.h>

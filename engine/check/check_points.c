@@ -1,4 +1,7 @@
-/* The points of a data directory: every chunk of every shard, decoded once. */
+/*
+ * Decodes every chunk of every shard once, and compares what is known of it beside it. Why: a
+ * checksum tells that bytes are those that were written, not that they were right.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,7 @@
 /*
+ * Writes a damaged shard anew out of what can be read of it. Why: where
+ * one block is damaged, all others of the shard are worth having.
+ *
  * One pass over the pairs in the order of their keys: of a generation first the small records, then
  * the head, then the packs, whose chunks go into a batch of the same generation as they are
  * decoded.

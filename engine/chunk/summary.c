@@ -1,4 +1,7 @@
-/* Why: a window of hours over a year of rows is answered from a few words an hour. */
+/*
+ * Per-chunk and per-hour summaries (count, sum, least, greatest …), so that an hourly query reads
+ * words, not rows. summary.h draws them.
+ */
 #include "engine/chunk/summary.h"
 
 #include <assert.h>

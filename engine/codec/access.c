@@ -1,4 +1,7 @@
-/* Why: cells of such columns name the rows of their least and greatest value (summary.h). */
+/*
+ * Gives single values of an encoded vector. Why: cells of columns of doubles name the rows of their
+ * least and greatest value (chunk/summary.h), and a query wants those alone.
+ */
 #include "engine/codec/access.h"
 
 #include <assert.h>

@@ -1,4 +1,7 @@
-/* What is drawn in bins.h. */
+/*
+ * Packs words by how often they come; bins.h draws it. Why: columns that are written once and read
+ * often may take the time that this takes.
+ */
 #include "engine/codec/bins.h"
 
 #include <limits.h>

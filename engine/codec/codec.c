@@ -1,4 +1,7 @@
-/* Choosing the stages of a vector, and running them backwards. */
+/*
+ * Chooses the stages of a vector, and runs them backwards. Why a trial of each: what is smallest
+ * depends on the data, and a flush has the time that a query has not.
+ */
 #include "engine/codec/codec.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
-/* Why: what vectors have in common is written once, and what they are like is known of all of them.
+/*
+ * The head of a column: what its vectors have in common. Why: it is written once, and what they are
+ * like is known of all of them before one is decoded.
  */
 #include "engine/codec/column.h"
 

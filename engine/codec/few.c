@@ -1,4 +1,6 @@
-/* Why: 24 words are too few for vectors, whose headers alone would be a tenth of them. */
+/*
+ * Packs a few words. Why not as a vector: the head of a vector alone would be a tenth of 24 words.
+ */
 #include "engine/codec/few.h"
 
 #include <assert.h>

@@ -1,4 +1,7 @@
-/* One line of text is judged here for the engine and for seriesfs-check, which must agree on it. */
+/*
+ * Judges the text of DATADIR/format. Why a file of its own: the engine and seriesfs-check must
+ * agree on it.
+ */
 #include "engine/directory/format.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /*
+ * Appends records to a file, and gives back those that are whole.
+ *
  * Why: the log, the catalog and the indexes all need the same small thing, a
  * file where a record is either whole or not there, whatever the crash or the
  * disk did to the bytes. The picture is in journal.h.

@@ -1,6 +1,12 @@
-/* The write-ahead log's segments; wal.h tells what is in them. */
+/*
+ * The write-ahead log's segments; wal.h tells what is in them.
+ *
+ * Why segments: what a flush has moved into shards is given back to the disk by deleting whole
+ * files, and a record is never copied.
+ */
 #include "engine/log/wal.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +17,11 @@
 #include "engine/base/crash.h"
 #include "engine/base/env.h"
 #include "engine/base/log.h"
+#include "engine/directory/paths.h"
 #include "engine/log/journal.h"
 
-#define PATH_BYTES_MAX 4096
-
 struct wal {
-	char dir[PATH_BYTES_MAX - 64];
+	struct path dir;
 	bool read_only;
 	pthread_mutex_t lock;	   /* appending */
 	struct journal *journal;   /* protected by lock */
@@ -28,9 +33,9 @@ struct wal {
 	uint64_t sequence_synced;  /* protected by sync_lock */
 };
 
-static void segment_path(const struct wal *wal, uint64_t segment, char *path)
+static struct path segment_path(const struct wal *wal, uint64_t segment)
 {
-	snprintf(path, PATH_BYTES_MAX, "%s/%08llu", wal->dir, (unsigned long long)segment);
+	return path_segment(wal->dir.text, segment);
 }
 
 /* --- segments on disk ----------------------------------------------------------- */
@@ -63,7 +68,7 @@ static int compare_numbers(const void *a, const void *b)
 static int list_segments(const struct wal *wal, struct segment_list *list)
 {
 	*list = (struct segment_list){ 0 };
-	int err = env_list(wal->dir, add_segment, list);
+	int err = env_list(wal->dir.text, add_segment, list);
 	if (err < 0 && err != ERR_NOT_FOUND)
 		return err;
 	if (list->count)
@@ -118,14 +123,13 @@ static bool was_refused(void *arg, uint64_t sequence)
  */
 static int set_aside(struct replay *replay, const char *path)
 {
-	char to[PATH_BYTES_MAX];
 	uint64_t left;
 
 	if (replay->refused.length == 0 || replay->wal->read_only)
 		return OK;
-	snprintf(to, sizeof(to), "%.4000s.torn", path);
-	TRY(journal_divide(path, to, was_refused, replay, &left));
-	log_warning("%s: %llu records were moved to %s", path, (unsigned long long)left, to);
+	struct path to = path_with(path, ".torn");
+	TRY(journal_divide(path, to.text, was_refused, replay, &left));
+	log_warning("%s: %llu records were moved to %s", path, (unsigned long long)left, to.text);
 	buf_reset(&replay->refused);
 	return OK;
 }
@@ -163,27 +167,26 @@ static void tell_damage(const char *path, const struct journal_damage *damage)
 static int replay_segments(struct replay *replay, const struct segment_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		char path[PATH_BYTES_MAX];
 		struct journal_damage damage = { 0 };
 
-		segment_path(replay->wal, list->numbers[i], path);
-		TRY(journal_replay(path, replay_record, replay, &damage));
-		tell_damage(path, &damage);
-		TRY(set_aside(replay, path));
-		TRY(sync_segment(replay->wal, path));
+		struct path path = segment_path(replay->wal, list->numbers[i]);
+		TRY(journal_replay(path.text, replay_record, replay, &damage));
+		tell_damage(path.text, &damage);
+		TRY(set_aside(replay, path.text));
+		TRY(sync_segment(replay->wal, path.text));
 		replay->wal->segment = list->numbers[i];
 	}
 	return OK;
 }
 
-struct names {
+struct additions {
 	uint32_t database_id;
 	struct buf *out;
 };
 
 static int add_names(void *arg, uint64_t sequence, struct slice payload)
 {
-	const struct names *names = arg;
+	const struct additions *names = arg;
 	struct slice additions;
 	uint32_t database_id;
 
@@ -195,19 +198,17 @@ static int add_names(void *arg, uint64_t sequence, struct slice payload)
 
 int wal_names(const char *dir, uint32_t database_id, struct buf *out)
 {
-	struct names names = { database_id, out };
+	struct additions additions = { database_id, out };
 	struct wal wal = { 0 };
 	struct segment_list list;
 
-	snprintf(wal.dir, sizeof(wal.dir), "%s", dir);
+	wal.dir = path_with(dir, "");
 	TRY(list_segments(&wal, &list));
 	int err = OK;
 	for (size_t i = 0; err == OK && i < list.count; i++) {
-		char path[PATH_BYTES_MAX];
 		struct journal_damage damage;
-
-		segment_path(&wal, list.numbers[i], path);
-		err = journal_replay(path, add_names, &names, &damage);
+		struct path path = segment_path(&wal, list.numbers[i]);
+		err = journal_replay(path.text, add_names, &additions, &damage);
 	}
 	free(list.numbers);
 	return err;
@@ -219,11 +220,11 @@ int wal_names(const char *dir, uint32_t database_id, struct buf *out)
  */
 static int next_segment(struct wal *wal, struct journal **full, uint64_t *sequence)
 {
-	char path[PATH_BYTES_MAX];
+	/* Only the holder of sync_lock changes the number. */
+	struct path path = segment_path(wal, wal->segment + 1);
 	struct journal *journal;
 
-	segment_path(wal, wal->segment + 1, path); /* only who holds sync_lock changes it */
-	TRY(journal_open(path, &journal));
+	TRY(journal_open(path.text, &journal));
 	pthread_mutex_lock(&wal->lock);
 	*full = wal->journal;
 	*sequence = wal->sequence;
@@ -243,7 +244,7 @@ int wal_open(const char *dir, bool read_only, uint64_t sequence,
 
 	if (!wal)
 		return ERR_MEMORY;
-	snprintf(wal->dir, sizeof(wal->dir), "%s", dir);
+	wal->dir = path_with(dir, "");
 	wal->read_only = read_only;
 	wal->sequence = sequence;
 	pthread_mutex_init(&wal->lock, NULL);
@@ -335,7 +336,9 @@ int wal_sync(struct wal *wal)
 		counter_add(COUNTER_WAL_SYNCS, 1);
 		if (err == OK)
 			wal->sequence_synced = now;
+		assert(err < 0 || !wal->failed); /* I14: what came before is on the disk, too */
 	}
+	assert(err < 0 || wal->sequence_synced >= wanted); /* I2 */
 	pthread_mutex_unlock(&wal->sync_lock);
 	return err;
 }
@@ -375,15 +378,13 @@ int wal_rotate(struct wal *wal, uint64_t *segment)
 int wal_link(struct wal *wal, uint64_t segment, const char *dir)
 {
 	struct segment_list list;
-	char from[PATH_BYTES_MAX], to[PATH_BYTES_MAX];
 
 	TRY(list_segments(wal, &list));
 	int err = OK;
 	for (size_t i = 0; err == OK && i < list.count && list.numbers[i] < segment; i++) {
-		segment_path(wal, list.numbers[i], from);
-		snprintf(to, sizeof(to), "%.4000s/%08llu", dir,
-			 (unsigned long long)list.numbers[i]);
-		err = env_link(from, to);
+		struct path from = segment_path(wal, list.numbers[i]);
+
+		err = env_link(from.text, path_segment(dir, list.numbers[i]).text);
 	}
 	free(list.numbers);
 	return err;
@@ -392,15 +393,14 @@ int wal_link(struct wal *wal, uint64_t segment, const char *dir)
 int wal_trim(struct wal *wal, uint64_t segment)
 {
 	struct segment_list list;
-	char path[PATH_BYTES_MAX];
 
 	TRY(list_segments(wal, &list));
 	for (size_t i = 0; i < list.count && list.numbers[i] < segment; i++) {
-		segment_path(wal, list.numbers[i], path);
-		int err = env_unlink(path);
+		struct path path = segment_path(wal, list.numbers[i]);
+		int err = env_unlink(path.text);
 
 		if (err < 0 && err != ERR_NOT_FOUND)
-			log_warning("%s could not be deleted: %s", path, err_text(err));
+			log_warning("%s could not be deleted: %s", path.text, err_text(err));
 		crash_at(CRASH_FLUSH_SEGMENT_DELETED);
 	}
 	free(list.numbers);

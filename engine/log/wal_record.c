@@ -1,4 +1,7 @@
-/* Records of the log as bytes; wal.h draws them. */
+/*
+ * Records of the log as bytes; wal.h draws them. Why varints: the log takes most of what is written
+ * before a flush, and numbers of series and fields are small.
+ */
 #include "engine/base/bytes.h"
 #include "engine/log/wal.h"
 

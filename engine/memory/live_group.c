@@ -534,13 +534,15 @@ static int apply_locked(struct live_group *group, struct wal_record *record, uin
 	record->policy_id = group->policy_id;
 	record->group_id = group->id;
 	TRY(index_write(group->index));
+	/* I11: before the log has a number of a series, the index knows its name. */
+	assert(!record->row_count || index_knows_series(group->index, record->rows->series_id));
 	wal_record_encode(record, &payload);
 	int err = wal_append(group->engine->wal, buf_slice(&payload), sequence);
 	buf_release(&payload);
 	if (err < 0)
 		return err;
-	assert(*sequence >
-	       group->sequence_last); /* I1: the log has it, under a number of its own */
+	/* I1: the log has it before memory does, under a number of its own. */
+	assert(*sequence > group->sequence_last);
 	live_group_replay(group, record, *sequence);
 	return OK;
 }

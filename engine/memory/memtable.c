@@ -1,4 +1,8 @@
-/* Accepted rows in memory; memtable.h draws them. */
+/*
+ * Accepted rows in memory; memtable.h draws them.
+ *
+ * Why blocks that never move: a reader that captured rows under the lock reads them without it.
+ */
 #include "engine/memory/memtable.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
 /*
+ * Keeps what exists besides points: a tree in memory over a journal.
+ *
  * Why: what exists besides points is changed seldom, looked up all the time,
  * and must survive everything. Changes are one record each in the journal
  * first and in the tree (catalog_tree.h) then, by the same bytes.

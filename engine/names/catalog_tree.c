@@ -1,4 +1,6 @@
 /*
+ * The tree of the catalog, and the records that change it.
+ *
  * Why: what exists has to be found by id, by name and by time without a walk,
  * by every write and every lookup of the kernel. The picture of the records is
  * in catalog_tree.h.

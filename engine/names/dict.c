@@ -1,4 +1,6 @@
 /*
+ * Strings by number and numbers by string, for few strings and for many.
+ *
  * Why: a database has some measurements of a million values and, with dotted
  * names, a million measurements of one field: the same struct has to be small
  * for the one and quick for the other.

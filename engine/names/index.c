@@ -1,4 +1,6 @@
 /*
+ * Finds the number of a series, and makes one.
+ *
  * Why: a line names its series by some sixty bytes of text, a shard by a
  * number; between them is this lookup, once a line. The tables
  * (index_tables.h) know each series by its canonical key; in front of them is a

@@ -1,4 +1,6 @@
 /*
+ * The tables of an index: what is known of each series, in few bytes.
+ *
  * Why: a million series have to fit in little memory and be there again
  * within seconds of a start. The picture is in index_tables.h.
  */

@@ -6,6 +6,7 @@
  */
 #include "engine/names/names.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,8 +365,8 @@ void names_forget_database(struct names *names, uint32_t database_id)
 /* Nobody knows its number yet. */
 int names_make_database(struct names *names, uint32_t database_id)
 {
+	assert(!names_index(names, database_id)); /* I13: the number is nobody's */
 	int err = open_database(names, database_id, NULL);
-
 	if (err == OK)
 		err = env_sync_dir(path_top(names->dir, TOP_DB).text);
 	if (err < 0)

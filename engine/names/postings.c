@@ -1,4 +1,6 @@
 /*
+ * Lists of series, packed: those that have a tag with a value.
+ *
  * Why: ten tags on a million series are ten million postings; as plain arrays
  * they would be the largest part of the index.
  */

@@ -1,4 +1,6 @@
 /*
+ * Windows of time as names of directories, and back.
+ *
  * Why: the window of a shard group is its name, so the two have to agree to the
  * second, at both ends of time as well. Everything here is whole seconds.
  */

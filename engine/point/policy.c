@@ -1,4 +1,6 @@
 /*
+ * The settings of a policy as text, and back.
+ *
  * Why: what a policy keeps can be read and set with cat and echo. One table of
  * keys, the same for both ways.
  */

@@ -1,4 +1,7 @@
-/* The names of the types, and strings in arenas. */
+/*
+ * The names of the types, and strings in arenas. Why strings are pointers: a value is eight bytes
+ * then, whatever its type, and a column is an array.
+ */
 #include "engine/point/value.h"
 
 const char *value_type_name(enum value_type type)

@@ -1,5 +1,7 @@
 /*
- * Why a file of its own: a listing of a hundred thousand series wants their
+ * Prints rows as lines, and tells the length of lines without printing them.
+ *
+ * Why both here: a listing of a hundred thousand series wants their
  * sizes and no text at all, so the length of each chunk's rows is counted when
  * it is written, column by column.
  */

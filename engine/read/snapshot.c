@@ -32,9 +32,6 @@ static int open_views(struct snapshot *snapshot)
 	struct live_group **groups;
 	size_t count;
 
-	/* Before the views: what comes between makes the snapshot newer than it says, never older.
-	 */
-	snapshot->version = names_version(&engine->names, snapshot->database_id);
 	snapshot->sequence = wal_sequence(engine->wal);
 	crash_at(CRASH_SNAPSHOT_SEQUENCED);
 	TRY(live_groups(engine, snapshot->database_id, 0, INT64_MIN, INT64_MAX, &groups, &count));
@@ -97,11 +94,6 @@ void snapshot_close(struct snapshot *snapshot)
 struct index *snapshot_index(struct snapshot *snapshot)
 {
 	return snapshot->index;
-}
-
-uint64_t snapshot_version(struct snapshot *snapshot)
-{
-	return snapshot->version;
 }
 
 size_t snapshot_group_count(struct snapshot *snapshot, uint32_t policy_id, int64_t time_first_ns,

@@ -29,9 +29,6 @@ int snapshot_field_types(struct snapshot *snapshot, uint32_t policy_id, uint32_t
 /* Number of groups of the policy that overlap the range. */
 size_t snapshot_group_count(struct snapshot *snapshot, uint32_t policy_id, int64_t time_first_ns,
 			    int64_t time_last_ns);
-/* A number that is equal for two snapshots of a database when nothing changed between. */
-uint64_t snapshot_version(struct snapshot *snapshot);
-uint64_t engine_database_version(struct engine *engine, uint32_t database_id);
 
 /* Rows of its series: what rows_open() takes. Alive as long as the snapshot is. */
 struct rows_source snapshot_rows(struct snapshot *snapshot);

@@ -27,6 +27,8 @@ void view_init(struct view *view, struct live_group *group, uint64_t sequence)
 		view->sequence = group->flushed_generation;
 	if (group->sequence_last <= view->sequence)
 		view->group_version = atomic_load(&group->version);
+	/* I5: rows that left the memtables before now are in chunks that the view sees. */
+	assert(view->sequence >= group->flushed_generation);
 	view->active = memtable_ref(group->active);
 	view->sealed = group->sealed ? memtable_ref(group->sealed) : NULL;
 	view->next = group->views;

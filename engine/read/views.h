@@ -8,7 +8,7 @@ struct snapshot {
 	struct engine *engine;
 	uint32_t database_id;
 	struct index *index; /* held */
-	uint64_t sequence, version;
+	uint64_t sequence;
 	struct view *views; /* by policy, then start */
 	size_t view_count;
 };

@@ -213,8 +213,6 @@ void shard_version_series(const struct shard_version *version, uint64_t generati
 			  uint32_t **ids, size_t *count);
 /* Is a series in that list? */
 bool shard_version_lists(const struct shard_version *version, uint32_t series_id);
-/* Is that list empty? Without making it. */
-bool shard_version_is_empty(const struct shard_version *version);
 /* False: nothing known of the series. */
 bool shard_version_mtime(const struct shard_version *version, uint32_t series_id, int64_t *mtime_ns,
 			 int64_t *ctime_ns);

@@ -1,4 +1,7 @@
-/* Keys and records as bytes; shard_record.h draws them. */
+/*
+ * Keys and records as bytes; shard_record.h draws them. Why keys are big-endian: LevelDB compares
+ * bytes, and a scan is to meet generations in order.
+ */
 #include "engine/shard/shard_record.h"
 
 #include "engine/base/err.h"

@@ -618,18 +618,6 @@ bool shard_version_lists(const struct shard_version *version, uint32_t series_id
 	return false;
 }
 
-bool shard_version_is_empty(const struct shard_version *version)
-{
-	struct series_walk walk = walk_begin(version, UINT64_MAX);
-	uint32_t series_id;
-	bool alive = false;
-
-	while (!alive && walk_next(&walk, &series_id, &alive) == OK)
-		;
-	free(walk.places);
-	return !alive;
-}
-
 bool shard_version_mtime(const struct shard_version *version, uint32_t series_id, int64_t *mtime_ns,
 			 int64_t *ctime_ns)
 {

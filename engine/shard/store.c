@@ -23,10 +23,10 @@
 #include "engine/base/lost_page.h"
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
+#include "engine/directory/paths.h"
 #include "engine/shard/store_files.h"
 #include "engine/shard/store_shadow.h"
 
-#define PATH_BYTES_MAX	   4096
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define FILE_BYTES_MAX	   ((size_t)256 << 20)
 /* Values are packs of tens of KiB; what is smaller is looked for with few steps. */
@@ -316,12 +316,9 @@ static int sync_parent(const char *path)
 static void remove_own_logs(const struct store *store)
 {
 	static const char *const names[] = { "LOG", "LOG.old" };
-	char path[PATH_BYTES_MAX];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%.4000s/%s", store->path, names[i]);
-		env_unlink(path);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		env_unlink(path_in(store->path, names[i]).text);
 }
 
 static int db_open(struct store *store, bool create, leveldb_t **db)
@@ -503,13 +500,12 @@ static bool is_of_the_moment(const char *name)
 static int link_name(void *arg, const char *name)
 {
 	const struct linking *linking = arg;
-	char from[PATH_BYTES_MAX], to[PATH_BYTES_MAX];
+	struct path from = path_in(linking->from, name), to = path_in(linking->to, name);
 
 	if (is_of_the_moment(name))
 		return OK;
-	snprintf(from, sizeof(from), "%.3800s/%.200s", linking->from, name);
-	snprintf(to, sizeof(to), "%.3800s/%.200s", linking->to, name);
-	return ends_with(name, ".ldb") ? env_link(from, to) : env_copy(from, to, UINT64_MAX);
+	return ends_with(name, ".ldb") ? env_link(from.text, to.text)
+				       : env_copy(from.text, to.text, UINT64_MAX);
 }
 
 int store_link_directory(const char *from, const char *to)

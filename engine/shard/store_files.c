@@ -18,12 +18,12 @@
 #include "engine/base/bytes.h"
 #include "engine/base/env.h"
 #include "engine/base/map.h"
+#include "engine/directory/paths.h"
 
-#define PATH_BYTES_MAX 4096
-#define BLOCK_BYTES    32768u
-#define HEADER_BYTES   7u
-#define MARK_NAME      "mark"
-#define MARK_BYTES     16u
+#define BLOCK_BYTES  32768u
+#define HEADER_BYTES 7u
+#define MARK_NAME    "mark"
+#define MARK_BYTES   16u
 /* Another than hash_bytes() of the sequence alone, which is 0 for nobody. */
 #define MARK_SALT UINT64_C(0x6d61726b6d61726b)
 
@@ -141,11 +141,6 @@ static void read_batch(struct look *look, struct slice record)
 
 /* --- files ------------------------------------------------------------------------------- */
 
-static void path_in(const struct look *look, const char *name, char *path)
-{
-	snprintf(path, PATH_BYTES_MAX, "%.3800s/%.200s", look->path, name);
-}
-
 static bool number_before(const char *name, const char *end, uint64_t *number)
 {
 	char *rest;
@@ -157,15 +152,15 @@ static bool number_before(const char *name, const char *end, uint64_t *number)
 static int look_at_name(void *arg, const char *name)
 {
 	struct look *look = arg;
-	char path[PATH_BYTES_MAX];
+	struct path path = path_in(look->path, name);
+	enum env_kind kind;
 	uint64_t number;
 
-	path_in(look, name, path);
-	enum env_kind kind;
-	TRY(env_kind(path, &kind));
+	TRY(env_kind(path.text, &kind));
 	if (kind != ENV_FILE && strcmp(name, "lost") != 0)
 		return diag_set(look->diag, ERR_NOT_PERMITTED,
-				"%s is a link or no file, and nothing below it is opened", path);
+				"%s is a link or no file, and nothing below it is opened",
+				path.text);
 	look->out->has_current |= strcmp(name, "CURRENT") == 0;
 	if (number_before(name, ".ldb", &number) || number_before(name, ".sst", &number))
 		idmap_set(&look->tables, number, 1);
@@ -180,11 +175,8 @@ static int look_at_name(void *arg, const char *name)
 
 static int read_file(struct look *look, const char *name, struct buf *out)
 {
-	char path[PATH_BYTES_MAX];
-
 	buf_reset(out);
-	path_in(look, name, path);
-	return env_read_file(path, out);
+	return env_read_file(path_in(look->path, name).text, out);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -282,56 +274,47 @@ bool store_files_lack(const struct store_files *files, struct diag *diag)
 
 void store_mark(const char *path, uint64_t sequence)
 {
-	char name[PATH_BYTES_MAX], bytes[MARK_BYTES];
+	char bytes[MARK_BYTES];
 
-	snprintf(name, sizeof(name), "%.4000s/" MARK_NAME, path);
 	store64(bytes + 8, sequence);
 	store64(bytes, hash_bytes(slice_of(bytes + 8, 8)) ^ MARK_SALT);
 	/* Without it no less is stored; only damage would not be noticed. */
-	env_overwrite(name, slice_of(bytes, sizeof(bytes)));
+	env_overwrite(path_in(path, MARK_NAME).text, slice_of(bytes, sizeof(bytes)));
 }
 
-static void path_beside(const char *path, char *beside)
+static struct path path_beside(const char *path)
 {
-	snprintf(beside, PATH_BYTES_MAX, "%.4000s." MARK_NAME, path);
+	return path_with(path, "." MARK_NAME);
 }
 
 void store_mark_beside(const char *path)
 {
-	char beside[PATH_BYTES_MAX];
-
-	path_beside(path, beside);
-	env_overwrite(beside, SLICE(""));
+	env_overwrite(path_beside(path).text, SLICE(""));
 }
 
 int store_is_marked_beside(const char *path, bool *marked)
 {
-	char beside[PATH_BYTES_MAX];
 	enum env_kind kind;
 
-	path_beside(path, beside);
-	TRY(env_kind(beside, &kind));
+	TRY(env_kind(path_beside(path).text, &kind));
 	*marked = kind == ENV_FILE;
 	return OK;
 }
 
 int store_unmark_beside(const char *path)
 {
-	char beside[PATH_BYTES_MAX];
+	int err = env_unlink(path_beside(path).text);
 
-	path_beside(path, beside);
-	int err = env_unlink(beside);
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
 uint64_t store_marked(const char *path)
 {
-	char name[PATH_BYTES_MAX];
+	struct path mark = path_in(path, MARK_NAME);
 	struct buf file = { 0 };
 	uint64_t sequence = 0;
 
-	snprintf(name, sizeof(name), "%.4000s/" MARK_NAME, path);
-	if (env_is(name, ENV_FILE) && env_read_file(name, &file) == OK &&
+	if (env_is(mark.text, ENV_FILE) && env_read_file(mark.text, &file) == OK &&
 	    file.length == MARK_BYTES &&
 	    load64(file.data) == (hash_bytes(slice_from(buf_slice(&file), 8)) ^ MARK_SALT))
 		sequence = load64(file.data + 8);
@@ -341,9 +324,7 @@ uint64_t store_marked(const char *path)
 
 int store_mark_remove(const char *path)
 {
-	char name[PATH_BYTES_MAX];
+	int err = env_unlink(path_in(path, MARK_NAME).text);
 
-	snprintf(name, sizeof(name), "%.4000s/" MARK_NAME, path);
-	int err = env_unlink(name);
 	return err == ERR_NOT_FOUND ? OK : err;
 }

@@ -1,4 +1,7 @@
-/* Makes directories of links and takes them away. */
+/*
+ * Makes directories of links and takes them away. Why: LevelDB writes when it opens, and what lies
+ * on a disk that cannot be written, or is only looked at, must stay as it is.
+ */
 #include "engine/shard/store_shadow.h"
 
 #include <limits.h>

@@ -15,11 +15,6 @@
 #include "engine/upkeep/flush.h"
 #include "engine/upkeep/rewrite.h"
 
-void cold_init(struct engine *engine)
-{
-	pthread_mutex_init(&engine->rewriter.lock, NULL);
-}
-
 void cold_stop(struct engine *engine)
 {
 	atomic_store(&engine->rewriter.is_stopping, true);

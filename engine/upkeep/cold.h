@@ -14,7 +14,6 @@ struct engine;
  */
 int engine_compact(struct engine *engine, uint32_t object_id);
 
-void cold_init(struct engine *engine);
 /* Before any shard is opened: end what a crash interrupted. */
 int cold_recover(struct engine *engine);
 /* Write anew what is due. The rewriter's; cold_stop() ends it. */

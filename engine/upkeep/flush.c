@@ -311,6 +311,8 @@ static int number_generation(struct sealed *sealed)
 		pthread_mutex_unlock(&group->lock);
 	}
 	group->sealed_was_tried = true;
+	assert(sealed->generation > newest); /* I12: no shard of the group has it yet … */
+	assert(wal_sequence(group->engine->wal) >= sealed->generation); /* … and the log tells it */
 	return OK;
 }
 
@@ -458,6 +460,17 @@ static int make_ready(struct engine *engine)
 	return OK;
 }
 
+/* Is a sealed memtable in its shards, or its group dropped? Then nothing needs its log any more. */
+static bool is_let_go(const struct sealed *sealed)
+{
+	struct live_group *group = sealed->group;
+
+	pthread_mutex_lock(&group->lock);
+	bool is_gone = group->sealed != sealed->memtable || group->dropped;
+	pthread_mutex_unlock(&group->lock);
+	return is_gone;
+}
+
 static int flush_once(struct engine *engine, bool *left)
 {
 	struct sealed_groups sealed;
@@ -466,6 +479,8 @@ static int flush_once(struct engine *engine, bool *left)
 	int err = make_ready(engine);
 	if (err == OK)
 		err = flush_sealed(&sealed);
+	for (size_t i = 0; err == OK && i < sealed.count; i++)
+		assert(is_let_go(&sealed.items[i])); /* I3: the log may be trimmed up to here */
 	*left = sealed.left_behind;
 	sealed_groups_release(&sealed);
 	return err;

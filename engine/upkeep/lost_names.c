@@ -1,4 +1,7 @@
-/* Directories of shards tell series without decoding; only chunks tell fields. */
+/*
+ * Finds points whose names damage took, and gives them names again. Why in two passes: directories
+ * of shards tell series without decoding, and only chunks tell fields.
+ */
 #include "engine/upkeep/lost_names.h"
 
 #include "engine/base/log.h"

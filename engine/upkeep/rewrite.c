@@ -391,6 +391,9 @@ static int swap_directories(struct rewrite *rewrite)
 			    : shard_rename(rewrite->from, rewrite->path.text));
 	TRY(env_rename(rewrite->tmp.text, rewrite->new.text));
 	crash_at(CRASH_REWRITE_NEW_NAMED);
+	/* I8: from here on the shard may lose its name, since `.new` is whole and the only other
+	 * one. */
+	assert(env_exists(rewrite->new.text));
 	int err = shard_rename(rewrite->from, rewrite->trash.text);
 	if (err == OK) {
 		crash_at(CRASH_REWRITE_OLD_MOVED);

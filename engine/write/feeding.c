@@ -1,4 +1,7 @@
-/* Why: a write that is copied by continuous queries may use both cores. */
+/*
+ * Gives batches of rows to the feed in a thread of their own. Why: a write that is copied by
+ * continuous queries may use both cores.
+ */
 #include "engine/write/feeding.h"
 
 #include <pthread.h>

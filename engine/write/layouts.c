@@ -1,4 +1,7 @@
-/* Why: lines of a measurement mostly have the fields of the line before, and names cost hashes. */
+/*
+ * Remembers which fields lines had. Why: lines of a measurement mostly have the fields of the line
+ * before, and each name that is looked up costs a hash.
+ */
 #include "engine/write/layouts.h"
 
 #include <stdlib.h>

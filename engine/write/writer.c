@@ -60,7 +60,6 @@ struct writer {
 
 	uint32_t batch; /* counts batches, for known_layout */
 	int64_t arrival_ns;
-	uint64_t points;
 	size_t field_count;	/* values in the batch */
 	uint64_t stored_count;	/* batches that are stored */
 	bool lost;		/* a batch of this call could not be stored */
@@ -118,11 +117,6 @@ void writer_close(struct writer *writer)
 	index_let_go(writer->index);
 	free(writer->series_key);
 	free(writer);
-}
-
-uint64_t writer_points(const struct writer *writer)
-{
-	return writer->points;
 }
 
 /* --- policies and groups --------------------------------------------------------- */
@@ -535,10 +529,11 @@ static int store_rows(struct writer *writer, bool in_midst)
 
 	if (writer->now.row_count == 0)
 		return OK;
+	assert(gate_is_inside()); /* I10: an instant that is frozen has all of the call, or nothing
+				   */
 	int err = live_group_apply(writer->group, &record, &sequence);
 	if (err == OK) {
 		note_times(writer);
-		writer->points += writer->now.row_count;
 		counter_add(COUNTER_POINTS_WRITTEN, writer->now.row_count);
 		counter_add(COUNTER_VALUES_WRITTEN, writer->field_count);
 		writer->stored_count++;
@@ -562,7 +557,6 @@ static int batch_store(struct writer *writer)
  */
 static int begin(struct writer *writer, size_t bytes, struct diag *diag)
 {
-	writer->points = 0;
 	writer->lost = false;
 	TRY(room_take(writer->engine, bytes, diag));
 	int err = gate_is_inside() ? OK : budget_wait(&writer->engine->budget);
@@ -813,7 +807,7 @@ static int write_rest(struct writer *writer, struct slice text, bool final, size
 		      uint64_t *lines, struct diag *diag)
 {
 	size_t consumed_before = *consumed;
-	uint64_t lines_before = *lines, points_before = writer->points;
+	uint64_t lines_before = *lines;
 
 	if (diag)
 		diag_reset(diag);
@@ -821,7 +815,6 @@ static int write_rest(struct writer *writer, struct slice text, bool final, size
 		write_once(writer, slice_from(text, consumed_before), final, consumed, lines, diag);
 	*consumed += consumed_before;
 	*lines += lines_before;
-	writer->points += points_before;
 	if (diag && diag->line)
 		diag->line += lines_before;
 	return err;

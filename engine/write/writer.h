@@ -64,8 +64,6 @@ struct new_point {
 };
 int writer_put(struct writer *writer, const struct new_point *points, size_t count,
 	       struct diag *diag);
-/* Points of the last writer_write() or writer_put() call that were stored. */
-uint64_t writer_points(const struct writer *writer);
 
 /*
  * Rows that a writer has just stored, and that are visible: for those who make
