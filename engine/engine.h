@@ -54,7 +54,7 @@
 int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag);
 /* Start the threads (log commit, flush, deletion). */
 int engine_start(struct engine *engine);
-/* Those who wait for the lock may wait on: nothing new is taken, and it will be free soon. */
+/* Tells processes that wait for the lock to wait on: nothing new is taken, it will be free soon. */
 void engine_stopping(struct engine *engine);
 /* Flush, sync, stop. Handles must be closed. */
 int engine_close(struct engine *engine);
@@ -73,7 +73,7 @@ struct catalog *engine_catalog(struct engine *engine);
  */
 int engine_find_index(struct engine *engine, uint32_t database_id, struct index **out);
 struct index *engine_hold_index(struct engine *engine, uint32_t database_id); /* or NULL */
-/* The same for who holds the database in some other way, or is alone. */
+/* Not held: for a caller that keeps the database from being dropped, or is alone. */
 struct index *engine_index(struct engine *engine, uint32_t database_id);
 /* Equal numbers: nothing changed in the database between, nor in the catalog. */
 uint64_t engine_database_version(struct engine *engine, uint32_t database_id);

@@ -54,10 +54,10 @@ static int failed(const char *what, const char *path)
 }
 
 /*
- * A file of a data directory is never a link, a pipe or a device. Whoever could once put a link
+ * A file of a data directory is never a link, a pipe or a device. A user who could once put a link
  * there would have a daemon of root cut short, or write to, any file of the system.
  */
-/* Who gets the lock next: a process that ends is waited for, one that stays is told of at once. */
+/* Wait for an owner that ends; tell at once of one that stays. */
 #define LOCK_GRACE_NS	 INT64_C(700000000)
 #define LOCK_STOPPING_NS INT64_C(120000000000)
 
@@ -66,7 +66,7 @@ static int open_retrying(const char *path, int flags, int *fd)
 	bool is_directory = flags & O_DIRECTORY;
 	struct stat st;
 
-	/* Without O_NONBLOCK a pipe in a file's place holds up whoever opens it for ever. */
+	/* Without O_NONBLOCK a pipe in a file's place holds up its opener for ever. */
 	if (!is_directory)
 		flags |= O_NOFOLLOW | O_NONBLOCK;
 	do

@@ -5,7 +5,7 @@
  * All return 0 or ERR_SPACE (disk or quota full), ERR_NOT_FOUND, ERR_EXISTS,
  * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_FILE_SIZE (ulimit -f), ERR_LAYER (of a rename), ERR_IO.
  * Paths are NUL-terminated. Descriptors are close-on-exec. No last part of a path is followed when
- * it is a symbolic link: whoever can put one into a data directory would choose what file of the
+ * it is a symbolic link: a user who can put one into a data directory would choose what file of the
  * owner is written.
  */
 #ifndef ENGINE_BASE_ENV_H
@@ -52,7 +52,7 @@ int env_remove_tree(const char *path); /* everything below and itself; OK when a
 int env_find(const char *path);	       /* OK: there is something */
 /*
  * False only where the kernel says that there is nothing: a disk that does not answer must not make
- * what is there look like what never was. Who acts on what is missing asks env_find().
+ * what is there look like what never was. A caller that acts on what is missing asks env_find().
  */
 bool env_exists(const char *path);
 /* Does it lie on a file system that cannot be written? */
@@ -94,7 +94,7 @@ int env_lock_directory(const char *path, int *fd);
  * other 0.7 s, which an unmount may take to become known to it.
  */
 int env_lock_wait(const char *path, enum env_lock_use use, int *fd, struct env_lock_owner *owner);
-/* From here on those who wait for our lock know that it will be free. */
+/* Tells the processes that wait for our lock that it will be free. */
 void env_lock_stopping(int fd);
 /* `process 12 on pi4` */
 void env_lock_print(const struct env_lock_owner *owner, char *text, size_t size);

@@ -29,7 +29,7 @@ enum {
 #define DIAG_TEXT_BYTES_MAX 1024
 
 /*
- * What went wrong, for people. The caller lends it, zeroed; whoever finds the
+ * What went wrong, for people. The caller lends it, zeroed; the function that finds the
  * mistake fills it once. `column` counts bytes from 1 within `line`; 0 means
  * the place is not known.
  */

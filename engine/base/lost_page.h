@@ -4,7 +4,7 @@
  * a process. LevelDB maps its tables, and can be told neither to read them nor to look first.
  *
  * From lost_pages_survive() on such a page reads as zeros until its file is unmapped. Zeros have no
- * right checksum: who reads a table finds damage, and nobody takes them for data.
+ * right checksum: a reader of the table finds damage, and does not take them for data.
  */
 #ifndef ENGINE_BASE_LOST_PAGE_H
 #define ENGINE_BASE_LOST_PAGE_H

@@ -33,7 +33,7 @@ void __wrap_free(void *memory);
 /* --- what there is ------------------------------------------------------------------------ */
 
 #define REGIONS_MAX 8
-/* What is handed out in one go: the rest is for others who are in need at this moment, too. */
+/* Handed out in one go: the rest is for other threads that are in need at this moment, too. */
 #define SHARE 4
 
 struct piece {
@@ -466,7 +466,7 @@ void __wrap_free(void *memory)
 
 /* --- giving back ---------------------------------------------------------------------------- */
 
-/* Less than that is not worth the look over the heap, and the faults of whoever asks next. */
+/* Less than that is not worth the look over the heap, and the page faults of the next caller. */
 #define TRIM_BYTES ((size_t)16 << 20)
 
 static atomic_size_t untrimmed;

@@ -3,7 +3,7 @@
  *
  * The linker sends every malloc, calloc, realloc and free of this project here (--wrap, Makefile);
  * LevelDB, libfuse and PCRE2 have theirs. A thread that works for a request enters its meter, and
- * what it takes and gives back from then on is counted there, whoever calls:
+ * what it takes and gives back from then on is counted there, whatever calls:
  *
  *	query ─► memory_enter(&meter) ─► arenas, cursors, decoded chunks, keys, … ─► memory_leave
  *	           crew's threads ─► the same meter         all meters ─► their parent
@@ -56,8 +56,8 @@ bool memory_fits(size_t bytes);
 uint64_t memory_taken(void);
 uint64_t memory_limit(void);
 /*
- * What was over its limit was given back: try again another way. Once: who is over all the same is
- * told by the next look.
+ * What was over its limit was given back: try again another way. Once: a caller that is over all
+ * the same is told by the next look.
  */
 void memory_retry(void);
 
@@ -75,7 +75,7 @@ int memory_reserve(size_t bytes);
  * while in which others may have ended; false after some seconds without.
  */
 bool memory_make_room(void);
-/* Is more than half of the reserve used? Whoever is about to begin something leaves it. */
+/* Is more than half of the reserve used? A caller that is about to begin something leaves it. */
 bool memory_is_scarce(void);
 size_t memory_reserve_used(void);
 /*

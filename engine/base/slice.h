@@ -1,4 +1,4 @@
-/* A borrowed run of bytes: whoever made it keeps the bytes alive. May hold NULs. */
+/* A borrowed run of bytes: its maker keeps the bytes alive. May hold NULs. */
 #ifndef ENGINE_BASE_SLICE_H
 #define ENGINE_BASE_SLICE_H
 

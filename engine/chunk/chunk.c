@@ -329,7 +329,7 @@ void chunk_encode(struct buf *out, const struct chunk_rows *rows)
 			      .columns = calloc(rows->column_count + 1, sizeof(*e.columns)) };
 
 	assert(rows->row_count > 0 && rows->row_count <= CHUNK_ROWS_MAX);
-	assert(times_increase(rows)); /* I4: who decodes looks rows up by halving */
+	assert(times_increase(rows)); /* I4: a reader looks rows up by halving */
 	if (!e.columns)
 		log_out_of_memory(rows->column_count * sizeof(*e.columns));
 	times_encode(&e.times, rows->times_ns, rows->row_count);

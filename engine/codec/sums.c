@@ -97,7 +97,7 @@ static void add_doubles(const double *values, const struct sum_piece *pieces, si
 static const int16_t ramp[RAMP_ROWS + NARROW_BLOCK] = { R64(256), R64(192), R64(128), R64(64) };
 static const int16_t ones[RAMP_ROWS + NARROW_BLOCK] = { ONES64, ONES64, ONES64, ONES64 };
 
-/* The table is entered where `count` are left of it: behind these come zeros. */
+/* Jump into the unrolled loop so that exactly `count` steps remain. */
 static inline __attribute__((always_inline)) int32_t dot(const int16_t *words, size_t count,
 							 const int16_t *table)
 {

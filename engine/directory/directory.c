@@ -145,7 +145,7 @@ static int check_format(const struct directory *directory, struct diag *diag)
 
 /*
  * A link in place of what we make would have what is written, deleted or locked lie elsewhere, at
- * the choice of who made it.
+ * the choice of its maker.
  */
 static int check_kinds(const struct directory *directory, struct diag *diag)
 {

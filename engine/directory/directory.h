@@ -34,14 +34,14 @@ struct directory {
 };
 
 /*
- * Make it or judge it, lock it, and see to its format. Who only reads makes nothing. ERR_BUSY:
+ * Make it or judge it, lock it, and see to its format. A reader makes nothing. ERR_BUSY:
  * another process has it (diag names it). ERR_INVALID: somebody else's, damaged, or of a newer
  * format. After an error, too, directory_close() it.
  */
 int directory_open(struct directory *directory, const char *path, enum env_lock_use use,
 		   struct diag *diag);
 void directory_close(struct directory *directory);
-/* Those who wait for the lock may wait on: it will be free soon. */
+/* Tells processes that wait for the lock that it will be free soon. */
 void directory_stopping(struct directory *directory);
 /* The directories of a data directory of one database: a snapshot, or links to one. */
 int directory_make_one(const char *path, uint32_t database_id);

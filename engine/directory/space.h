@@ -5,7 +5,7 @@
  *	                             └ twice what the log is long     └ 32 MiB, or an eighth
  *
  * A full disk can still be read from then (LevelDB writes when it opens), be flushed to, and be
- * freed by dropping what is old. upkeep/room.h is who makes more of it.
+ * freed by dropping what is old. upkeep/room.h makes more of it.
  */
 #ifndef ENGINE_DIRECTORY_SPACE_H
 #define ENGINE_DIRECTORY_SPACE_H

@@ -37,7 +37,7 @@ int trash_move(struct trash *trash, const char *from, const char *to);
 /* Until it is empty, for so long at most; at once where no thread empties it. */
 void trash_wait(struct trash *trash, unsigned seconds_max);
 
-/* For somebody who calls a function once nobody reads any more: trash_put() a path then. */
+/* A call of trash_put() for later: trash_now(trash_later(…)), once no reader is left. */
 void *trash_later(struct trash *trash, const char *path);
 void trash_now(void *later);
 

@@ -338,7 +338,7 @@ static void print_record(struct buf *out, uint64_t sequence, struct slice payloa
 	out->length += RECORD_HEADER_BYTES + payload.length;
 }
 
-/* Keep what is about to be cut off, for whoever wants to look. Not worth failing for. */
+/* Keep what is about to be cut off, for a person to look at. Not worth failing for. */
 static void save_torn(const char *path, struct slice torn)
 {
 	struct buf name = { 0 };

@@ -80,7 +80,8 @@ int wal_append(struct wal *wal, struct slice payload, uint64_t *sequence);
 uint64_t wal_sequence(struct wal *wal);
 /* What comes next comes after `sequence`, too. */
 void wal_pass(struct wal *wal, uint64_t sequence);
-/* Everything appended before is durable; who comes while another syncs shares the next one. */
+/* Everything appended before is durable; callers that come while another syncs share the next one.
+ */
 int wal_sync(struct wal *wal);
 /* Sync, and go on in a new segment, whose number is given. */
 int wal_rotate(struct wal *wal, uint64_t *segment);

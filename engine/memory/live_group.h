@@ -99,7 +99,7 @@ void live_group_delete_with(struct live_group *group, struct shard *shard, const
 uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id);
 struct shard *live_group_shard(const struct live_group *group, uint32_t series_id);
 struct path live_group_shard_path(const struct live_group *group, uint32_t number);
-/* For who holds none of the locks that keep it from changing: shard_close() it. */
+/* For a caller without the locks that keep it from changing: shard_close() it. */
 struct shard *live_group_shard_reference(struct live_group *group, uint32_t number);
 bool live_group_holds(const struct live_group *group, int64_t time_ns);
 

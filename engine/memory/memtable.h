@@ -8,7 +8,7 @@
  *	      | { sequence - the block's first: 4 }                        likewise
  *
  * Sequences never fall, so that what a snapshot of sequence S sees is a number of
- * rows. Whoever holds the group's lock may add and capture; what was captured is
+ * rows. A holder of the group's lock may add and capture; what was captured is
  * read without a lock, since it never moves.
  *
  * Masks are deletions: rows accepted at or before `sequence` in a closed range

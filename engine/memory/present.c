@@ -1,4 +1,4 @@
-/* Counts who shares a list of series. Why: a statement asks for it once a measurement. */
+/* Counts the holders of a list of series. Why shared: a statement asks once a measurement. */
 #include "engine/memory/present.h"
 
 #include <stdatomic.h>

@@ -2,12 +2,12 @@
  * The engine at work: its parts, and the order in which their locks are taken. Each lock is taken
  * in one file; the files in that order:
  *
- *	upkeep/room.c        room.lock       one maker of room at a time, who flushes
+ *	upkeep/room.c        room.lock       one maker of room at a time; it flushes
  *	upkeep/cold.c        rewriter.lock   one rewrite at a time
  *	upkeep/flush.c       flusher.lock    one flush; freeze.c and rewrite.c hold flushes off
  *	memory/gate.c        the gate        writers within; closed for the instant of freeze.c
  *	names/names.c        names.making    one maker of policies and groups at a time
- *	whoever has a group  group.lock      orders the log and the memtable, so that a replay
+ *	holders of a group   group.lock      orders the log and the memtable, so that a replay
  *	                                     meets rows in the order of acceptance
  *	read/view.c          view.lock       what a view has; group.lock is not taken below it
  *	read/snapshot.c      group.present_lock
@@ -81,7 +81,7 @@ struct engine {
 	struct trash trash;
 	struct names names;
 
-	/* Points, and who looks after them. */
+	/* Points, and what looks after them. */
 	struct arrivals arrivals;
 	struct wal *wal;
 	struct shard_env *shard_env;

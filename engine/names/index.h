@@ -42,7 +42,7 @@ typedef int index_log(void *arg, uint32_t database_id, struct slice additions);
 void index_set_log(struct index *index, uint32_t database_id, index_log *log, void *arg);
 /* Syncs it and lets it go. */
 int index_close(struct index *index);
-/* Counted: who opened it holds it once, and it goes with the last that lets it go. */
+/* Counted: its opener holds it once, and it is closed with the last holder that lets it go. */
 void index_hold(struct index *index);
 void index_let_go(struct index *index); /* NULL: nothing */
 /*

@@ -60,7 +60,7 @@ int names_sync(struct names *names);
 /* What of it is durable, the end of the text of `clock`. */
 void names_print_kept(struct names *names, struct buf *out);
 
-/* One maker of policies and groups at a time, who looks again once he is the one. */
+/* One maker of policies and groups at a time: it looks again in between, whether it is made. */
 void names_make_begin(struct names *names);
 void names_make_end(struct names *names);
 
@@ -71,7 +71,7 @@ void names_make_end(struct names *names);
  */
 int names_find_index(struct names *names, uint32_t database_id, struct index **out);
 struct index *names_hold_index(struct names *names, uint32_t database_id); /* or NULL */
-/* The same for who holds the database in some other way, or is alone. */
+/* Not held: for a caller that keeps the database from being dropped, or is alone. */
 struct index *names_index(struct names *names, uint32_t database_id);
 
 /* A new database has an index, which is durable, before the catalog knows it. */

@@ -52,7 +52,7 @@ static bool take(struct slice *text, struct slice literal)
 	return true;
 }
 
-/* bound := YYYY-MM-DD [ THHZ ]; a 31st of June is caught by who prints it again */
+/* bound := YYYY-MM-DD [ THHZ ]; a 31st of June is caught where it is printed again */
 static bool take_bound(struct slice *text, int64_t *bound_s)
 {
 	int year, month, day, hour = 0;

@@ -91,8 +91,8 @@ int line_parse(struct line_context *context, struct slice text, struct line *out
 	       struct diag *diag);
 
 /*
- * For who refuses a line that parses, the column of its time (of its end, when it has none) or
- * of a field; 1 where it is not spelled.
+ * For a caller that refuses a line which parses, the column of its time (of its end, when it has
+ * none) or of a field; 1 where it is not spelled.
  */
 uint32_t line_time_column(const struct line *line);
 uint32_t line_field_column(const struct line *line, struct slice key);

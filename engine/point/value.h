@@ -60,7 +60,7 @@ struct field_value {
 
 /*
  * Some rows of one series, by column, in ascending (or, where asked for,
- * descending) strictly monotonic time. Whoever gave it says how long it lives.
+ * descending) strictly monotonic time. The function that gave it says how long it lives.
  */
 struct batch_column {
 	enum value_type type;	   /* VALUE_NONE: no row of this batch has the field */
@@ -111,7 +111,7 @@ struct window_sums {
 	size_t row_count;
 	uint32_t group_id;
 };
-/* Who can do with them; 1 and 0 as for summaries. */
+/* Takers that can do with them; 1 and 0 as for summaries. */
 struct sums_taker {
 	void *arg;
 	/* The time at which the window ends that `time_ns` lies in; not asked for earlier ones. */
@@ -121,7 +121,7 @@ struct sums_taker {
 	int (*begin)(void *arg, const struct window_sums *sums, union value *before);
 	int (*take)(void *arg, const struct window_sums *sums);
 };
-/* Who may do with summaries: 1 = takes it in place of the rows, 0 = wants the rows, below 0 fails.
+/* A taker of summaries: 1 = takes it in place of the rows, 0 = wants the rows, below 0 fails.
  */
 struct summary_taker {
 	int (*take)(void *arg, const struct rows_summary *summary);

@@ -1,4 +1,4 @@
-/* What a policy holds, for who looks after it: no row is read for it. */
+/* What a policy holds, without reading a row of it: for `status` and metrics. */
 #ifndef ENGINE_READ_CENSUS_H
 #define ENGINE_READ_CENSUS_H
 

@@ -709,7 +709,7 @@ static int load_large(struct scan *scan, size_t first, size_t end, int64_t first
 /* --- backwards -------------------------------------------------------------------------- */
 
 /*
- * Whoever reads backwards is often content with one row: of the first chunk the last rows are
+ * A reader that goes backwards is often content with one row: of the first chunk the last rows are
  * decoded alone, which half a vector of even times would hold. last() by host over 8,640 rows a
  * host takes 0.7 ms of CPU in place of 1.0.
  */
@@ -829,7 +829,10 @@ static bool summarize(const struct scan *scan, size_t cell, size_t field,
 	return column->type == VALUE_NONE || column->summary.count == scan->outline.row_count;
 }
 
-/* 1: taken. `rows` are those of the chunk or of a cell of it. */
+/*
+ * Offer the summary of a chunk, or of a cell of it, to the taker. Returns 1 if it was used in place
+ * of the rows.
+ */
 static int offer_summary(struct scan *scan, size_t cell, const struct cell_rows *rows)
 {
 	size_t count = scan->spec.field_count;
@@ -864,7 +867,7 @@ static bool may_be_summed(const struct scan *scan, size_t first, size_t end)
 	       scan->spec.taker->sums && scan->masks.count == 0;
 }
 
-/* 1: taken. */
+/* Returns 1 if the taker used it in place of the rows. */
 static int offer_sums(struct scan *scan, const struct source *source)
 {
 	const struct scan_spec *spec = &scan->spec;

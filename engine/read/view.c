@@ -67,7 +67,8 @@ static int version_of_shard(struct view *view, uint32_t number, struct shard_ver
 	pthread_mutex_lock(&view->lock);
 	if (!view->versions[number]) {
 		struct shard *shard = live_group_shard_reference(view->group, number);
-		/* Its directory stays in memory for all who come: no query pays for it. */
+		/* The shard keeps its directory in memory for later queries: this one does not pay.
+		 */
 		struct memory_meter *meter = memory_enter(NULL);
 
 		err = shard_version_acquire(shard, &view->versions[number]);

@@ -2,7 +2,7 @@
  * Shards: batches into a store, its directory in memory, chunks out of it.
  *
  * shard_record.h draws what is stored, shard_version.h what is in memory,
- * store.h keeps LevelDB. A shard holds the newest version; who acquires it
+ * store.h keeps LevelDB. A shard holds the newest version; a reader that acquires it
  * holds the shard too, so that a dropped or closed shard lives until its last reader is
  * done.
  */
@@ -243,9 +243,9 @@ static int load(struct shard *shard)
 		err = load_close(&loading);
 	/*
 	 * On its way the scan reads a block of packs in each table, the last. Where all that was
-	 * ever put is accounted for, the damage is in packs: it costs who reads them. A store that
-	 * could not be opened has given nothing, and knows of nothing: taken for whole, its group
-	 * was empty.
+	 * ever put is accounted for, the damage is in packs: it costs those that read them. A store
+	 * that could not be opened has given nothing, and knows of nothing: taken for whole, its
+	 * group was empty.
 	 */
 	if (err == OK && is_damaged &&
 	    (loading.pairs == 0 || loading.pairs != store_sequence(shard->store)))

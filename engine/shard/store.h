@@ -28,7 +28,7 @@
 struct store_pool;
 struct store;
 
-/* At most `open_max` (at least 1) handles at once; who needs one more waits for one. */
+/* At most `open_max` (at least 1) handles at once; a caller that needs one more waits for one. */
 struct store_pool *store_pool_open(uint32_t open_max);
 /* From now on its stores are only read, and not even LevelDB changes a file in them. */
 void store_pool_leave_alone(struct store_pool *pool);

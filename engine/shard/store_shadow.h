@@ -9,7 +9,7 @@
  * in a directory of links, which is deleted when the store is closed. The tables, which are nearly
  * all of the bytes, stay where they are.
  *
- * Whoever has made one keeps a lock on it. One without, left by a process that was killed, is
+ * Its maker keeps a lock on it. A directory without, left by a process that was killed, is
  * deleted when the next one is made there.
  */
 #ifndef ENGINE_SHARD_STORE_SHADOW_H

@@ -11,8 +11,8 @@
  * The instant is when no writer is within the gate: then the log goes on in a new
  * segment, the catalog is copied, and the groups are held. What the shards get later is
  * held off by the flush lock until they are linked. It is made in trash/ and moved to its name, so
- * that a crash leaves none or all of it. Nothing changes it afterwards: who reads it opens links to
- * it, since LevelDB writes when it opens.
+ * that a crash leaves none or all of it. Nothing changes it afterwards: an engine that reads it
+ * opens links to it, since LevelDB writes when it opens.
  */
 #include "engine/upkeep/freeze.h"
 

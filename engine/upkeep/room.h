@@ -1,6 +1,6 @@
 /*
- * More room on the disk, for who found none: what lies in the log goes into shards, and what was
- * dropped is deleted. directory/space.h tells how much there is.
+ * More room on the disk, for a writer that found none: what lies in the log goes into shards, and
+ * what was dropped is deleted. directory/space.h tells how much there is.
  */
 #ifndef ENGINE_UPKEEP_ROOM_H
 #define ENGINE_UPKEEP_ROOM_H

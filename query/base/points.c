@@ -7,19 +7,13 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
+
 void points_add(struct points *points, struct point point)
 {
-	if (points->count == points->capacity) {
-		size_t capacity = points->capacity ? points->capacity * 2 : 16;
-		struct point *items = realloc(points->items, capacity * sizeof(*items));
-
-		/* It is left out, and the query ends with ERR_MEMORY (metering_end). */
-		if (!items)
-			return;
-		points->items = items;
-		points->capacity = capacity;
-	}
-	points->items[points->count++] = point;
+	/* Without memory it is left out, and the query ends with ERR_MEMORY (metering_end). */
+	if (try_grow(&points->items, points->count, &points->capacity))
+		points->items[points->count++] = point;
 }
 
 void points_release(struct points *points)

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/map.h"
@@ -361,14 +362,7 @@ static struct fed_series *series_of(struct feeder *feeder, const struct stored *
 		arena_reset(&feeder->series_arena);
 		feeder->series_count = 0;
 	}
-	if (feeder->series_count == feeder->series_capacity) {
-		feeder->series_capacity =
-			feeder->series_capacity ? feeder->series_capacity * 2 : 64;
-		feeder->series = reallocarray(feeder->series, feeder->series_capacity,
-					      sizeof(*feeder->series));
-		if (!feeder->series)
-			log_out_of_memory(feeder->series_capacity * sizeof(*feeder->series));
-	}
+	grow(&feeder->series, feeder->series_count, &feeder->series_capacity);
 	idmap_set(&feeder->series_ids, key, (uint32_t)feeder->series_count);
 	series = &feeder->series[feeder->series_count++];
 	*series = (struct fed_series){ .measurement_id =

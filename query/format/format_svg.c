@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "query/format/format.h"
@@ -62,16 +63,6 @@ static struct svg_state *state_of(struct format *format)
 	return format->state;
 }
 
-static void *grow(void *items, size_t *capacity, size_t item)
-{
-	size_t wanted = *capacity ? *capacity * 2 : 16;
-
-	items = realloc(items, wanted * item);
-	if (items)
-		*capacity = wanted;
-	return items;
-}
-
 /* --- taking the rows ------------------------------------------------------------------ */
 
 static void print_label(struct format *format, size_t column, struct buf *out)
@@ -98,14 +89,8 @@ static int svg_series_begin(struct format *format)
 	for (size_t i = 1; i < format->series.column_count; i++) {
 		struct buf label = { 0 };
 
-		if (state->line_count == state->line_capacity) {
-			struct chart_line *lines =
-				grow(state->lines, &state->line_capacity, sizeof(*lines));
-
-			if (!lines)
-				return ERR_MEMORY;
-			state->lines = lines;
-		}
+		if (!try_grow(&state->lines, state->line_count, &state->line_capacity))
+			return ERR_MEMORY;
 		print_label(format, i, &label);
 		state->lines[state->line_count] =
 			(struct chart_line){ .label = strdup(buf_text(&label)) };
@@ -144,13 +129,8 @@ static int svg_row(struct format *format, const struct cell *cells)
 	for (size_t i = 1; i < format->series.column_count; i++) {
 		struct chart_line *line = &state->lines[state->series_first + i - 1];
 
-		if (line->count == line->capacity) {
-			struct mark *marks = grow(line->marks, &line->capacity, sizeof(*marks));
-
-			if (!marks)
-				return ERR_MEMORY;
-			line->marks = marks;
-		}
+		if (!try_grow(&line->marks, line->count, &line->capacity))
+			return ERR_MEMORY;
 		line->marks[line->count] = (struct mark){ cells[0].i, number_of(&cells[i]) };
 		line->has_value |= !isnan(line->marks[line->count++].value);
 	}

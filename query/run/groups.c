@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
+
 /* A series on its way into its group. */
 struct member {
 	const struct series_key *key;
@@ -27,15 +29,8 @@ static int add_member(struct listing *listing, struct group_series series, struc
 	struct member *member;
 	uint64_t max = listing->run->env->limits->series_max;
 
-	if (listing->count == listing->capacity) {
-		size_t capacity = listing->capacity ? listing->capacity * 2 : 64;
-
-		member = realloc(listing->members, capacity * sizeof(*member));
-		if (!member)
-			return ERR_MEMORY;
-		listing->members = member;
-		listing->capacity = capacity;
-	}
+	if (!try_grow(&listing->members, listing->count, &listing->capacity))
+		return ERR_MEMORY;
 	for (size_t i = 0; i < dimensions->count; i++) {
 		uint32_t key, value;
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "query/expression/target.h"
 
 struct growing {
@@ -47,15 +48,8 @@ static struct growing *add_series(struct inner_result *inner, const struct serie
 
 	if (!growing)
 		return NULL;
-	if (inner->count == inner->capacity) {
-		size_t capacity = inner->capacity ? inner->capacity * 2 : 16;
-		struct growing **series = realloc(inner->series, capacity * sizeof(*series));
-
-		if (!series)
-			return NULL;
-		inner->series = series;
-		inner->capacity = capacity;
-	}
+	if (!try_grow(&inner->series, inner->count, &inner->capacity))
+		return NULL;
 	growing->series.key = key;
 	inner->series[inner->count++] = growing;
 	return growing;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/array.h"
 #include "query/base/pattern.h"
 
 /* A source, as it is looked up. */
@@ -102,30 +103,17 @@ static int compare_measurements(const void *a, const void *b)
 	return slice_compare(x->name, y->name);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Grows a sorted set of ids by another one. */
 static int unite(uint32_t **ids, size_t *count, const uint32_t *more, size_t more_count)
 {
 	uint32_t *all = realloc(*ids, (*count + more_count + 1) * sizeof(*all));
-	size_t kept = 0;
 
 	if (!all)
 		return ERR_MEMORY;
 	*ids = all;
 	if (more_count)
 		memcpy(all + *count, more, more_count * sizeof(*all));
-	*count += more_count;
-	qsort(all, *count, sizeof(*all), compare_ids);
-	for (size_t i = 0; i < *count; i++)
-		if (i == 0 || all[i] != all[kept - 1])
-			all[kept++] = all[i];
-	*count = kept;
+	*count = sort_unique_ids(all, *count + more_count);
 	return OK;
 }
 
