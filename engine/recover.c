@@ -21,6 +21,7 @@ struct recovery {
 	uint64_t missing; /* numbers that no record has and no flush had */
 };
 
+/* Are all fields of a layout known by name, with their measurement? */
 static bool knows_layout(struct index *index, uint32_t series_id, const struct layout *layout)
 {
 	uint32_t measurement_id = index_series_measurement(index, series_id);
@@ -65,6 +66,9 @@ static uint32_t recover_names(struct index *index, uint32_t series_id, const str
 	return measurement_id;
 }
 
+/*
+ * What a field's type is in the group is known by its rows in the log as well as by its shards.
+ */
 static void recover_types(struct engine *engine, struct live_group *group,
 			  const struct wal_record *record)
 {
@@ -237,6 +241,7 @@ static uint64_t count_missing(const struct segments *found, const struct recover
 	return missing;
 }
 
+/* What a start has to say of the log, for the operator. */
 static void tell(const char *wal, const struct recovery *recovery, bool has_no_segment,
 		 uint64_t missing)
 {

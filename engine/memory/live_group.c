@@ -118,6 +118,7 @@ size_t live_groups_count(struct live_groups *groups)
 	return count;
 }
 
+/* Under groups.lock. */
 static struct live_group *find_locked(struct live_groups *groups, uint32_t group_id)
 {
 	uint32_t index = idmap_find(&groups->ids, group_id);
@@ -125,6 +126,7 @@ static struct live_group *find_locked(struct live_groups *groups, uint32_t group
 	return index == MAP_NONE ? NULL : groups->items[index];
 }
 
+/* Under groups.lock. The list has a reference of its own. */
 static void add_locked(struct live_groups *groups, struct live_group *group)
 {
 	grow(&groups->items, groups->count, &groups->capacity);
@@ -366,6 +368,7 @@ void live_group_delete_with(struct live_group *group, struct shard *shard, const
 	shard_on_gone(shard, trash_now, trash_later(&group->engine->trash, path));
 }
 
+/* Into the trash by name at once; its files go when the last reader has closed it. */
 static int move_shard(struct live_group *group, uint32_t number)
 {
 	const char *dir = group->engine->directory.path;

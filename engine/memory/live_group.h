@@ -30,7 +30,7 @@ struct live_group {
 	struct index *index; /* the database's, held */
 	struct group_window window;
 	uint32_t shard_count;
-	/* protected by shards_lock; also flush_lock, or lock, keeps them from changing */
+	/* protected by shards_lock; also flusher.lock, or lock, keeps them from changing */
 	struct shard **shards;
 	pthread_mutex_t shards_lock;
 
@@ -38,15 +38,15 @@ struct live_group {
 	_Atomic bool dropped;		  /* set under lock */
 	struct memtable *active, *sealed; /* protected by lock; sealed: being flushed, or NULL */
 	uint64_t sealed_generation;	  /* protected by lock */
-	bool sealed_was_tried;		  /* under flush_lock; some of it may be in shards */
+	bool sealed_was_tried;		  /* under flusher.lock; some of it may be in shards */
 	uint64_t flushed_generation;	  /* protected by lock; of this run, 0 = none */
 	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
 	bool is_typed;			  /* protected by lock; a writer has put one there */
 	struct view *views;		  /* protected by lock; all that are open */
 	_Atomic int64_t written_ns;	  /* monotonic; 0 = not in this run */
-	uint64_t settled_version;	  /* protected by cold_lock; nothing to rewrite then */
-	bool keeps_names; /* protected by cold_lock: ERR_LAYER, so that a rewrite is in vain */
+	uint64_t settled_version;	  /* protected by rewriter.lock; nothing to rewrite then */
+	bool keeps_names; /* protected by rewriter.lock: ERR_LAYER, so that a rewrite is in vain */
 	struct cuts cuts; /* protected by lock; of scratch files */
 	_Atomic uint64_t version; /* changes with any point, mask or mtime */
 

@@ -162,6 +162,7 @@ static uint32_t slot_of(const struct memtable *memtable, uint32_t series_id)
 	return i;
 }
 
+/* Fetch the slot of a series into the cache, for a row that is added soon. */
 static void prefetch_slot(const struct memtable *memtable, uint32_t series_id)
 {
 	uint32_t i = series_id * 0x9E3779B1u;
@@ -198,6 +199,7 @@ static void slots_fit(struct memtable *memtable)
 	free(old);
 }
 
+/* A new piece when the last one is full: series that a reader has found stay where they are. */
 static void pieces_fit(struct memtable *memtable)
 {
 	uint32_t piece = memtable->series_count / PIECE_SERIES;
@@ -225,6 +227,7 @@ static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t s
 	return series;
 }
 
+/* Few series have masks or dates set by hand; the others pay a pointer. */
 static struct series_extra *need_extra(struct memtable *memtable, struct memtable_series *series)
 {
 	if (series->extra)
@@ -258,6 +261,7 @@ static uint32_t layout_intern(struct memtable *memtable, const struct layout *la
 	return memtable->layout_count++;
 }
 
+/* The sequences lie behind the rows, so that a scan of values passes over none of them. */
 static uint32_t *block_sequences(const struct row_block *block, const struct layout *layout)
 {
 	return (uint32_t *)&block->words[block->capacity * (size_t)(1 + layout->field_count)];
@@ -280,6 +284,7 @@ static uint32_t block_capacity(const struct row_block *last, uint32_t layout)
 	return capacity < BLOCK_ROWS_MAX ? capacity : BLOCK_ROWS_MAX;
 }
 
+/* A block behind the last one, for rows of one layout. */
 static struct row_block *block_add(struct memtable *memtable, struct memtable_series *series,
 				   uint32_t layout, uint64_t sequence)
 {
@@ -300,6 +305,7 @@ static struct row_block *block_add(struct memtable *memtable, struct memtable_se
 	return block;
 }
 
+/* Bounds of the times, and whether they have come in order: then nothing is sorted later. */
 static void note_time(struct memtable_series *series, int64_t time_ns)
 {
 	if (series->row_count == 0) {
@@ -314,6 +320,7 @@ static void note_time(struct memtable_series *series, int64_t time_ns)
 		series->time_first_ns = time_ns;
 }
 
+/* Strings are copied: the caller's arena dies with its batch. */
 static void put_values(struct memtable *memtable, uint64_t *words, const struct layout *layout,
 		       const union value *values)
 {
@@ -329,6 +336,7 @@ static void put_values(struct memtable *memtable, uint64_t *words, const struct 
 	}
 }
 
+/* One row behind the others of its series, in a new block when the last cannot take it. */
 static void add_row(struct memtable *memtable, struct memtable_series *series,
 		    const struct memtable_row *row, uint32_t layout_number, uint64_t sequence)
 {
@@ -350,6 +358,7 @@ static void add_row(struct memtable *memtable, struct memtable_series *series,
 	series->row_count++;
 }
 
+/* Give each layout of the record our number for it, once a record and not once a row. */
 static void intern_layouts(struct memtable *memtable, const struct layout *const *layouts,
 			   size_t count)
 {
@@ -364,6 +373,7 @@ static void intern_layouts(struct memtable *memtable, const struct layout *const
 		memtable->record_layouts[i] = layout_intern(memtable, layouts[i]);
 }
 
+/* A row has come to a series that a mask had taken whole: its name is listed again. */
 static void note_back(struct memtable *memtable, struct series_extra *extra)
 {
 	extra->ctime_ns = 0;

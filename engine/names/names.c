@@ -109,6 +109,7 @@ static void judge(struct names *names, struct names_database *database)
 	database->index_records_lost = lost;
 }
 
+/* From here on names of the index go into the log as well. */
 static int settle(struct names *names, struct names_database *database)
 {
 	index_set_log(database->index, database->id, names->log, names->log_arg);
@@ -127,6 +128,7 @@ static int read_again(struct names *names, struct names_database *database, cons
 	return err;
 }
 
+/* Its directory, its journal, and what damage or a crash took of it. */
 static int open_index(struct names *names, struct names_database *database, struct diag *diag)
 {
 	struct path path = path_index(names->dir, database->id);
@@ -163,6 +165,7 @@ static int open_database(struct names *names, uint32_t id, struct diag *diag)
 	return OK;
 }
 
+/* Under names.lock. */
 static struct names_database *find_locked(struct names *names, uint32_t database_id)
 {
 	for (size_t i = 0; i < names->database_count; i++)

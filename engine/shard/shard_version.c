@@ -53,6 +53,9 @@ void generation_release(struct generation *generation)
 	buf_release(&generation->masks);
 }
 
+/*
+ * Chunks of one flush mostly share their origin: it is kept once for all that follow each other.
+ */
 static bool came_with_last(const struct generation *generation, uint64_t sequence_max,
 			   int64_t mtime_ns)
 {
@@ -93,6 +96,7 @@ static void run_count_bytes(struct run *run)
 	atomic_fetch_add(&run_bytes, run->bytes);
 }
 
+/* The last version that has it lets it go. */
 static void run_unref(struct run *run)
 {
 	if (--run->references > 0)
@@ -119,6 +123,10 @@ static int compare_stamps(const void *a, const void *b)
 	return left->place < right->place ? -1 : 1;
 }
 
+/*
+ * qsort is not stable, and of two stamps of a series the later one counts: so the place is
+ * compared, too.
+ */
 static void order_stamps(struct series_stamp *stamps, size_t count)
 {
 	struct placed_stamp *placed = allocate(count * sizeof(*placed));
@@ -167,6 +175,7 @@ static void *take_array(struct buf *buf)
 	return array;
 }
 
+/* A run of one generation: takes the memory of its buffers. */
 static struct run *run_of(struct generation *generation, uint32_t index)
 {
 	struct run *run = allocate(sizeof(*run));
@@ -257,6 +266,7 @@ static void merge_stamps(struct run *out, const struct run *old, const struct ru
 	}
 }
 
+/* Two neighbours as one; both stay as they are for versions that have them. */
 static struct run *run_merge(const struct run *old, const struct run *new)
 {
 	struct run *run = allocate(sizeof(*run));
@@ -269,6 +279,7 @@ static struct run *run_merge(const struct run *old, const struct run *new)
 	return run;
 }
 
+/* What a merge of it costs. */
 static size_t run_weight(const struct run *run)
 {
 	return run->ref_count + run->stamp_count;
@@ -308,6 +319,10 @@ static void masks_unref(struct mask_table *table)
 		free(table);
 }
 
+/*
+ * The masks of a version and those of a generation; the table of the one before when there are
+ * none.
+ */
 static struct mask_table *masks_add(struct mask_table *before, const struct generation *generation)
 {
 	const struct buf *masks = &generation->masks;
@@ -397,6 +412,7 @@ static uint64_t count_rows(const struct generation *generation)
 	return rows;
 }
 
+/* A version is never changed: readers hold the one before while this one is made. */
 struct shard_version *version_add(const struct shard_version *before, struct generation *generation)
 {
 	struct shard_version *version = version_new(before->shard);

@@ -76,6 +76,7 @@ static void leave_as_is(struct live_group *group)
 	log_info("shard group %u is left as it is: %s", group->id, err_text(ERR_LAYER));
 }
 
+/* Shard by shard: one that fails does not keep the others from being rewritten. */
 static int rewrite_group(struct live_group *group, bool force)
 {
 	int err = OK;
@@ -109,6 +110,7 @@ static int compact_group(struct engine *engine, const struct object *object)
 	return err;
 }
 
+/* The whole tree below an object; gives the first error, and goes on. */
 static int compact_below(struct engine *engine, const struct object *object)
 {
 	static const enum object_kind below[] = { [OBJECT_ROOT] = OBJECT_DATABASE,

@@ -71,6 +71,7 @@ static int groups_below(struct engine *engine, const struct object *object, stru
 	return OK;
 }
 
+/* The record is durable: a drop that was told of must not come back after a power cut. */
 static int remove_for_good(struct engine *engine, uint32_t object_id)
 {
 	TRY(catalog_remove(engine->names.catalog, object_id));

@@ -270,6 +270,7 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 	return OK;
 }
 
+/* The newest generation that any shard of the group has. */
 static int newest_generation(const struct live_group *group, uint64_t *newest)
 {
 	*newest = 0;
@@ -407,6 +408,7 @@ struct sealed_groups {
 	bool left_behind;
 };
 
+/* Every group gets a new memtable before anything is synced; see the head of this file. */
 static void seal_all(struct engine *engine, struct sealed_groups *out)
 {
 	*out = (struct sealed_groups){ 0 };
@@ -495,6 +497,7 @@ static int flush_groups(struct engine *engine)
 	return left ? flush_once(engine, &left) : OK;
 }
 
+/* I3: the segments before `segment` go once everything in them is in shards. */
 static int flush_and_trim(struct engine *engine)
 {
 	uint64_t segment;
