@@ -75,6 +75,18 @@ struct masks {
 };
 void masks_add(struct masks *masks, const struct mask *mask);
 void masks_release(struct masks *masks);
+/* Does one of them hide a row? Called for each row of a series that has some. */
+static inline bool masks_hide(const struct masks *masks, int64_t time_ns, uint64_t sequence)
+{
+	for (size_t i = 0; i < masks->count; i++) {
+		const struct mask *mask = &masks->items[i];
+
+		if (sequence <= mask->sequence && time_ns >= mask->time_first_ns &&
+		    time_ns <= mask->time_last_ns)
+			return true;
+	}
+	return false;
+}
 void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
 		    struct masks *out);
 

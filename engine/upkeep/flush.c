@@ -20,6 +20,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/counters.h"
 #include "engine/base/crash.h"
 #include "engine/base/limits.h"
@@ -48,16 +49,6 @@ static void columns_reset(struct columns *columns)
 	*columns = (struct columns){ .arena = columns->arena };
 }
 
-/* Not zeroed. */
-static void *room(struct columns *columns, size_t bytes)
-{
-	void *p = arena_alloc_raw(&columns->arena, bytes ? bytes : 1, 16);
-
-	if (!p)
-		log_out_of_memory(bytes);
-	return p;
-}
-
 static struct chunk_write_column *column_of(struct columns *columns,
 					    const struct layout_field *field, size_t capacity)
 {
@@ -66,7 +57,8 @@ static struct chunk_write_column *column_of(struct columns *columns,
 			return &columns->columns[i];
 	if (columns->column_count == columns->column_capacity) {
 		size_t more = columns->column_capacity ? columns->column_capacity * 2 : 16;
-		struct chunk_write_column *list = room(columns, more * sizeof(*list));
+		struct chunk_write_column *list =
+			arena_need_raw(&columns->arena, more * sizeof(*list), 16);
 
 		if (columns->column_count)
 			memcpy(list, columns->columns, columns->column_count * sizeof(*list));
@@ -74,12 +66,13 @@ static struct chunk_write_column *column_of(struct columns *columns,
 		columns->column_capacity = more;
 	}
 	struct chunk_write_column *column = &columns->columns[columns->column_count++];
-	uint64_t *valid = room(columns, (capacity + 63) / 64 * 8);
+	uint64_t *valid = arena_need_raw(&columns->arena, (capacity + 63) / 64 * 8, 16);
 
 	memset(valid, 0, (capacity + 63) / 64 * 8);
-	*column =
-		(struct chunk_write_column){ field->field_id, field->type,
-					     room(columns, capacity * sizeof(union value)), valid };
+	*column = (struct chunk_write_column){
+		field->field_id, field->type,
+		arena_need_raw(&columns->arena, capacity * sizeof(union value), 16), valid
+	};
 	return column;
 }
 
@@ -96,35 +89,25 @@ static void put_row(struct columns *columns, size_t at, size_t capacity,
 				: column_of(columns, &row->layout->fields[i], capacity);
 
 		((union value *)column->values)[at] = row->values[i];
-		((uint64_t *)column->valid)[at / 64] |= UINT64_C(1) << at % 64;
+		bit_set((uint64_t *)column->valid, at);
 	}
-}
-
-static bool masked(const struct masks *masks, const struct captured_row *row)
-{
-	for (size_t i = 0; i < masks->count; i++) {
-		const struct mask *mask = &masks->items[i];
-
-		if (row->sequence <= mask->sequence && row->time_ns >= mask->time_first_ns &&
-		    row->time_ns <= mask->time_last_ns)
-			return true;
-	}
-	return false;
 }
 
 static void gather_columns(struct columns *columns, const struct capture *capture,
 			   const struct masks *masks)
 {
-	struct captured_row *rows = room(columns, capture->row_count * sizeof(*rows));
+	struct captured_row *rows =
+		arena_need_raw(&columns->arena, capture->row_count * sizeof(*rows), 16);
 	size_t kept = 0, at = 0;
 
 	capture_rows(capture, rows);
 	for (size_t i = 0; i < capture->row_count; i++)
-		if (!masked(masks, &rows[i]))
+		if (!masks_hide(masks, rows[i].time_ns, rows[i].sequence))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
-		captured_rows_sort(rows, kept, room(columns, kept * sizeof(*rows)));
-	columns->times_ns = room(columns, kept * sizeof(*columns->times_ns));
+		captured_rows_sort(rows, kept,
+				   arena_need_raw(&columns->arena, kept * sizeof(*rows), 16));
+	columns->times_ns = arena_need_raw(&columns->arena, kept * sizeof(*columns->times_ns), 16);
 	for (size_t i = 0; i < kept; i++) {
 		if (at && columns->times_ns[at - 1] == rows[i].time_ns)
 			at--;
@@ -141,7 +124,8 @@ _Static_assert(CHUNK_ROWS_MAX % 64 == 0, "chunks begin at a word of a bit map");
 static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct columns *columns,
 		      const struct row_text *text, int64_t mtime_ns)
 {
-	struct chunk_write_column *piece = room(columns, columns->column_count * sizeof(*piece));
+	struct chunk_write_column *piece =
+		arena_need_raw(&columns->arena, columns->column_count * sizeof(*piece), 16);
 
 	for (size_t first = 0; first < columns->row_count; first += CHUNK_ROWS_MAX) {
 		size_t rows = columns->row_count - first;

@@ -449,9 +449,7 @@ static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 	if (known->batch == writer->batch)
 		return known->batch_layout;
 	grow(&writer->now.layouts, writer->now.layout_count, &writer->now.layout_capacity);
-	copy = arena_alloc_raw(&writer->now.arena, bytes, 8);
-	if (!copy)
-		log_out_of_memory(bytes);
+	copy = arena_need_raw(&writer->now.arena, bytes, 8);
 	memcpy(copy, &known->layout, bytes);
 	writer->now.layouts[writer->now.layout_count++] = copy;
 	known->batch = writer->batch;
@@ -463,10 +461,8 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 		      const struct line *line)
 {
 	union value *values =
-		arena_alloc_raw(&writer->now.arena, line->field_count * sizeof(*values), 8);
+		arena_need_raw(&writer->now.arena, line->field_count * sizeof(*values), 8);
 
-	if (!values)
-		log_out_of_memory(line->field_count * sizeof(*values));
 	for (size_t i = 0; i < line->field_count; i++)
 		values[i] = line->fields[i].value;
 	grow(&writer->now.rows, writer->now.row_count, &writer->now.row_capacity);
