@@ -168,7 +168,7 @@ static uint32_t shards_that_fit(uint32_t wanted)
 	return (uint32_t)fit;
 }
 
-/* Fewer are not worth a try: the first writes would fail. */
+/* With fewer descriptors the mount would come up and its first writes fail: refuse to start. */
 static bool has_descriptors(struct diag *diag)
 {
 	uint64_t descriptors = env_raise_descriptors();
@@ -299,7 +299,7 @@ static void clear_dead_mount(const char *path)
  * The mount answers: the parent may return, and nobody reads our messages any more.
  *
  * Until here we are in the process group that started us: under autofs it alone may enter the
- * directory, and anybody else who looks at it waits for us, as we would.
+ * directory, and every other process that looks at it waits for us, as we would.
  */
 static void tell_ready(void)
 {

@@ -1,4 +1,8 @@
-/* A list of evaluations under one lock; those who wait are entries, not threads. */
+/*
+ * Keeps answers: LOOKUP of a text below query/ begins its evaluation in the pool, and GETATTR,
+ * OPEN and further LOOKUPs wait for the end of it. A caller that waits is an entry of a list,
+ * not a thread: a thousand slow queries would else be a thousand threads.
+ */
 #include "fs/answers/answer.h"
 
 #include <errno.h>
@@ -157,7 +161,8 @@ static void unlink_answer(struct answer_table *table, struct answer *answer)
 	unref(answer);
 }
 
-/* Nobody has it open: its memory goes, and whoever comes by its old nodeid looks up again. */
+/* For an answer that no file has open: frees its memory. A caller that still has its nodeid gets
+ * ESTALE, and the kernel looks the name up again. */
 static void evict(struct answer_table *table, struct answer *answer)
 {
 	atomic_fetch_add(&answer->references, 1);
@@ -182,7 +187,8 @@ static void make_room(struct answer_table *table)
 	while (table->bytes > table->bytes_max || table->count > ANSWERS_MAX) {
 		struct answer *oldest = oldest_evictable(table);
 
-		/* The newest stays, however large: somebody is just about to open it. */
+		/* Keep the newest, however large: its caller is about to open it, and would else
+		 * evaluate it again and again. */
 		if (!oldest || oldest == table->first)
 			return;
 		evict(table, oldest);
@@ -227,8 +233,8 @@ static void learn_groups(struct answer *answer)
 			caller_learn_groups(wait->req, &answer->caller);
 }
 
-/* One that is made for another caller is shared once it is known what that took, and was granted.
- */
+/* An answer that another caller's LOOKUP began is shared only when it is known which rights it
+ * took: then it is for every caller that has them. */
 static bool is_for(struct answer *answer, fuse_req_t req, struct caller *caller)
 {
 	/* Of a refusal `errors` told the asker alone: another one asks, and is told. */
@@ -399,7 +405,7 @@ static void reply_open_waiting(struct wait *wait, struct mount *mount)
 		reply_err(wait->req, err);
 }
 
-/* The answer is there, or never will be: each who waited gets what it asked for. */
+/* The evaluation is over: answers one request that waited for it, with the answer or its error. */
 static void reply_waiting(struct wait *wait, struct mount *mount)
 {
 	switch (wait->kind) {
@@ -560,7 +566,7 @@ static int answer_lookup(fuse_req_t req, struct mount *mount, const struct place
 	atomic_fetch_add(&answer->references, 1);
 	pthread_mutex_unlock(&table->lock);
 	node = node_of(mount, answer);
-	/* The first wait stands before the evaluation can end. */
+	/* Before pool_submit(): an evaluation that ended first would find nobody to answer. */
 	if (!wait_for(mount, answer, WAIT_LOOKUP, req, node, NULL))
 		reply_entry(req, mount, node);
 	if (is_new) {
@@ -601,7 +607,8 @@ static int answer_stat(struct mount *mount, struct node *node, struct stat *out)
 	return err;
 }
 
-/* Will answer_stat() never change again, and is it the same for all who come by the path? */
+/* May the kernel keep the attributes? Only of an answer that is ready, and that no mode hides from
+ * another caller on the same path. */
 static bool answer_is_settled(struct mount *mount, const struct node *node)
 {
 	bool settled;
@@ -643,8 +650,8 @@ static const struct handle_ops answer_handle_ops = {
 };
 
 /*
- * May who asks now have it? LOOKUP let only those in who may; this is for those who came by the
- * nodeid in another way, and for modes that were changed since.
+ * May this caller have the answer? LOOKUP has checked it, but a nodeid can also be reached by a
+ * descriptor that was passed on, and modes can have been changed since.
  */
 static int check_rights(fuse_req_t req, struct mount *mount, const struct answer *answer)
 {
@@ -661,7 +668,8 @@ static int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
 	struct answer *answer = answer_of(node);
 	bool runs;
 
-	/* Who opened it may have given it to a process of fewer rights, which asks for its size. */
+	/* fstat(2) of an open file: the process that opened it may have passed it on to one with
+	 * fewer rights, which may read it and so may know its size. */
 	if (atomic_load(&node->handle_count) > 0)
 		return OK;
 	pthread_mutex_lock(&mount->answers->lock);
@@ -702,7 +710,7 @@ static int answer_open(fuse_req_t req, struct mount *mount, struct node *node,
 	return OK;
 }
 
-/* --- those who went away -------------------------------------------------------------- */
+/* --- callers that went away -------------------------------------------------------------- */
 
 /* Take the waits that are over out of an answer's list; called with the lock. */
 static struct wait *take_over(struct answer *answer, bool all, bool *interrupted)

@@ -1,4 +1,8 @@
-/* Requests in, one answer out; the work is done by jobs that carry the kernel's request along. */
+/*
+ * Runs the requests that are written into an open file, and hands the last answer back. A
+ * request takes as long as a query may, so it is a job of the pool, which carries the kernel's
+ * write or read along and answers it at its end.
+ */
 #include "fs/answers/exec.h"
 
 #include <errno.h>
@@ -231,8 +235,9 @@ static int pay_owed(struct exec_handle *handle, struct slice data)
 }
 
 /*
- * Run the requests that `data` ends, in order. One that fails stops it there:
- * the first fails the write, a later one makes it short and is owed.
+ * Run the requests that `data` ends, in order. A request that fails ends the loop: as the first
+ * it fails the write(2); behind others it makes the write short, and its error is given to the
+ * next write(2), which brings the same bytes again.
  */
 static int take_requests(struct exec_handle *handle, struct slice data, size_t *taken)
 {
@@ -274,7 +279,7 @@ static void run_read(struct exec_job *job)
 
 	if (handle->request.length)
 		job->err = run_waiting(handle, slice_of("", 0));
-	/* Whoever seeks back before reading wants the answer from its start. */
+	/* A reader that seeks back before reading wants the answer from its start. */
 	if (job->offset < handle->answer_at)
 		handle->answer_at = job->offset;
 }
@@ -344,7 +349,8 @@ static void run_job(struct job *generic)
 	handle->cancelled = &job->cancelled;
 	run[job->call](job);
 	handle->cancelled = NULL;
-	/* Off the list first: an answered request cannot be asked whether it was interrupted. */
+	/* Off the list before the answer: exec_tick() would ask libfuse whether a request was
+	 * interrupted that libfuse has freed. */
 	unlink_job(job);
 	reply_job(job);
 	pthread_mutex_unlock(&handle->lock);

@@ -1,4 +1,7 @@
-/* What all open files share. */
+/*
+ * Makes and frees open files, and keeps a list of them: at the end of the mount those that the
+ * kernel did not close are released, or their lines and memory would be lost without a word.
+ */
 #include "fs/nodes/handle.h"
 
 #include <pthread.h>

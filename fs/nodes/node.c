@@ -1,4 +1,8 @@
-/* Two chained hash tables over the same nodes: by nodeid, and by place and text. */
+/*
+ * Keeps the nodes that the kernel knows in two chained hash tables: by nodeid, which each
+ * request brings, and by place and text, so that a second lookup of a name finds the first
+ * one's node.
+ */
 #include "fs/nodes/node.h"
 
 #include <assert.h>
@@ -10,7 +14,8 @@
 #include "engine/base/map.h"
 
 #define ROOT_NODEID 1u
-/* How long who looked an idle file up may take to open it. */
+/* For so long a file counts as taken after a lookup: its open follows, and a second writer would
+ * else share the inode, whose lock the kernel holds over a write. */
 #define CLAIM_NS INT64_C(10000000)
 
 struct node_table {

@@ -1,4 +1,8 @@
-/* A tail, a count of lines, and one failure that is owed. */
+/*
+ * Cuts what is written into whole lines and keeps the unfinished one until its rest comes.
+ * Writes are cut anywhere, by the kernel and by stdio; a bad line must still fail the write
+ * that holds it, with the count of what was stored before.
+ */
 #include "fs/points/ingest.h"
 
 #define TAIL_BYTES_KEPT ((size_t)64 << 10)

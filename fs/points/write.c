@@ -1,4 +1,8 @@
-/* Options, streams, and the handle of `write`. */
+/*
+ * Takes line protocol through `write` and `.write`: options of the name, the rights of its
+ * caller, and a stream that ties the lines (ingest.h), the headers of dumps (import.h) and a
+ * writer of the engine together.
+ */
 #include "fs/points/write.h"
 
 #include <stdlib.h>
@@ -218,7 +222,8 @@ static uint32_t target_policy(const struct write_stream *stream)
 		       : 0;
 }
 
-/* What was to go into a policy that is closed is not for all who may read the database. */
+/* A refused line is told to readers of the policy it was for: other readers of the database may not
+ * see what is in it. */
 static void tell(void *arg, int err, const struct diag *diag, uint64_t line_number,
 		 struct slice line)
 {

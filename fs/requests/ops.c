@@ -1,4 +1,7 @@
-/* In the order of fuse_lowlevel_ops: tree.def says what a kind takes, its kind_ops do it. */
+/*
+ * The functions that libfuse calls, in the order of fuse_lowlevel_ops. Each finds the node,
+ * asks tree.def whether the kind takes the call, and calls the verb of the kind.
+ */
 #include "fs/requests/ops.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
-/* A table of pages, each a function that prints. */
+/*
+ * Prints the pages of .seriesfs/: help and version as constant text, status and metrics anew
+ * at each open and for who opens, since they name databases that not everybody may see.
+ */
 #include "fs/service/pages.h"
 
 #include <stdlib.h>

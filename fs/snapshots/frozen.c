@@ -116,7 +116,8 @@ static int find_entry(struct mount *mount, struct frozen *frozen, const struct p
 	return OK;
 }
 
-/* In .snapshot, or in a directory of a snapshot. */
+/* In .snapshot a snapshot by its name, in a directory of a snapshot an entry, a series, or query/.
+ */
 static int frozen_find(struct mount *mount, const struct node *node, struct slice name,
 		       struct place *out, struct buf *text, struct diag *diag)
 {
@@ -263,7 +264,7 @@ static int frozen_open_list(fuse_req_t req, struct mount *mount, struct node *di
 	return OK;
 }
 
-/* The top itself is no name in it: its rmdir is the one that counts. */
+/* Not the top of the snapshot itself: its rmdir is what lets the snapshot go. */
 bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid)
 {
 	return (place->series_id || index_of(place)) &&
