@@ -16,7 +16,7 @@
  *	  trash/             dropped, being deleted
  *	  set-aside/TIME/    what seriesfs-check --repair has moved aside
  *	  clock              what the log told last, once it is trimmed (memory/arrivals.c)
- *	  continuous         what continuous queries have done (fs/settings/continuous.c)
+ *	  continuous         what continuous queries have done (query/continuous/runner.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
  * rows_stream, series_text) says that it belongs to one at a time.
