@@ -101,6 +101,10 @@ static int error_said(const char *text)
 		return ERR_SPACE;
 	if (strstr(text, "File too large"))
 		return ERR_FILE_SIZE;
+	if (strstr(text, "Too many open files"))
+		return ERR_FILES;
+	if (strstr(text, "Cannot allocate memory"))
+		return ERR_MEMORY;
 	if (strstr(text, "lock ") || strstr(text, "already held"))
 		return ERR_BUSY;
 	return ERR_IO;
