@@ -90,5 +90,7 @@ int wal_link(struct wal *wal, uint64_t segment, const char *dir);
 /* Delete the segments before `segment`: everything in them is elsewhere. */
 int wal_trim(struct wal *wal, uint64_t segment);
 uint64_t wal_bytes(struct wal *wal);
+/* A start replays all of it, and opens all of its segments, in no time that a user notices. */
+bool wal_is_short(struct wal *wal);
 
 #endif

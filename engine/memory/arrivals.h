@@ -13,10 +13,11 @@
 
 struct engine;
 
-/* Atomics alone, but for what is set before there are threads. */
+/* Atomics, but for what is set before there are threads, and where it says so. */
 struct arrivals {
 	_Atomic int64_t arrival_ns;	 /* the last that was given */
 	_Atomic int64_t known_offset_ns; /* of a clock that went on from what is stored */
+	uint64_t flushed_sequence;	 /* protected by flusher.lock; what `clock` tells */
 	struct trusted trusted;
 };
 
@@ -49,5 +50,7 @@ int arrivals_read(struct engine *engine, uint64_t *sequence);
  * sequence survive without it, and so does how much of the names is durable.
  */
 int arrivals_write(struct engine *engine);
+/* The same where the log stays: it is missed if it goes, since the sequence is the last flush's. */
+int arrivals_write_beside_log(struct engine *engine);
 
 #endif
