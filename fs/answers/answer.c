@@ -145,6 +145,7 @@ bool answer_has_waiters(struct answer_table *table)
 
 /* --- the list; all of these are called with its lock -------------------------- */
 
+/* Out of the list, and its bytes out of the sum. Whoever holds a reference still reads it. */
 static void unlink_answer(struct answer_table *table, struct answer *answer)
 {
 	struct answer **link = &table->first;
@@ -172,6 +173,7 @@ static void evict(struct answer_table *table, struct answer *answer)
 	unref(answer);
 }
 
+/* The list is newest first, so the last one that fits is the oldest. */
 static struct answer *oldest_evictable(struct answer_table *table)
 {
 	struct answer *oldest = NULL;
@@ -182,6 +184,7 @@ static struct answer *oldest_evictable(struct answer_table *table)
 	return oldest;
 }
 
+/* Drops the oldest answers until bytes and count are within their limits. */
 static void make_room(struct answer_table *table)
 {
 	while (table->bytes > table->bytes_max || table->count > ANSWERS_MAX) {
@@ -195,6 +198,8 @@ static void make_room(struct answer_table *table)
 	}
 }
 
+/* Would the query give the same now? It would when neither names nor any database that it read were
+ * changed since it began. */
 static bool is_unchanged(const struct answer *answer)
 {
 	struct mount *mount = answer->mount;
@@ -288,6 +293,8 @@ static struct answer *add(struct mount *mount, const struct place *place, struct
 
 /* --- evaluation ---------------------------------------------------------------- */
 
+/* Takes the next piece of the answer. Over the budget the evaluation ends, and each open file
+ * streams its own (stream.h). */
 static int sink_write(void *arg, struct slice bytes)
 {
 	struct answer *answer = arg;
@@ -302,6 +309,8 @@ static int sink_write(void *arg, struct slice bytes)
 	return OK;
 }
 
+/* Notes a database that the query reads, with its version before the first read: a write that comes
+ * later makes the answer old. */
 static void add_database(struct answer *answer, uint32_t id)
 {
 	for (size_t i = 0; i < answer->database_count; i++)
@@ -425,6 +434,7 @@ static void reply_all(struct wait *waits, struct mount *mount)
 	}
 }
 
+/* What an evaluation that ended with `err` leaves. */
 static enum answer_state state_after(const struct answer *answer, int err)
 {
 	if (answer->too_large)
@@ -577,6 +587,7 @@ static int answer_lookup(fuse_req_t req, struct mount *mount, const struct place
 	return END;
 }
 
+/* What a caller is told now. END: it has to wait. */
 static int outcome(const struct answer *answer)
 {
 	switch (answer->state) {

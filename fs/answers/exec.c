@@ -141,6 +141,8 @@ static int sink_write(void *arg, struct slice bytes)
 	return OK;
 }
 
+/* The statements of a request, with the rights of the caller that opened the file. The answer goes
+ * to memory, since a write(2) has nowhere to stream it to. */
 static int run_statements(struct exec_handle *handle, struct slice text, struct diag *diag)
 {
 	struct mount *mount = handle->base.mount;
@@ -323,6 +325,7 @@ static void free_job(struct exec_job *job)
 	free(job);
 }
 
+/* Off the list of what can be interrupted. */
 static void unlink_job(struct exec_job *job)
 {
 	pthread_mutex_lock(&jobs.lock);
@@ -357,6 +360,7 @@ static void run_job(struct job *generic)
 	free_job(job);
 }
 
+/* Hands a request of the kernel to the pool for queries, which answers it. */
 static void submit(fuse_req_t req, struct handle *handle, enum exec_call call, struct slice data,
 		   size_t length, uint64_t offset)
 {

@@ -62,6 +62,7 @@ struct stream_handle {
 	struct stream *stream;
 };
 
+/* Off the list of streams, so that no tick finds it any more. */
 static void unlink_stream(struct stream *stream)
 {
 	pthread_mutex_lock(&streams.lock);
@@ -269,6 +270,8 @@ static const struct handle_ops stream_handle_ops = {
 	.release = stream_release,
 };
 
+/* A thread a stream: it may wait for its reader for hours, which would take a thread from the pool
+ * of queries. */
 static int start_thread(struct stream *stream)
 {
 	sigset_t all, before;

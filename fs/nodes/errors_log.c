@@ -76,6 +76,7 @@ static struct log_text *find(struct errors_log *log, uint32_t database_id)
 	return text;
 }
 
+/* With the lock. */
 static struct log_text *find_or_add(struct errors_log *log, uint32_t database_id)
 {
 	struct log_text *text = find(log, database_id);
@@ -195,6 +196,8 @@ static void close_entry(struct log_text *text, size_t start, const struct error_
 		text->open_time_ns = text->time_ns;
 }
 
+/* Adds the entry behind the others. At ERRORS_BYTES_MAX the log begins anew: it is for people, who
+ * read its end. */
 static void append_entry(struct log_text *text, const struct error_entry *entry, uint64_t left_out)
 {
 	char when[WHEN_BYTES_MAX];

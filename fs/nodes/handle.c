@@ -46,6 +46,7 @@ void handle_free(struct handle *handle)
 	free(handle);
 }
 
+/* Without the lock: the loop has ended, and releasing takes the lock itself. */
 void handle_release_all(void)
 {
 	while (open_handles.first)

@@ -51,6 +51,7 @@ static struct node **key_bucket(struct node_table *table, uint64_t hash)
 	return &table->by_key[hash & (table->bucket_count - 1)];
 }
 
+/* Into both tables, or only by nodeid when it is not keyed. */
 static void link_node(struct node_table *table, struct node *node)
 {
 	struct node **id = id_bucket(table, node->id);
@@ -64,6 +65,8 @@ static void link_node(struct node_table *table, struct node *node)
 	*key = node;
 }
 
+/* Twice the buckets: chains stay at one node on average, so that a mount with a million names looks
+ * up as fast as one with ten. */
 static void grow(struct node_table *table)
 {
 	struct node **old = table->by_id;
@@ -81,6 +84,8 @@ static void grow(struct node_table *table)
 	free(old);
 }
 
+/* Takes it out of the table by place: the next lookup of the place makes another node, with another
+ * nodeid. */
 static void unkey(struct node_table *table, struct node *node)
 {
 	struct node **link = key_bucket(table, node->key_hash);

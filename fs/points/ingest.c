@@ -110,6 +110,7 @@ static int refuse(struct ingest *ingest, int err, size_t waited, size_t consumed
 	return err;
 }
 
+/* Keeps what no newline ended. `joined`: it lies in the tail already. */
 static void keep_rest(struct ingest *ingest, struct slice text, bool joined, size_t consumed)
 {
 	if (joined)

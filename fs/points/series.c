@@ -142,6 +142,8 @@ static bool text_reaches(struct mount *mount, const struct node *node, struct se
 	return false;
 }
 
+/* May the node of an earlier lookup be used again? Only while its text is, or can grow to be, what
+ * the series is now; else the kernel would show pages of another text. */
 static bool view_serves(struct mount *mount, const struct node *node,
 			const struct series_stat *stat)
 {
@@ -428,6 +430,7 @@ static int add_reader(struct mount *mount, struct node *node)
 	return err;
 }
 
+/* The last reader closes the text: an open one keeps shards and memory in use. */
 static void remove_reader(struct node *node)
 {
 	struct series_view *view = view_of(node);

@@ -158,6 +158,7 @@ static int allow_own(void *arg, uint32_t database_id, uint32_t policy_id, bool w
 	return database_id == stream->place.database_id ? OK : ERR_ACCESS;
 }
 
+/* CREATE DATABASE and the like in a dump: only for the database that is written to. */
 static int run_statement(void *arg, struct slice text, struct diag *diag)
 {
 	struct write_stream *stream = arg;
@@ -192,6 +193,8 @@ static int allow_policy(const struct write_stream *stream, uint32_t policy_id, s
 	return diag_set(diag, ERR_ACCESS, "not authorized to change this retention policy");
 }
 
+/* A header names the policy of the points behind it, unless the name of the file (`?rp=`) has
+ * chosen one: then the caller meant that. */
 static int go_to_policy(void *arg, struct slice name, struct diag *diag)
 {
 	struct write_stream *stream = arg;

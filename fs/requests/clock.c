@@ -41,6 +41,7 @@ static void watch_memory(struct mount *mount)
 		     gauges.memtable_bytes > (mount->options.memtable_mb << 20) / 4 * 3);
 }
 
+/* In a worker: dropping groups waits for locks and for the disk. */
 static void run_retention(struct job *job)
 {
 	struct clock *clock =

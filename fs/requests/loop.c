@@ -107,6 +107,8 @@ static bool reads_much(const struct node *node)
 	return tree_is_series(node->place.kind) || node->place.kind == KIND_FROZEN_FILE;
 }
 
+/* Opening for reading makes the text of a series, which may decode chunks; opening for writing does
+ * not. */
 static bool open_reads(const struct fuse_in_header *header)
 {
 	const struct fuse_open_in *in = (const struct fuse_open_in *)(header + 1);

@@ -163,6 +163,7 @@ static void print_held_lines(const struct page_reader *reader, struct buf *out)
 	buf_release(&list);
 }
 
+/* A line for each database that the reader may read. */
 static void print_databases(const struct page_reader *reader, struct buf *out)
 {
 	struct mount *mount = reader->mount;

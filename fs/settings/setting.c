@@ -75,6 +75,7 @@ static bool is_untouched(struct mount *mount, const struct object *policy)
 	       catalog_find(mount->catalog, policy->id, SLICE(".policy"), &file) == ERR_NOT_FOUND;
 }
 
+/* Settings that the text does not name stay as they are. */
 static int install_policy(struct mount *mount, uint32_t policy_id, struct slice text,
 			  const struct attrs *attrs, struct object *file, struct diag *diag)
 {
@@ -102,6 +103,8 @@ static int allow_all(void *arg, uint32_t database_id, uint32_t policy_id, bool w
 	return OK;
 }
 
+/* Checked by the parser and by what a continuous query may be, then put into the catalog under its
+ * name. */
 static int install_continuous(struct mount *mount, uint32_t database_id, uint32_t dir_id,
 			      struct slice name, struct slice text, const struct attrs *attrs,
 			      struct object *file, struct diag *diag)

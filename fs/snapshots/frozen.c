@@ -44,6 +44,7 @@ static struct place place_of_top(uint32_t database_id, uint32_t number)
 			       .unique = (uint64_t)number << 32 };
 }
 
+/* The place of an entry: a directory, a file, or a view's link. */
 static struct place place_of_entry(const struct frozen *frozen, uint32_t index)
 {
 	const struct frozen_entry *entry = &frozen_entries(&frozen->names, NULL)[index];
@@ -283,6 +284,7 @@ static struct frozen_file *file_of(const struct node *node)
 	return node->payload;
 }
 
+/* The place of a series has its group's entry. */
 static bool is_series(const struct node *node)
 {
 	return node->place.kind == KIND_FROZEN_FILE &&

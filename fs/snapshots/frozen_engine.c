@@ -38,6 +38,7 @@ static void add(struct frozen_table *table, struct frozen *frozen)
 	table->first = frozen;
 }
 
+/* A snapshot of an earlier mount. */
 static void add_kept(void *arg, uint32_t database_id, const char *name)
 {
 	add(arg, frozen_new(database_id, slice_of_text(name)));
