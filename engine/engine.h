@@ -48,7 +48,7 @@
 /*
  * Lock, read the catalog and indexes, replay the log. Starts no thread and
  * opens no LevelDB, so that it may come before daemonising. ERR_BUSY: another
- * process has it (diag names its pid and host). ERR_INVALID: somebody else's directory
+ * process has it (diag names its pid and host). ERR_INVALID: a foreign directory
  * (directory/directory.h), or a newer format.
  */
 int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag);

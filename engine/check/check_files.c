@@ -260,10 +260,10 @@ struct walk {
 	struct check *check;
 	char dir[64]; /* within the data directory, "" for itself */
 	bool (*knows)(struct check *check, const char *name);
-	bool owns_all; /* no name in it is another's */
+	bool owns_all; /* every name in it is ours */
 };
 
-/* Of those below the top, in any of our directories. */
+/* A name that we make below the top, in any of our directories. */
 static bool is_own_name(const char *name)
 {
 	static const char *const names[] = {

@@ -59,7 +59,7 @@ static bool is_ours(const char *path)
 	       has_journal(path, TOP_CATALOG_COPY);
 }
 
-/* A directory of somebody else's is not looked at, still less repaired. */
+/* A directory that is not ours is not looked at, still less repaired. */
 static int refuse_foreign(const char *path)
 {
 	struct diag diag = { 0 };

@@ -40,7 +40,7 @@ void arrivals_note(struct arrivals *arrivals, int64_t arrival_ns);
 int arrivals_of_line(struct engine *engine, int64_t *arrival_ns, struct diag *diag);
 /* Times of rows that were written, and not made of others: what retention goes by. */
 void arrivals_note_times(struct engine *engine, const struct memtable_row *rows, size_t count);
-/* Somebody says that the wall clock is right: arrivals that were ahead of it are taken back. */
+/* A person says that the wall clock is right: arrivals that were ahead of it are taken back. */
 void arrivals_trust(struct arrivals *arrivals);
 
 /* At the start: the last arrival, and the last sequence that is known beside the log. */

@@ -53,7 +53,7 @@ void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t m
 			int64_t ctime_ns, uint64_t sequence);
 bool memtable_is_empty(const struct memtable *memtable);
 size_t memtable_bytes(const struct memtable *memtable);
-size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked ones too */
+size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked rows too */
 
 /* The series in it that have rows, mtimes or masks: ascending, free() the array. ERR_MEMORY. */
 int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
@@ -117,7 +117,7 @@ void capture_release(struct capture *capture);
 struct captured_row {
 	int64_t time_ns;
 	uint64_t sequence;
-	const struct layout *layout; /* one pointer for equal ones of a memtable */
+	const struct layout *layout; /* equal layouts of a memtable are one pointer */
 	const union value *values;   /* layout->field_count */
 };
 /* Every row in the order of acceptance; `rows` has room for row_count. */

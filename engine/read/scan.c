@@ -748,7 +748,7 @@ static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 /* --- what need not be decoded ----------------------------------------------------------- */
 
 /*
- * Alone in its time, large enough to have a summary, and somebody can do with it? Nothing may be
+ * Alone in its time, large enough to have a summary, and the taker can do with it? Nothing may be
  * masked where rows are answered for; rows that nobody wants may be.
  */
 static bool is_worth_a_look(const struct scan *scan, size_t first, size_t end)
@@ -838,7 +838,7 @@ static bool may_offer(const struct scan *scan, const struct cell_rows *rows)
 	       rows->time_last_ns <= scan->spec.time_last_ns;
 }
 
-/* Alone in its time, and somebody wants but the sums of its rows? */
+/* Alone in its time, and does the taker want but the sums of its rows? */
 static bool may_be_summed(const struct scan *scan, size_t first, size_t end)
 {
 	return end - first == 1 && !scan->sources[first].capture && scan->spec.taker &&

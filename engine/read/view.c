@@ -218,7 +218,7 @@ static int append_ids(uint32_t **list, size_t *count, uint32_t *more, size_t mor
 	return grown ? OK : ERR_MEMORY;
 }
 
-/* Those of one shard that the view may see. */
+/* The series of one shard that the view may see. */
 static int add_shard_series(struct view *view, uint32_t number, uint32_t **ids, size_t *count)
 {
 	struct shard_version *version;

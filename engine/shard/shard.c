@@ -598,7 +598,7 @@ void shard_batch_mask(struct shard_batch *batch, const struct shard_mask *mask)
 	buf_append(&batch->generation.masks, mask, sizeof(*mask));
 }
 
-/* Kept apart from those of rows until the end, since it wins over them. */
+/* Kept apart from the times of rows until the end, since it wins over them. */
 void shard_batch_set_mtime(struct shard_batch *batch, uint32_t series_id, int64_t mtime_ns,
 			   int64_t ctime_ns)
 {

@@ -361,7 +361,7 @@ static int flush_one(struct sealed *sealed)
 	sealed->columns = &columns;
 	arena_begin(&columns.arena, COLUMNS_BYTES);
 	int err = flush_group(sealed);
-	if (err == ERR_STALE) /* dropped: nobody wants it */
+	if (err == ERR_STALE) /* dropped: its rows go with it */
 		err = OK;
 	if (err == OK)
 		unseal(sealed);
@@ -478,7 +478,8 @@ static int flush_groups(struct engine *engine)
 	bool left;
 
 	TRY(flush_once(engine, &left));
-	/* What was sealed by an earlier, failed flush is in: now what came since. */
+	/* The memtables that an earlier flush had left are in shards: now seal the rows that came
+	 * since. */
 	return left ? flush_once(engine, &left) : OK;
 }
 

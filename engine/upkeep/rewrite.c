@@ -56,7 +56,7 @@ struct pending {
 	size_t column_count;
 	struct arena arena; /* all the above */
 	struct arena texts; /* what the values point at */
-	struct arena spare; /* empty: for those of the rows that stay when a chunk is written */
+	struct arena spare; /* empty: takes the strings of rows that stay when a chunk is written */
 	struct chunk_write_column *chunk_columns;
 };
 
@@ -250,7 +250,7 @@ static int take_slab(struct rewrite *rewrite, const struct slab *slab)
 
 /* --- a series ------------------------------------------------------------------------ */
 
-/* The last sequence that changed it; and its rows, those included that are masked or merged. */
+/* The last sequence that changed the series, and its rows, masked and merged ones included. */
 static uint64_t last_change(const struct shard_version *version, uint32_t series_id, size_t *rows)
 {
 	const struct shard_mask *masks;

@@ -48,7 +48,7 @@ struct writer {
 	struct line_context lines;
 	struct row_batch now;
 	struct feeding *feeding; /* NULL until a batch was given to it */
-	bool is_fed;		 /* the last batch was copied by somebody */
+	bool is_fed;		 /* a continuous query has copied the last batch */
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
 
@@ -166,7 +166,7 @@ static int make_autogen(struct writer *writer, struct object *policy)
 	return err;
 }
 
-/* Make the group for a time; somebody else may have made it meanwhile. */
+/* Make the group for a time, unless another writer has made it meanwhile. */
 static int make_group(struct writer *writer, const struct object *policy, int64_t time_ns,
 		      struct object *out)
 {
@@ -797,7 +797,8 @@ static int write_once(struct writer *writer, struct slice text, bool final, size
 	return err;
 }
 
-/* The log is full, or a quota is, of which nobody knew before: the rest once more behind a flush.
+/* The log or a quota is full, which no look at the disk had told: the rest once more behind a
+ * flush.
  */
 static int write_rest(struct writer *writer, struct slice text, bool final, size_t *consumed,
 		      uint64_t *lines, struct diag *diag)
