@@ -13,7 +13,6 @@
 #include "engine/directory/kept.h"
 #include "engine/memory/state.h"
 #include "engine/recover.h"
-#include "engine/upkeep/flush.h"
 #include "engine/upkeep/lost_names.h"
 #include "engine/upkeep/sweep.h"
 #include "engine/upkeep/threads.h"
@@ -152,7 +151,7 @@ int engine_close(struct engine *engine)
 	threads_stop(engine);
 	catalog_compact(
 		engine->names.catalog); /* before the clock tells how much of it is durable */
-	int err = flush_or_keep(engine);
+	int err = engine_flush(engine);
 	engine_free(engine);
 	return err;
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "engine/base/bits.h"
 #include "engine/base/bytes.h"
 #include "engine/base/clones.h"
 #include "engine/base/err.h"
@@ -95,7 +94,7 @@ static void validity_encode(struct buf *out, const uint64_t *valid, size_t row_c
 	union value flags[CHUNK_ROWS_MAX];
 
 	for (size_t i = 0; i < row_count; i++)
-		flags[i].bits = bit_is_set(valid, i);
+		flags[i].bits = valid[i / 64] >> i % 64 & 1;
 	vectors_encode(VALUE_BOOLEAN, flags, row_count, false, out);
 }
 
@@ -106,7 +105,7 @@ static size_t values_gather(const struct chunk_write_column *column, size_t row_
 	size_t count = 0;
 
 	for (size_t i = 0; i < row_count; i++)
-		if (!column->valid || bit_is_set(column->valid, i))
+		if (!column->valid || column->valid[i / 64] >> i % 64 & 1)
 			out[count++] = column->values[i];
 	return count;
 }
@@ -663,7 +662,7 @@ static void values_scatter(union value *values, size_t count, size_t row_count,
 			   const uint64_t *valid)
 {
 	for (size_t row = row_count; row-- > 0;) {
-		if (bit_is_set(valid, row))
+		if (valid[row / 64] >> row % 64 & 1)
 			values[row] = values[--count];
 		else
 			values[row].bits = 0;
@@ -684,7 +683,7 @@ static void values_spread(const union value *values, size_t row_count, const uin
 			  union value *out)
 {
 	for (size_t row = 0; row < row_count; row++) {
-		bool is_there = bit_is_set(valid, row);
+		bool is_there = valid[row / 64] >> row % 64 & 1;
 
 		out[row].bits = is_there ? values->bits : 0;
 		values += is_there;
@@ -976,10 +975,54 @@ static bool can_be_summed(const struct column_part *part)
 	       (type == VALUE_FLOAT || type == VALUE_INTEGER || type == VALUE_UNSIGNED);
 }
 
-/* 1, or 0: not all of the columns can be summed, or none is there. */
-static int sum_types(struct decoding d, const struct sums_wish *wish, struct sum_column *columns)
+/* The least and the greatest of a column: its cells have them where there are cells. */
+static int column_extremes(struct decoding *d, const struct column_place *place,
+			   struct arena *arena, struct summary *out)
 {
+	struct chunk_outline outline = { .row_count = d->row_count };
+	struct outline_column column;
+
+	*out = place->part.summary;
+	if (out->has_numbers || !place->cells.length)
+		return OK;
+	TRY(laying_open(d, INT64_MAX, arena, &outline.laying));
+	TRY(column_outline(d, place, true, arena, &outline, &column));
+	*out = column.summary;
+	return OK;
+}
+
+static __int128 distance_from_zero(enum value_type type, union value value)
+{
+	if (type == VALUE_UNSIGNED)
+		return (__int128)value.u;
+	return value.i < 0 ? -(__int128)value.i : (__int128)value.i;
+}
+
+/*
+ * Sums of integers are made in 64 bits: false where those of some rows may need more, or where
+ * nothing is known of the extremes.
+ */
+static int holds_sums(struct decoding *d, const struct column_place *place, struct arena *arena)
+{
+	enum value_type type = place->part.kind & KIND_TYPE;
+	struct summary summary;
+	__int128 low, high;
+
+	if (type == VALUE_FLOAT)
+		return true;
+	TRY(column_extremes(d, place, arena, &summary));
+	low = distance_from_zero(type, summary.min);
+	high = distance_from_zero(type, summary.max);
+	return summary.has_numbers && (low > high ? low : high) * d->row_count <= INT64_MAX;
+}
+
+/* 1, or 0: not all of the columns can be summed, or none is there. */
+static int sum_types(struct decoding d, const struct sums_wish *wish, struct arena *arena,
+		     struct sum_column *columns)
+{
+	struct decoding whole = d;
 	bool any = false;
+	int holds;
 
 	for (size_t i = 0; i < d.column_count; i++) {
 		struct column_place place;
@@ -990,6 +1033,9 @@ static int sum_types(struct decoding d, const struct sums_wish *wish, struct sum
 				continue;
 			if (!can_be_summed(&place.part))
 				return 0;
+			holds = holds_sums(&whole, &place, arena);
+			if (holds != 1)
+				return holds;
 			columns[asked].type = place.part.kind & KIND_TYPE;
 			any = true;
 		}
@@ -1053,7 +1099,7 @@ int chunk_sums(struct slice chunk, const struct sums_wish *wish, struct arena *a
 	before = arena_alloc(arena, wish->field_count * sizeof(*before) + 1);
 	if (!columns || !before)
 		return ERR_MEMORY;
-	taken = sum_types(d, wish, columns);
+	taken = sum_types(d, wish, arena, columns);
 	if (taken == 1)
 		taken = spans_lay(&times, wish, arena, &spans);
 	if (taken != 1)

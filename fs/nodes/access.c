@@ -1,8 +1,4 @@
-/*
- * Judges what a caller may: the owner's, the group's or the others' bits of a mode, as POSIX
- * picks them. The kernel does the same along a path; a statement can name databases that lie
- * on no path.
- */
+/* The owner's, the group's or the others' bits, as POSIX picks them. */
 #include "fs/nodes/access.h"
 
 #include <stdio.h>

@@ -1,7 +1,4 @@
-/*
- * Turns a row of errors.def into its errno, here and nowhere else: below fs/ nobody knows an
- * errno.
- */
+/* The errno column of errors.def, expanded here and nowhere else. */
 #include "fs/nodes/fault.h"
 
 #include <errno.h>

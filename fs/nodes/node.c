@@ -1,8 +1,4 @@
-/*
- * Keeps the nodes that the kernel knows in two chained hash tables: by nodeid, which each
- * request brings, and by place and text, so that a second lookup of a name finds the first
- * one's node.
- */
+/* Two chained hash tables over the same nodes: by nodeid, and by place and text. */
 #include "fs/nodes/node.h"
 
 #include <assert.h>
@@ -14,8 +10,7 @@
 #include "engine/base/map.h"
 
 #define ROOT_NODEID 1u
-/* For so long a file counts as taken after a lookup: its open follows, and a second writer would
- * else share the inode, whose lock the kernel holds over a write. */
+/* How long who looked an idle file up may take to open it. */
 #define CLAIM_NS INT64_C(10000000)
 
 struct node_table {
@@ -51,7 +46,6 @@ static struct node **key_bucket(struct node_table *table, uint64_t hash)
 	return &table->by_key[hash & (table->bucket_count - 1)];
 }
 
-/* Into both tables, or only by nodeid when it is not keyed. */
 static void link_node(struct node_table *table, struct node *node)
 {
 	struct node **id = id_bucket(table, node->id);
@@ -65,8 +59,6 @@ static void link_node(struct node_table *table, struct node *node)
 	*key = node;
 }
 
-/* Twice the buckets: chains stay at one node on average, so that a mount with a million names looks
- * up as fast as one with ten. */
 static void grow(struct node_table *table)
 {
 	struct node **old = table->by_id;
@@ -84,8 +76,6 @@ static void grow(struct node_table *table)
 	free(old);
 }
 
-/* Takes it out of the table by place: the next lookup of the place makes another node, with another
- * nodeid. */
 static void unkey(struct node_table *table, struct node *node)
 {
 	struct node **link = key_bucket(table, node->key_hash);

@@ -1,6 +1,4 @@
-/*
- * Makes places of objects and of series, and paths of places for the entries of `errors`.
- */
+/* Places of objects and series, and places as text for people. */
 #include "fs/nodes/place.h"
 
 #include "engine/base/limits.h"

@@ -1,7 +1,4 @@
-/*
- * Runs jobs by a few threads: one lock, one queue, one condition. Jobs take milliseconds, so a
- * queue for each thread would gain nothing.
- */
+/* One lock, one queue, one condition. */
 #include "fs/nodes/pool.h"
 
 #include <pthread.h>

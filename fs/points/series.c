@@ -1,8 +1,4 @@
-/*
- * Shows a series as a file: beside each node lies a view, the text that all its readers share.
- * The engine's text can only grow, and a series can also change; then the next lookup gets
- * another node (series.h).
- */
+/* A view beside each node of a series: the text that its readers share. */
 #include "fs/points/series.h"
 
 #include <stdlib.h>
@@ -83,7 +79,7 @@ uint32_t series_number(struct mount *mount, const struct node *node)
 	return id;
 }
 
-/* Appends nothing where the database was dropped meanwhile. */
+/* Nothing, where the database was dropped meanwhile. */
 static void print_key(struct mount *mount, const struct place *place, struct buf *out)
 {
 	struct index *index = engine_hold_index(mount->engine, place->database_id);
@@ -127,8 +123,7 @@ static bool text_reaches(struct mount *mount, const struct node *node, struct se
 {
 	struct series_stat stat;
 
-	/* A write between the two looks makes them differ: try again before giving the nodeid up,
-	 * or `tail -f` would lose its file. */
+	/* Others may write between the two looks: try again before giving the nodeid up. */
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (engine_stat(mount, &node->place, node->place.series_id, &stat) < 0)
 			return false;
@@ -142,8 +137,6 @@ static bool text_reaches(struct mount *mount, const struct node *node, struct se
 	return false;
 }
 
-/* May the node of an earlier lookup be used again? Only while its text is, or can grow to be, what
- * the series is now; else the kernel would show pages of another text. */
 static bool view_serves(struct mount *mount, const struct node *node,
 			const struct series_stat *stat)
 {
@@ -163,8 +156,7 @@ static bool view_serves(struct mount *mount, const struct node *node,
 	return serves;
 }
 
-/* A series without points here is found while a writer has it open: another process that looks must
- * meet the same node. */
+/* A series without points here is there for those who meet its first writer. */
 static int lookup_unborn(struct mount *mount, const struct place *place, struct slice key,
 			 struct node **out)
 {
@@ -430,7 +422,6 @@ static int add_reader(struct mount *mount, struct node *node)
 	return err;
 }
 
-/* The last reader closes the text: an open one keeps shards and memory in use. */
 static void remove_reader(struct node *node)
 {
 	struct series_view *view = view_of(node);

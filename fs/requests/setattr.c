@@ -1,7 +1,4 @@
-/*
- * Changes attributes: the table of calls is asked for each part of the request, then the verbs
- * of the kind do it. Truncation is a change as well, and never deletes points.
- */
+/* SETATTR: the table of calls first, then the verbs of the kind. */
 #include "fs/requests/setattr.h"
 
 #include <stdatomic.h>

@@ -1,7 +1,4 @@
-/*
- * Does the words that an operator writes to .seriesfs/ctl: a row each, with its arguments and
- * its function.
- */
+/* A table of words. */
 #include "fs/service/control.h"
 
 #include "engine/base/when.h"

@@ -1,7 +1,4 @@
-/*
- * Reads and changes attributes that the catalog keeps: of directories, and of the small texts
- * in them.
- */
+/* Attributes straight from the catalog, and back into it. */
 #include "fs/settings/object.h"
 
 #include "fs/nodes/attr.h"

@@ -1,7 +1,4 @@
-/*
- * Copies the names of a snapshot into an array, each after its parent. They never change, so a
- * name is found without any lock.
- */
+/* An array of entries, each after its parent. */
 #include "fs/snapshots/frozen_names.h"
 
 #include <stdlib.h>

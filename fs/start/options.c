@@ -1,8 +1,4 @@
-/*
- * Parses the command line: a table of limits with their defaults, and what fuse_opt hands over
- * one by one. What mount(8) and fstab add is taken and ignored by name, so that a misspelt
- * option is still an error.
- */
+/* A table of numbers, and what fuse_opt hands over one by one. */
 #define FUSE_USE_VERSION 314
 #include "fs/start/options.h"
 
@@ -94,7 +90,8 @@ static uint64_t *number_at(struct options *options, size_t row)
 	return (uint64_t *)((char *)options + numbers[row].offset);
 }
 
-/* The default, or the part of this machine's memory where that is less. */
+/* What fits the machine: a default that is too large for it ends it, and nobody sets options
+ * before. */
 static uint64_t default_of(const struct number_option *number)
 {
 	uint64_t fits = number->part ? (machine_memory_bytes() >> 20) / number->part : UINT64_MAX;
@@ -330,7 +327,7 @@ static bool lies_in(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-/* OK for a path that is not there: the function that needs it says so. */
+/* What is not there is told by who needs it. */
 static int check_directory(const char *path, struct buf *why)
 {
 	struct stat stat_data;
@@ -341,7 +338,7 @@ static int check_directory(const char *path, struct buf *why)
 	return ERR_INVALID;
 }
 
-/* By device and inode: through a bind mount or a link two paths can be one directory. */
+/* What is below 0 in the file system's own words, too: through a bind mount paths tell nothing. */
 static bool is_one_directory(const char *a, const char *b)
 {
 	struct stat a_stat, b_stat;

@@ -1,7 +1,4 @@
-/*
- * Confines the daemon to its data directory by Landlock, with raw system calls: the C library
- * has no functions for it.
- */
+/* Rules for Landlock, by raw system calls: the C library has none. */
 #include "fs/start/sandbox.h"
 
 #include <dirent.h>

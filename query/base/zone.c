@@ -226,6 +226,14 @@ int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns)
 	return zone_offset_s(zone, floor_div(time_ns, NS_PER_SECOND)) * NS_PER_SECOND;
 }
 
+int32_t zone_span_s(const struct zone *zone, int64_t time_s, int64_t *from_s, int64_t *until_s)
+{
+	return lookup(zone, time_s, from_s, until_s);
+}
+
+/* No clock is further from UTC, nor put back further at once. */
+#define AHEAD_S_MAX (26 * INT64_C(3600))
+
 int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s)
 {
 	int64_t from, until;
@@ -233,13 +241,10 @@ int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s)
 
 	if (!zone)
 		return local_s;
-	/* As Go does: guess with the offset of that time in UTC, then look at the neighbour. */
-	offset = lookup(zone, local_s, &from, &until);
-	if (local_s - offset < from)
-		offset = zone_offset_s(zone, from - 1);
-	else if (local_s - offset >= until)
-		offset = zone_offset_s(zone, until);
-	return local_s - offset;
+	offset = lookup(zone, local_s - AHEAD_S_MAX, &from, &until);
+	while (local_s - offset >= until)
+		offset = lookup(zone, until, &from, &until);
+	return local_s - offset > from ? local_s - offset : from;
 }
 
 int64_t zone_add_months(const struct zone *zone, int64_t time_s, int64_t months)

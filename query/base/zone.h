@@ -17,7 +17,12 @@ int zone_open(struct slice name, struct arena *arena, const struct zone **out);
 /* Seconds east of UTC at a time. NULL is UTC. */
 int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
 int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns);
-/* A local time (seconds as if it were UTC) as UTC seconds; what a clock shows twice is the first.
+/* The same, and where that holds: [from, until) has this offset. INT64_MIN, INT64_MAX: without end.
+ */
+int32_t zone_span_s(const struct zone *zone, int64_t time_s, int64_t *from_s, int64_t *until_s);
+/*
+ * A local time (seconds as if it were UTC) as UTC seconds: when the clock first shows it, or has
+ * passed it where it is put forward.
  */
 int64_t zone_utc_of_local(const struct zone *zone, int64_t local_s);
 /* Months forward or back on the zone's calendar; a day that the month has not becomes its last. */

@@ -518,7 +518,6 @@ static bool make_cells(struct feeder *feeder, const struct fed_series *series,
 		feeder->slots[i] = slot_cell(feeder, series, layout, fields, row, i);
 	if (feeder->condition && !expr_is_true(feeder->condition, &eval))
 		return false;
-	eval.divides_to_float = true;
 	feeder->cells[0] = (struct cell){ .type = CELL_TIME, .i = row->time_ns };
 	for (size_t i = 0; i < layout->column_count; i++)
 		feeder->cells[i + 1] = layout->columns[i].expr

@@ -69,6 +69,20 @@ bool cell_float(const struct cell *cell, double *out)
 	}
 }
 
+bool cell_fits(const struct cell *cell, enum data_type type)
+{
+	if (type != DATA_INTEGER && type != DATA_UNSIGNED)
+		return true;
+	switch (cell->type) {
+	case CELL_FLOAT:
+		return type == DATA_INTEGER ? fabs(cell->f) < 9223372036854775808.0
+					    : cell->f >= 0 && cell->f < 18446744073709551616.0;
+	case CELL_INTEGER: return type == DATA_INTEGER || cell->i >= 0;
+	case CELL_UNSIGNED: return type == DATA_UNSIGNED || cell->u <= INT64_MAX;
+	default: return true;
+	}
+}
+
 static struct cell cast_to_integer(struct cell cell)
 {
 	if (cell.type == CELL_FLOAT)
@@ -136,63 +150,62 @@ static struct cell binary_float(enum token op, double a, double b)
 	}
 }
 
-static int64_t remainder_of(int64_t a, int64_t b)
+/* No integer of 64 bits is lost where one holds the number; else it is the nearest float. */
+struct cell cell_of_whole(__int128 value, bool is_unsigned)
 {
-	return b == 0 || b == -1 ? 0 : a % b;
+	if (is_unsigned && value >= 0 && value <= (__int128)UINT64_MAX)
+		return (struct cell){ .type = CELL_UNSIGNED, .u = (uint64_t)value };
+	if (value >= INT64_MIN && value <= INT64_MAX)
+		return cell_of_integer((int64_t)value);
+	return cell_of_float((double)value);
 }
 
-static int64_t quotient_of(int64_t a, int64_t b)
+static struct cell multiply_whole(__int128 a, __int128 b, bool is_unsigned)
 {
-	if (b == 0)
-		return 0;
-	return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
+	__int128 product;
+
+	if (__builtin_mul_overflow(a, b, &product))
+		return cell_of_float((double)a * (double)b);
+	return cell_of_whole(product, is_unsigned);
 }
 
-static struct cell binary_integer(enum token op, int64_t a, int64_t b, bool divides_to_float)
+static __int128 whole_of(const struct cell *cell)
 {
+	return cell->type == CELL_UNSIGNED ? (__int128)cell->u : (__int128)cell->i;
+}
+
+static struct cell bits_of(enum token op, struct cell left, struct cell right)
+{
+	struct cell cell = { .type = left.type == right.type ? left.type : CELL_UNSIGNED };
+
 	switch (op) {
-	case TOKEN_ADD: return cell_of_integer((int64_t)((uint64_t)a + (uint64_t)b));
-	case TOKEN_SUB: return cell_of_integer((int64_t)((uint64_t)a - (uint64_t)b));
-	case TOKEN_MUL: return cell_of_integer((int64_t)((uint64_t)a * (uint64_t)b));
+	case TOKEN_BITWISE_AND: cell.u = left.u & right.u; return cell;
+	case TOKEN_BITWISE_OR: cell.u = left.u | right.u; return cell;
+	default: cell.u = left.u ^ right.u; return cell;
+	}
+}
+
+/* Integers of either kind, as numbers: nothing wraps. */
+static struct cell binary_whole(enum token op, struct cell left, struct cell right,
+				bool divides_to_float)
+{
+	bool is_unsigned = left.type == CELL_UNSIGNED || right.type == CELL_UNSIGNED;
+	__int128 a = whole_of(&left), b = whole_of(&right);
+
+	switch (op) {
+	case TOKEN_ADD: return cell_of_whole(a + b, is_unsigned);
+	case TOKEN_SUB: return cell_of_whole(a - b, is_unsigned);
+	case TOKEN_MUL: return multiply_whole(a, b, is_unsigned);
 	case TOKEN_DIV:
 		if (divides_to_float)
 			return cell_of_float(b == 0 ? 0 : (double)a / (double)b);
-		return cell_of_integer(quotient_of(a, b));
-	case TOKEN_MOD: return cell_of_integer(remainder_of(a, b));
-	case TOKEN_BITWISE_AND: return cell_of_integer(a & b);
-	case TOKEN_BITWISE_OR: return cell_of_integer(a | b);
-	case TOKEN_BITWISE_XOR: return cell_of_integer(a ^ b);
+		return cell_of_whole(b == 0 ? 0 : a / b, is_unsigned);
+	case TOKEN_MOD: return cell_of_whole(b == 0 ? 0 : a % b, is_unsigned);
+	case TOKEN_BITWISE_AND:
+	case TOKEN_BITWISE_OR:
+	case TOKEN_BITWISE_XOR: return bits_of(op, left, right);
 	default: return compare_result(op, (a > b) - (a < b), true);
 	}
-}
-
-static struct cell binary_unsigned(enum token op, uint64_t a, uint64_t b)
-{
-	struct cell cell = { .type = CELL_UNSIGNED };
-
-	switch (op) {
-	case TOKEN_ADD: cell.u = a + b; return cell;
-	case TOKEN_SUB: cell.u = a - b; return cell;
-	case TOKEN_MUL: cell.u = a * b; return cell;
-	case TOKEN_DIV: cell.u = b == 0 ? 0 : a / b; return cell;
-	case TOKEN_MOD: cell.u = b == 0 ? 0 : a % b; return cell;
-	case TOKEN_BITWISE_AND: cell.u = a & b; return cell;
-	case TOKEN_BITWISE_OR: cell.u = a | b; return cell;
-	case TOKEN_BITWISE_XOR: cell.u = a ^ b; return cell;
-	default: return compare_result(op, (a > b) - (a < b), true);
-	}
-}
-
-/* A signed and an unsigned one: a negative one is less than all, but equal to its bits. */
-static struct cell binary_mixed(enum token op, struct cell left, struct cell right)
-{
-	bool is_order = op == TOKEN_LT || op == TOKEN_LTE || op == TOKEN_GT || op == TOKEN_GTE;
-
-	if (is_order && left.type == CELL_INTEGER && left.i < 0)
-		return compare_result(op, -1, true);
-	if (is_order && right.type == CELL_INTEGER && right.i < 0)
-		return compare_result(op, 1, true);
-	return binary_unsigned(op, left.u, right.u);
 }
 
 static struct cell binary_boolean(enum token op, bool a, bool b)
@@ -250,11 +263,7 @@ static struct cell binary_number(enum token op, struct cell left, struct cell ri
 		cell_float(&right, &b);
 		return binary_float(op, a, b);
 	}
-	if (left.type == CELL_INTEGER && right.type == CELL_INTEGER)
-		return binary_integer(op, left.i, right.i, divides_to_float);
-	if (left.type == CELL_UNSIGNED && right.type == CELL_UNSIGNED)
-		return binary_unsigned(op, left.u, right.u);
-	return binary_mixed(op, left, right);
+	return binary_whole(op, left, right, divides_to_float);
 }
 
 struct cell cell_binary(enum token op, struct cell left, struct cell right, bool divides_to_float)
@@ -320,7 +329,7 @@ static struct cell eval_binary(const struct expr *expr, struct eval *eval)
 		return eval_match(expr, eval);
 	left = eval_beside(expr->binary.left, expr->binary.right, eval);
 	right = eval_beside(expr->binary.right, expr->binary.left, eval);
-	return cell_binary(expr->binary.op, left, right, eval->divides_to_float);
+	return cell_binary(expr->binary.op, left, right, true);
 }
 
 static struct cell eval_call(const struct expr *expr, struct eval *eval)
@@ -420,6 +429,19 @@ static int check_signs(const struct expr *expr, enum data_type left, enum data_t
 	return type_error(expr, diag, why);
 }
 
+static bool is_negative(const struct expr *expr)
+{
+	expr = strip(expr);
+	return expr->kind == EXPR_INTEGER && expr->integer < 0;
+}
+
+/* What unsigned numbers make of each other, or of a literal. */
+static bool may_be_negative(const struct expr *expr)
+{
+	return expr->binary.op == TOKEN_SUB || is_negative(expr->binary.left) ||
+	       is_negative(expr->binary.right);
+}
+
 static int binary_type(const struct expr *expr, enum data_type *out, struct diag *diag)
 {
 	enum data_type left, right;
@@ -432,8 +454,10 @@ static int binary_type(const struct expr *expr, enum data_type *out, struct diag
 	*out = left == DATA_UNKNOWN ? right : left;
 	if (left == DATA_UNKNOWN || right == DATA_UNKNOWN)
 		return OK;
-	zero = cell_binary(expr->binary.op, zero_of(left), zero_of(right), false);
+	zero = cell_binary(expr->binary.op, zero_of(left), zero_of(right), true);
 	*out = data_type_of(zero.type);
+	if (*out == DATA_UNSIGNED && may_be_negative(expr))
+		*out = DATA_INTEGER;
 	if (*out != DATA_UNKNOWN)
 		return OK;
 	snprintf(why, sizeof(why), "incompatible types: %s and %s", data_type_name(left),
@@ -503,6 +527,8 @@ enum data_type call_type(struct slice name, enum data_type argument)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (slice_equal(name, slice_of_text(rows[i].name)))
 			return rows[i].type;
+	if (argument == DATA_UNSIGNED && slice_equal(name, SLICE("difference")))
+		return DATA_INTEGER;
 	return argument;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Expressions over a row: their values and their types, as InfluxDB has them.
  *
- * Integers divide into floats in the fields of a SELECT and into integers in
- * WHERE; anything divided by 0 is 0; null in, null out; what cannot be compared
- * is not equal, and not unequal either.
+ * Integers divide into floats; what no integer holds is a float, too; anything
+ * divided by 0 is 0; null in, null out; what cannot be compared is not equal, and
+ * not unequal either.
  */
 #ifndef QUERY_EXPR_H
 #define QUERY_EXPR_H
@@ -18,14 +18,13 @@
 /* What an evaluation is lent. */
 struct eval {
 	const struct cell *slots; /* by varref.slot; a reference with a slot below 0 is null */
-	bool divides_to_float;
-	int err; /* ERR_LIMIT once a regex gave up */
+	int err;		  /* ERR_LIMIT once a regex gave up */
 };
 
 struct cell expr_eval(const struct expr *expr, struct eval *eval);
 /* Is it true, and not false, null or anything else? */
 bool expr_is_true(const struct expr *expr, struct eval *eval);
-/* One operator on two values. */
+/* One operator on two values. Durations are divided into whole ones. */
 struct cell cell_binary(enum token op, struct cell left, struct cell right, bool divides_to_float);
 
 /* --- values and types ------------------------------------------------------ */
@@ -46,6 +45,8 @@ static inline struct cell cell_of_integer(int64_t value)
 {
 	return (struct cell){ .type = CELL_INTEGER, .i = value };
 }
+/* The type of integers of which it is one, if that holds it, or the other, else a float. */
+struct cell cell_of_whole(__int128 value, bool is_unsigned);
 static inline struct cell cell_of_boolean(bool value)
 {
 	return (struct cell){ .type = CELL_BOOLEAN, .b = value };
@@ -80,6 +81,8 @@ static inline struct cell cell_of_value(enum value_type type, union value value)
  */
 struct cell cell_cast(struct cell cell, enum data_type type);
 /* As a float: false for what is no number. */
+/* Does an integer of that type hold it, where it is a number and the type one of integers? */
+bool cell_fits(const struct cell *cell, enum data_type type);
 bool cell_float(const struct cell *cell, double *out);
 
 /* Does `b` win over `a` when a column has both? float, integer, unsigned, string, boolean, tag. */

@@ -2,7 +2,8 @@
  * GROUP BY time: which window a time falls into.
  *
  *	time(10s, 5s)     …[-5, 5)[5, 15)[15, 25)…     windows stand on the epoch, plus offset
- *	time(1d), tz()    local days, of 23 or 25 hours where the clocks change
+ *	time(1d), tz()    local days, of 23 or 25 hours where the clocks change: a window begins
+ *	                  where the clock first shows its time, or has passed it
  *	time(1month)      local months
  *
  * Without an interval there is one window: the whole range.
@@ -42,13 +43,11 @@ uint64_t window_count(const struct window_spec *spec);
 
 /*
  * Walking from window to window, as fill() does: `start_ns` is the next one.
- * With tz() it takes the change of the clocks along.
  */
 struct window_walk {
 	const struct window_spec *spec;
 	bool is_descending;
 	int64_t start_ns;
-	int64_t zone_offset_ns;
 };
 void window_walk_begin(struct window_walk *walk, const struct window_spec *spec, bool is_descending,
 		       int64_t start_ns);

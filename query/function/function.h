@@ -44,8 +44,12 @@ struct function {
 	 */
 	bool (*absorb)(struct accumulator *acc, enum data_type type,
 		       const struct rows_summary *rows, const struct column_summary *column);
-	/* FOLD: take in the sum of rows, which goes on from the value before. NULL: rows alone. */
-	void (*add)(struct accumulator *acc, size_t row_count, union value sum);
+	/*
+	 * FOLD: take in the sum of rows, which goes on from the value before; of integers, in 64
+	 * bits of which what was added needs no more. NULL: rows alone.
+	 */
+	void (*add)(struct accumulator *acc, enum data_type type, size_t row_count,
+		    union value sum);
 	/* FOLD selectors: the best row of [first, end), or SIZE_MAX; does `b` beat `a`? */
 	size_t (*pick)(enum data_type type, const struct batch_column *column, size_t first,
 		       size_t end);
@@ -67,10 +71,10 @@ extern const size_t function_count;
 /* --- FOLD ------------------------------------------------------------------- */
 
 struct accumulator {
-	uint64_t count; /* 0 = empty */
-	union value value, other;
-	int64_t time_ns;	/* of a selected value */
-	const struct cell *row; /* of a selected value */
+	uint64_t count;		  /* 0 = empty */
+	union value value, other; /* a sum of integers: the lower and the higher 64 bits */
+	int64_t time_ns;	  /* of a selected value */
+	const struct cell *row;	  /* of a selected value */
 };
 
 /* --- COLLECT ------------------------------------------------------------------ */
@@ -147,7 +151,6 @@ struct plan_call {
 	int64_t hold; /* of indicators: rows that are left out; -1 = until they are warm */
 	enum warmup warmup;
 	struct histogram histogram;
-	bool is_descending;
 	bool wants_keys;    /* COLLECT: samples are keys */
 	bool has_tags;	    /* top(v, tag…): each combination gives its best */
 	int32_t *tag_slots; /* those that are tags; fields are all alike, as InfluxDB has it */
@@ -162,8 +165,7 @@ struct transform_context {
 	const struct plan_call *call;
 	struct run *run;
 	const struct window_spec *window; /* GROUP BY time, and the range */
-	bool is_descending;
-	int64_t interval_ns; /* 0 = none */
+	int64_t interval_ns;		  /* 0 = none */
 };
 
 #define TYPES_NUMBER	 (1u << DATA_FLOAT | 1u << DATA_INTEGER | 1u << DATA_UNSIGNED)

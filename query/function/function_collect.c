@@ -23,18 +23,9 @@ static void add_cell(struct points *out, int64_t time_ns, struct cell cell)
 
 /* --- ordered by value ---------------------------------------------------------- */
 
-/* Where time runs backwards the samples come that way, too. */
 static void sort_by_value(const struct plan_call *call, struct samples *samples)
 {
-	struct sample *items = samples->items;
-
-	for (size_t a = 0, b = samples->count; call->is_descending && a + 1 < b; a++) {
-		struct sample sample = items[a];
-
-		items[a] = items[--b];
-		items[b] = sample;
-	}
-	go_sort_by_value(call->type, items, samples->count);
+	go_sort_by_value(call->type, samples->items, samples->count);
 }
 
 /* A NaN is not even the same as itself. */
@@ -112,13 +103,15 @@ uint64_t select_key(uint64_t *keys, size_t count, size_t rank)
 	return keys[rank];
 }
 
-/* As InfluxDB: for whole numbers the half is of whole numbers too. */
+/* Half a distance that 64 bits hold, for the last digits; else half of both. */
 static double middle_of(enum data_type type, union value low, union value high)
 {
 	if (type == DATA_FLOAT)
 		return low.f + (high.f - low.f) / 2;
+	if (type == DATA_INTEGER && high.i - (__int128)low.i > INT64_MAX)
+		return (double)((__int128)low.i + high.i) / 2;
 	if (type == DATA_INTEGER)
-		return (double)low.i + (double)(int64_t)(high.u - low.u) / 2; /* wraps, as Go's */
+		return (double)low.i + (double)(high.i - low.i) / 2;
 	return (double)low.u + (double)(high.u - low.u) / 2;
 }
 
@@ -192,6 +185,9 @@ int reduce_percentile(const struct plan_call *call, struct samples *samples, int
 	double place = floor((double)samples->count * call->number / 100.0 + 0.5) - 1;
 	uint64_t key;
 
+	/* The nearest rank of a low one is the least value. */
+	if (place < 0 && call->number >= 0)
+		place = 0;
 	if (!(place >= 0 && place < (double)samples->count))
 		return OK;
 	if (samples->keys) {
@@ -201,34 +197,6 @@ int reduce_percentile(const struct plan_call *call, struct samples *samples, int
 	}
 	sort_by_value(call, samples);
 	add_value(call, out, &samples->items[(size_t)place]);
-	return OK;
-}
-
-/* The most frequent; of equals, see InfluxDB: who comes earlier than the best one's last. */
-int reduce_mode(const struct plan_call *call, struct samples *samples, int64_t start_ns,
-		int64_t end_ns, struct points *out)
-{
-	size_t best = 0, best_count = 0;
-	int64_t best_last = 0;
-
-	if (samples->count == 0)
-		return OK;
-	sort_by_value(call, samples);
-	for (size_t first = 0, end; first < samples->count; first = end) {
-		for (end = first + 1; end < samples->count &&
-				      is_same(call, &samples->items[first], &samples->items[end]);)
-			end++;
-		if (best_count == 0 || end - first > best_count ||
-		    (end - first == best_count && best_count >= 2 &&
-		     samples->items[first].time_ns <= best_last)) {
-			best = first;
-			best_count = end - first;
-			best_last = samples->items[end - 1].time_ns;
-		}
-	}
-	if (call->type == DATA_BOOLEAN && best_count * 2 == samples->count)
-		best = samples->count - 1;
-	add_cell(out, start_ns, cell_of_typed(call->type, samples->items[best].value));
 	return OK;
 }
 
@@ -243,7 +211,35 @@ static int compare_samples(const void *a, const void *b, void *arg)
 	return order ? order : (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
 }
 
-/* One sample a value: the first, or where time runs backwards the last. */
+/* The most frequent; of those that are as frequent the one that came first, as the manual has it.
+ */
+int reduce_mode(const struct plan_call *call, struct samples *samples, int64_t start_ns,
+		int64_t end_ns, struct points *out)
+{
+	const struct sample *best = samples->items;
+	size_t best_count = 0;
+
+	if (samples->count == 0)
+		return OK;
+	qsort_r(samples->items, samples->count, sizeof(*samples->items), compare_samples,
+		(void *)call);
+	for (size_t first = 0, end; first < samples->count; first = end) {
+		const struct sample *sample = &samples->items[first];
+
+		for (end = first + 1;
+		     end < samples->count && is_same(call, sample, &samples->items[end]);)
+			end++;
+		if (end - first > best_count ||
+		    (end - first == best_count && sample->time_ns < best->time_ns)) {
+			best = sample;
+			best_count = end - first;
+		}
+	}
+	add_cell(out, start_ns, cell_of_typed(call->type, best->value));
+	return OK;
+}
+
+/* One sample a value: the first. */
 static void keep_distinct(const struct plan_call *call, struct samples *samples)
 {
 	size_t kept = 0;
@@ -255,7 +251,7 @@ static void keep_distinct(const struct plan_call *call, struct samples *samples)
 			i == 0 || !is_same(call, &samples->items[kept - 1], &samples->items[i]);
 
 		kept += is_new;
-		if (is_new || call->is_descending)
+		if (is_new)
 			samples->items[kept - 1] = samples->items[i];
 	}
 	samples->count = kept;
@@ -268,17 +264,13 @@ static int compare_times(const void *a, const void *b)
 	return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
 }
 
-/* Ascending in time either way, as InfluxDB gives them; an answer that descends is turned later. */
 int reduce_distinct(const struct plan_call *call, struct samples *samples, int64_t start_ns,
 		    int64_t end_ns, struct points *out)
 {
 	keep_distinct(call, samples);
 	qsort(samples->items, samples->count, sizeof(*samples->items), compare_times);
-	for (size_t i = 0; i < samples->count; i++) {
-		size_t place = call->is_descending ? samples->count - 1 - i : i;
-
-		add_cell(out, start_ns, cell_of_typed(call->type, samples->items[place].value));
-	}
+	for (size_t i = 0; i < samples->count; i++)
+		add_cell(out, start_ns, cell_of_typed(call->type, samples->items[i].value));
 	return OK;
 }
 
@@ -327,12 +319,9 @@ int reduce_count_distinct(const struct plan_call *call, struct samples *samples,
 
 /* --- in time order --------------------------------------------------------------- */
 
-/* In the order of the answer: the last digits depend on it. */
 static double value_at(const struct plan_call *call, const struct samples *samples, size_t i)
 {
-	size_t place = call->is_descending ? samples->count - 1 - i : i;
-
-	return float_of_value(call->type, samples->items[place].value);
+	return float_of_value(call->type, samples->items[i].value);
 }
 
 int reduce_stddev(const struct plan_call *call, struct samples *samples, int64_t start_ns,

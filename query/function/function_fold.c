@@ -41,25 +41,56 @@ static double sum_floats(const struct batch_column *column, size_t first, size_t
 	return sum;
 }
 
-/* By way of integers: what lies in a union is not vectorized. */
-CLONES static uint64_t sum_words(const uint64_t *words, size_t count)
-{
-	uint64_t sum = 0;
+/* --- sums of integers ------------------------------------------------------- */
 
-	for (size_t i = 0; i < count; i++)
+static __int128 whole_of(const struct accumulator *acc)
+{
+	return (__int128)((unsigned __int128)acc->other.u << 64 | acc->value.u);
+}
+
+static void set_whole(struct accumulator *acc, __int128 whole)
+{
+	acc->value.u = (uint64_t)whole;
+	acc->other.u = (uint64_t)((unsigned __int128)whole >> 64);
+}
+
+static __int128 widened(enum data_type type, union value value)
+{
+	return type == DATA_UNSIGNED ? (__int128)value.u : (__int128)value.i;
+}
+
+/*
+ * In 64 bits, by way of integers: what lies in a union is not vectorized. `bits` are those that any
+ * of them has beside its sign.
+ */
+CLONES static uint64_t sum_words(const uint64_t *words, size_t count, uint64_t sign_mask,
+				 uint64_t *bits)
+{
+	uint64_t sum = 0, all = 0;
+
+	for (size_t i = 0; i < count; i++) {
 		sum += words[i];
+		all |= words[i] ^ (-(words[i] >> 63) & sign_mask);
+	}
+	*bits = all;
 	return sum;
 }
 
-static uint64_t sum_integers(const struct batch_column *column, size_t first, size_t end)
+static __int128 sum_integers(enum data_type type, const struct batch_column *column, size_t first,
+			     size_t end)
 {
-	uint64_t sum = 0;
+	uint64_t bits = UINT64_MAX, sum = 0;
+	__int128 whole = 0;
 
 	if (!column->valid)
-		return sum_words(&column->values[first].u, end - first);
+		sum = sum_words(&column->values[first].u, end - first,
+				type == DATA_INTEGER ? UINT64_MAX : 0, &bits);
+	if (((__int128)bits + 1) * (__int128)(end - first) <= INT64_MAX)
+		return (int64_t)sum;
 	for (size_t row = first; row < end; row++)
-		sum += column->values[row].u & -(uint64_t)VALID(column, row);
-	return sum;
+		if (!column->valid || VALID(column, row))
+			whole += widened(type, column->values[row]);
+	return whole;
 }
 
 void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_column *column,
@@ -68,7 +99,8 @@ void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_c
 	if (type == DATA_FLOAT)
 		acc->value.f = sum_floats(column, first, end, acc->count ? acc->value.f : 0);
 	else
-		acc->value.u = (acc->count ? acc->value.u : 0) + sum_integers(column, first, end);
+		set_whole(acc, (acc->count ? whole_of(acc) : 0) +
+				       sum_integers(type, column, first, end));
 	acc->count += count_valid(column, first, end);
 }
 
@@ -220,14 +252,17 @@ void fold_spread(struct accumulator *acc, enum data_type type, const struct batc
 	acc->count += count_valid(column, first, end);
 }
 
-void add_count(struct accumulator *acc, size_t row_count, union value sum)
+void add_count(struct accumulator *acc, enum data_type type, size_t row_count, union value sum)
 {
 	acc->count += row_count;
 }
 
-void add_sum(struct accumulator *acc, size_t row_count, union value sum)
+void add_sum(struct accumulator *acc, enum data_type type, size_t row_count, union value sum)
 {
-	acc->value = sum;
+	if (type == DATA_FLOAT)
+		acc->value = sum;
+	else
+		set_whole(acc, whole_of(acc) + (int64_t)(sum.u - acc->value.u));
 	acc->count += row_count;
 }
 
@@ -240,6 +275,17 @@ bool absorb_count(struct accumulator *acc, enum data_type type, const struct row
 	return true;
 }
 
+/* Sums of integers are kept in 64 bits: may theirs have needed more? */
+static bool holds_sum(enum data_type type, const struct rows_summary *rows,
+		      const struct column_summary *column)
+{
+	__int128 low = widened(type, column->min), high = widened(type, column->max);
+
+	low = low < 0 ? -low : low;
+	high = high < 0 ? -high : high;
+	return (low > high ? low : high) * (__int128)rows->row_count <= INT64_MAX;
+}
+
 /*
  * A sum of doubles begins at 0: behind other values it adds in another order, which those of cold
  * chunks may (with ?exact=1 they are not called settled).
@@ -249,14 +295,15 @@ bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_
 {
 	bool is_first = acc->count == 0;
 
-	if (!column->has_numbers || (type == DATA_FLOAT && !is_first && !rows->is_settled))
+	if (!column->has_numbers || (type == DATA_FLOAT && !is_first && !rows->is_settled) ||
+	    (type != DATA_FLOAT && !holds_sum(type, rows, column)))
 		return false;
-	if (is_first)
+	if (type != DATA_FLOAT)
+		set_whole(acc, (is_first ? 0 : whole_of(acc)) + column->sum.i);
+	else if (is_first)
 		acc->value = column->sum;
-	else if (type == DATA_FLOAT)
-		acc->value.f += column->sum.f;
 	else
-		acc->value.u += column->sum.u;
+		acc->value.f += column->sum.f;
 	acc->count += rows->row_count;
 	return true;
 }
@@ -340,7 +387,7 @@ void join_sum(struct accumulator *acc, enum data_type type, const struct accumul
 	if (type == DATA_FLOAT)
 		acc->value.f = (acc->count ? acc->value.f : 0) + part->value.f;
 	else
-		acc->value.u = (acc->count ? acc->value.u : 0) + part->value.u;
+		set_whole(acc, (acc->count ? whole_of(acc) : 0) + whole_of(part));
 	acc->count += part->count;
 }
 
@@ -354,7 +401,8 @@ double float_of_value(enum data_type type, union value value)
 void join_mean(struct accumulator *acc, enum data_type type, const struct accumulator *part)
 {
 	double count = (double)part->count;
-	double mean = float_of_value(type, part->value) / count;
+	double sum = type == DATA_FLOAT ? part->value.f : (double)whole_of(part);
+	double mean = sum / count;
 
 	acc->value.f = (acc->count ? acc->value.f : 0) + (part->count < 2 ? mean : mean * count);
 	acc->count += part->count;
@@ -396,6 +444,15 @@ bool finish_value(const struct accumulator *acc, enum data_type type, struct cel
 	return true;
 }
 
+bool finish_sum(const struct accumulator *acc, enum data_type type, struct cell *out)
+{
+	if (acc->count == 0)
+		return false;
+	*out = type == DATA_FLOAT ? cell_of_float(acc->value.f)
+				  : cell_of_whole(whole_of(acc), type == DATA_UNSIGNED);
+	return true;
+}
+
 bool finish_mean(const struct accumulator *acc, enum data_type type, struct cell *out)
 {
 	*out = cell_of_float(acc->value.f / (double)acc->count);
@@ -404,14 +461,11 @@ bool finish_mean(const struct accumulator *acc, enum data_type type, struct cell
 
 bool finish_spread(const struct accumulator *acc, enum data_type type, struct cell *out)
 {
-	union value spread;
-
 	if (acc->count == 0)
 		return false;
-	if (type == DATA_FLOAT)
-		spread.f = acc->other.f - acc->value.f;
-	else
-		spread.u = acc->other.u - acc->value.u;
-	*out = cell_of_typed(type, spread);
+	*out = type == DATA_FLOAT
+		       ? cell_of_float(acc->other.f - acc->value.f)
+		       : cell_of_whole(widened(type, acc->other) - widened(type, acc->value),
+				       type == DATA_UNSIGNED);
 	return true;
 }

@@ -14,8 +14,8 @@ void fold_sum(struct accumulator *acc, enum data_type type, const struct batch_c
 	      size_t first, size_t end);
 bool absorb_count(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
 		  const struct column_summary *column);
-void add_count(struct accumulator *acc, size_t row_count, union value sum);
-void add_sum(struct accumulator *acc, size_t row_count, union value sum);
+void add_count(struct accumulator *acc, enum data_type type, size_t row_count, union value sum);
+void add_sum(struct accumulator *acc, enum data_type type, size_t row_count, union value sum);
 bool absorb_sum(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
 		const struct column_summary *column);
 bool absorb_spread(struct accumulator *acc, enum data_type type, const struct rows_summary *rows,
@@ -35,6 +35,7 @@ void join_sum(struct accumulator *acc, enum data_type type, const struct accumul
 void join_mean(struct accumulator *acc, enum data_type type, const struct accumulator *part);
 void join_spread(struct accumulator *acc, enum data_type type, const struct accumulator *part);
 bool finish_count(const struct accumulator *acc, enum data_type type, struct cell *out);
+bool finish_sum(const struct accumulator *acc, enum data_type type, struct cell *out);
 bool finish_value(const struct accumulator *acc, enum data_type type, struct cell *out);
 bool finish_mean(const struct accumulator *acc, enum data_type type, struct cell *out);
 bool finish_spread(const struct accumulator *acc, enum data_type type, struct cell *out);

@@ -28,7 +28,7 @@ static struct cell subtract(struct cell a, struct cell b)
 	return cell_binary(TOKEN_SUB, a, b, true);
 }
 
-/* Integers are subtracted as integers, and wrap, before they are a float. */
+/* Integers are subtracted as integers before they are a float. */
 static double float_difference(const struct point *a, const struct point *b)
 {
 	struct cell difference = subtract(a->value, b->value);
@@ -51,8 +51,6 @@ static int derive(const struct transform_context *context, const struct points *
 			continue;
 		if (before) {
 			elapsed = (double)time_between(before->time_ns, point->time_ns);
-			if (context->is_descending)
-				elapsed = -elapsed;
 			value = float_difference(point, before) /
 				(elapsed / (double)context->call->unit_ns);
 			if (keeps_all || !(value < 0))
@@ -75,16 +73,6 @@ int transform_non_negative_derivative(const struct transform_context *context,
 	return derive(context, in, false, out);
 }
 
-/* Of integers the difference is looked at, which may have wrapped. */
-static bool is_negative(const struct point *a, const struct point *b)
-{
-	switch (a->value.type) {
-	case CELL_FLOAT: return a->value.f < b->value.f;
-	case CELL_INTEGER: return subtract(a->value, b->value).i < 0;
-	default: return a->value.u < b->value.u;
-	}
-}
-
 static int differ(const struct points *in, bool keeps_all, struct points *out)
 {
 	const struct point *before = NULL;
@@ -94,7 +82,7 @@ static int differ(const struct points *in, bool keeps_all, struct points *out)
 
 		if (!is_used(point, before))
 			continue;
-		if (before && (keeps_all || !is_negative(point, before)))
+		if (before && (keeps_all || !(float_difference(point, before) < 0)))
 			add(out, point->time_ns, subtract(point->value, before->value));
 		before = point;
 	}
@@ -113,28 +101,52 @@ int transform_non_negative_difference(const struct transform_context *context,
 	return differ(in, false, out);
 }
 
-/* The sum is carried along, as InfluxDB carries it: that of integers wraps. */
+/* A sum that is carried along: of integers in 128 bits, so that none wraps. */
+struct carried {
+	bool has_float, is_unsigned; /* what no integer held comes as a float */
+	double sum;
+	__int128 whole;
+};
+
+static void carry(struct carried *carried, const struct cell *cell, int sign)
+{
+	carried->has_float |= cell->type == CELL_FLOAT;
+	carried->is_unsigned |= cell->type == CELL_UNSIGNED;
+	if (cell->type == CELL_FLOAT)
+		carried->sum += sign * cell->f;
+	else
+		carried->whole +=
+			sign * (cell->type == CELL_UNSIGNED ? (__int128)cell->u : cell->i);
+}
+
+static struct cell carried_cell(const struct carried *carried)
+{
+	return carried->has_float ? cell_of_float(carried->sum + (double)carried->whole)
+				  : cell_of_whole(carried->whole, carried->is_unsigned);
+}
+
 int transform_moving_average(const struct transform_context *context, const struct points *in,
 			     struct points *out)
 {
 	size_t count = (size_t)context->call->count, seen = 0, oldest = 0;
-	struct cell sum = cell_null();
-	double value;
+	struct carried carried = { 0 };
 
 	for (size_t i = 0; i < in->count; i++) {
 		const struct point *point = &in->items[i];
+		struct cell sum;
+		double value;
 
 		if (cell_is_nil(&point->value))
 			continue;
 		if (seen == count) {
 			while (cell_is_nil(&in->items[oldest].value))
 				oldest++;
-			sum = subtract(sum, in->items[oldest++].value);
+			carry(&carried, &in->items[oldest++].value, -1);
 		} else {
 			seen++;
 		}
-		sum = cell_is_nil(&sum) ? point->value
-					: cell_binary(TOKEN_ADD, sum, point->value, true);
+		carry(&carried, &point->value, 1);
+		sum = carried_cell(&carried);
 		if (seen == count && cell_float(&sum, &value))
 			add(out, point->time_ns, cell_of_float(value / (double)count));
 	}
@@ -144,16 +156,15 @@ int transform_moving_average(const struct transform_context *context, const stru
 int transform_cumulative_sum(const struct transform_context *context, const struct points *in,
 			     struct points *out)
 {
-	struct cell sum = cell_null();
+	struct carried carried = { 0 };
 
 	for (size_t i = 0; i < in->count; i++) {
 		const struct point *point = &in->items[i];
 
 		if (cell_is_nil(&point->value))
 			continue;
-		sum = cell_is_nil(&sum) ? point->value
-					: cell_binary(TOKEN_ADD, sum, point->value, true);
-		add(out, point->time_ns, sum);
+		carry(&carried, &point->value, 1);
+		add(out, point->time_ns, carried_cell(&carried));
 	}
 	return OK;
 }
@@ -182,91 +193,100 @@ int transform_elapsed(const struct transform_context *context, const struct poin
 struct area {
 	const struct transform_context *context;
 	struct points *out;
-	struct point before;
-	bool has_before, is_integer;
-	int64_t start_ns, end_ns; /* of the window; `end` is where it is left */
+	struct point before; /* its value is a float */
+	bool has_before, has_sum;
+	int64_t start_ns; /* of the window that `sum` is of */
 	double sum;
 };
 
-static void enter(struct area *area, int64_t time_ns)
+/* The line that goes through two points, at a time between them. */
+static double height_at(const struct point *a, const struct point *b, int64_t time_ns)
 {
-	struct window window;
+	double share = (double)time_between(a->time_ns, time_ns) /
+		       (double)time_between(a->time_ns, b->time_ns);
 
-	if (!window_is_given(area->context->window))
-		return;
-	window = window_of(area->context->window, time_ns);
-	area->start_ns = area->context->is_descending ? window.end_ns : window.start_ns;
-	area->end_ns = area->context->is_descending ? window.start_ns : window.end_ns;
+	return a->value.f + (b->value.f - a->value.f) * share;
 }
 
-static void add_trapezoid(struct area *area, int64_t time_ns, double value)
+static int end_window(struct area *area)
 {
-	double elapsed = (double)time_between(area->before.time_ns, time_ns) /
-			 (double)area->context->call->unit_ns;
+	struct run *run = area->context->run;
 
-	area->sum += 0.5 * (value + area->before.value.f) * elapsed;
-	area->before.time_ns = time_ns;
-	area->before.value.f = value;
+	if (!area->has_sum)
+		return OK;
+	TRY(run_take_bytes(run, sizeof(struct point)));
+	add(area->out, area->start_ns, cell_of_float(area->sum));
+	area->has_sum = false;
+	area->sum = 0;
+	return OK;
 }
 
-static bool leaves_window(const struct area *area, int64_t time_ns)
+/* From `a` to `b`, as far as the window goes that `from_ns` lies in: gives where it ends. */
+static int add_piece(struct area *area, const struct point *a, const struct point *b,
+		     int64_t from_ns, int64_t *to_ns)
 {
-	if (!window_is_given(area->context->window))
-		return false;
-	return area->context->is_descending ? time_ns <= area->end_ns : time_ns >= area->end_ns;
+	struct window window = { a->time_ns, b->time_ns };
+	double low = a->value.f, high = b->value.f;
+
+	if (window_is_given(area->context->window))
+		window = window_of(area->context->window, from_ns);
+	else
+		window.start_ns = area->has_sum ? area->start_ns : window.start_ns;
+	if (area->has_sum && window.start_ns != area->start_ns)
+		TRY(end_window(area));
+	*to_ns = window.end_ns < b->time_ns ? window.end_ns : b->time_ns;
+	if (from_ns != a->time_ns)
+		low = height_at(a, b, from_ns);
+	if (*to_ns != b->time_ns)
+		high = height_at(a, b, *to_ns);
+	area->sum += 0.5 * (low + high) *
+		     ((double)time_between(from_ns, *to_ns) / (double)area->context->call->unit_ns);
+	area->has_sum = true;
+	area->start_ns = window.start_ns;
+	return OK;
+}
+
+static int add_to_area(struct area *area, int64_t time_ns, double value)
+{
+	struct point point = { .time_ns = time_ns, .value = cell_of_float(value) };
+	int64_t at_ns = area->before.time_ns;
+
+	while (area->has_before && at_ns < time_ns)
+		TRY(add_piece(area, &area->before, &point, at_ns, &at_ns));
+	area->before = point;
+	area->has_before = true;
+	return OK;
+}
+
+/* The window of the last point, which may be the first that it has. */
+static int enter_last(struct area *area)
+{
+	int64_t start_ns = area->start_ns;
+
+	if (!area->has_before)
+		return OK;
+	if (window_is_given(area->context->window))
+		start_ns = window_of(area->context->window, area->before.time_ns).start_ns;
+	if (area->has_sum && start_ns != area->start_ns)
+		TRY(end_window(area));
+	area->has_sum = true;
+	area->start_ns = start_ns;
+	return OK;
 }
 
 /*
- * What lies behind the window's end belongs to the window of the next point. Of
- * integers InfluxDB takes it as if the line went on from the value before, to
- * the one at the window's end.
+ * Trapezoids; each window has what lies in it, also where a line passes over it from one point to
+ * the next. A point alone has an area of 0. An area without windows is dated by whoever asks.
  */
-static void end_window(struct area *area, int64_t time_ns, double *value)
-{
-	double before = area->before.value.f, slope, at_end;
-
-	if (area->before.time_ns != area->end_ns) {
-		slope = (*value - before) / (double)time_between(area->before.time_ns, time_ns);
-		at_end = slope * (double)time_between(area->before.time_ns, area->end_ns) + before;
-		add_trapezoid(area, area->end_ns, at_end);
-		if (area->is_integer) {
-			area->before.value.f = before;
-			*value = at_end;
-		}
-	}
-	add(area->out, area->start_ns, cell_of_float(area->sum));
-	area->sum = 0;
-	enter(area, time_ns);
-}
-
-static void add_to_area(struct area *area, int64_t time_ns, double value)
-{
-	if (!area->has_before) {
-		enter(area, time_ns);
-		area->has_before = true;
-	} else if (area->before.time_ns != time_ns) {
-		double end_value = value;
-
-		if (leaves_window(area, time_ns))
-			end_window(area, time_ns, &end_value);
-		add_trapezoid(area, time_ns, end_value);
-	}
-	area->before = (struct point){ .time_ns = time_ns, .value = cell_of_float(value) };
-}
-
-/* Trapezoids. An area without windows is dated by whoever asks. */
 int transform_integral(const struct transform_context *context, const struct points *in,
 		       struct points *out)
 {
-	struct area area = { .context = context,
-			     .out = out,
-			     .is_integer = context->call->type == DATA_INTEGER };
+	struct area area = { .context = context, .out = out };
 	double value;
 
 	for (size_t i = 0; i < in->count; i++)
 		if (cell_float(&in->items[i].value, &value))
-			add_to_area(&area, in->items[i].time_ns, value);
-	if (area.has_before && area.before.time_ns != area.start_ns)
-		add(out, area.start_ns, cell_of_float(area.sum));
-	return OK;
+			TRY(add_to_area(&area, in->items[i].time_ns, value));
+	TRY(enter_last(&area));
+	return end_window(&area);
 }

@@ -36,10 +36,12 @@ struct histogram plan_histogram(const struct expr *call)
 
 /* --- looking back --------------------------------------------------------------------- */
 
-bool plan_looks_back(struct slice name, bool has_inner)
+int64_t plan_looks_back(struct slice name, bool has_inner, int64_t count)
 {
-	return has_inner && !slice_equal(name, SLICE("cumulative_sum")) &&
-	       !slice_starts_with(name, SLICE("holt_winters"));
+	if (!has_inner || slice_equal(name, SLICE("cumulative_sum")) ||
+	    slice_starts_with(name, SLICE("holt_winters")))
+		return 0;
+	return slice_equal(name, SLICE("moving_average")) && count > 1 ? count - 1 : 1;
 }
 
 static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t windows)
@@ -57,14 +59,11 @@ static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t wi
 	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
 }
 
-/* Where time runs backwards, the past lies behind the range. */
 struct window_spec plan_widened(const struct plan *plan, int64_t windows)
 {
 	struct window_spec spec = plan->window;
 
-	if (plan->is_descending)
-		spec.time_last_ns = moved(&spec, spec.time_last_ns, windows);
-	else if (plan->has_first)
+	if (plan->has_first)
 		spec.time_first_ns = moved(&spec, spec.time_first_ns, -windows);
 	return spec;
 }

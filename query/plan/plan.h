@@ -201,11 +201,10 @@ static inline int64_t plan_range_time(const struct plan *plan)
 }
 
 /*
- * How many windows beside the range a call reads, so that the first one in it
- * has a past: one, or none. And the range with so many: where time runs
- * backwards, the past lies behind it.
+ * How many windows before the range a call reads, so that the first one in it has a past, as far
+ * as there is one: `count` is N of moving_average. And the range with so many.
  */
-bool plan_looks_back(struct slice name, bool has_inner);
+int64_t plan_looks_back(struct slice name, bool has_inner, int64_t count);
 struct window_spec plan_widened(const struct plan *plan, int64_t windows);
 
 static inline bool plan_is_raw(const struct plan *plan)

@@ -309,7 +309,6 @@ static int bind_call(struct plan *plan, struct expr *expr, struct plan_call **ou
 		return ERR_LIMIT;
 	call->name = expr->call.name;
 	call->slot = -1;
-	call->is_descending = plan->is_descending;
 	if (expr_is_call(expr, "count") && expr_is_call(argument, "distinct")) {
 		call->function = function_find(SLICE("count distinct"));
 		return bind_read(plan, call, argument->call.args[0]);
@@ -573,25 +572,36 @@ static bool has_values(const struct plan *plan, bool takes_tags)
 
 /* --- looking back --------------------------------------------------------------------- */
 
+static int64_t look_back_of(const struct expr *expr)
+{
+	int64_t count = 0;
+
+	if (expr->kind != EXPR_CALL || math_argument_count(expr->call.name) ||
+	    !expr->call.arg_count || expr->call.args[0]->kind != EXPR_CALL ||
+	    expr_is_call(expr, "count"))
+		return 0;
+	if (expr->call.arg_count > 1 && expr->call.args[1]->kind == EXPR_INTEGER)
+		count = expr->call.args[1]->integer;
+	return plan_looks_back(expr->call.name, true, count) + look_back_of(expr->call.args[0]);
+}
+
 static bool find_look_back(void *arg, struct expr *expr)
 {
-	bool *found = arg;
+	int64_t *windows = arg, found = look_back_of(expr);
 
-	if (expr->kind == EXPR_CALL && !math_argument_count(expr->call.name) &&
-	    expr->call.arg_count && expr->call.args[0]->kind == EXPR_CALL &&
-	    !expr_is_call(expr, "count"))
-		*found |= plan_looks_back(expr->call.name, true);
-	return !*found;
+	if (found > *windows)
+		*windows = found;
+	return true;
 }
 
 /* What any call may read: sources are looked up over all of it. */
 static void set_reach(struct plan *plan)
 {
-	bool looks_back = false;
+	int64_t windows = 0;
 
 	for (size_t i = 0; i < plan->field_count; i++)
-		expr_walk(plan->fields[i].expr, find_look_back, &looks_back);
-	plan->reach = plan_widened(plan, looks_back);
+		expr_walk(plan->fields[i].expr, find_look_back, &windows);
+	plan->reach = plan_widened(plan, windows);
 }
 
 int plan_inner(struct plan *plan, struct select_stmt *stmt, struct plan **out)

@@ -135,8 +135,8 @@ static void add_window_sums(struct aggregate *aggregate, const struct window_sum
 
 		if (column != SIZE_MAX)
 			aggregate->spec.leaves[i]->function->add(
-				&aggregate->parts[i], sums->row_counts[window],
-				sums->columns[column].sums[window]);
+				&aggregate->parts[i], aggregate->spec.leaves[i]->type,
+				sums->row_counts[window], sums->columns[column].sums[window]);
 	}
 }
 

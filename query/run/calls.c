@@ -33,7 +33,7 @@ static int64_t look_back_of_leaf(const struct plan *plan, const struct plan_call
 		for (; call; call = call->inner) {
 			if (call == leaf)
 				return windows;
-			windows += plan_looks_back(call->name, call->inner != NULL);
+			windows += plan_looks_back(call->name, call->inner != NULL, call->count);
 		}
 	}
 	return 0;
@@ -108,112 +108,93 @@ static void turn(struct point *points, size_t count)
 	}
 }
 
-/* Windows are turned; several points of one window stay in the order of time. */
-static void turn_windows(const struct window_spec *window, struct points *points)
-{
-	size_t first = 0;
-
-	turn(points->items, points->count);
-	while (first < points->count) {
-		int64_t start_ns = window_of(window, points->items[first].time_ns).start_ns;
-		size_t end = first + 1;
-
-		while (end < points->count &&
-		       window_of(window, points->items[end].time_ns).start_ns == start_ns)
-			end++;
-		turn(points->items + first, end - first);
-		first = end;
-	}
-}
-
 static int points_of_raw(struct calls *calls, const struct plan_call *call, struct points *out)
 {
 	return raw_points(calls->plan, calls->group, calls->run, call, &calls->arena, out);
 }
 
-static int points_of_leaf(struct calls *calls, const struct plan_call *call, size_t count_max,
-			  struct points *out)
+static int points_of_leaf(struct calls *calls, const struct plan_call *call, bool is_descending,
+			  size_t count_max, struct points *out)
 {
 	uint32_t leaf = call->number_of_leaf;
 
 	*out = calls->leaves[leaf];
 	calls->leaves[leaf] = (struct points){ 0 };
-	if (calls->plan->is_descending && call->function->keeps_times)
-		turn_windows(&calls->windows[leaf], out);
-	else if (calls->plan->is_descending)
+	if (is_descending)
 		turn(out->items, out->count);
-	return fill_points(calls->plan, &calls->windows[leaf], call, count_max, calls->run, out);
+	return fill_points(calls->plan, &calls->windows[leaf], call, is_descending, count_max,
+			   calls->run, out);
 }
 
-/* Points of windows beside the range were only there to be looked back at. */
+/* Points of windows before the range were only there to be looked back at. */
 static void cut_to_range(const struct plan *plan, struct points *points)
 {
 	int64_t first = window_of(&plan->window, plan->window.time_first_ns).start_ns;
-	int64_t last = window_of(&plan->window, plan->window.time_last_ns).start_ns;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < points->count; i++)
-		if (plan->is_descending ? points->items[i].time_ns <= last
-					: !plan->has_first || points->items[i].time_ns >= first)
+		if (!plan->has_first || points->items[i].time_ns >= first)
 			points->items[kept++] = points->items[i];
 	points->count = kept;
 }
 
-/* The range is closed, its end is open. */
-static int64_t end_of_range(const struct plan *plan)
-{
-	int64_t last = plan->window.time_last_ns;
-
-	return last < INT64_MAX ? last + 1 : last;
-}
-
 /*
- * Without windows InfluxDB dates an area of floats 0, and one of integers by where it began: as
- * any aggregate, or, when time runs backwards, by the end of the range.
+ * Without windows an area of floats is dated 0, as the manual shows it, and one of integers by
+ * where the range begins, as any aggregate. With windows those without an area are filled.
  */
-static void date_areas(const struct plan *plan, const struct plan_call *call, struct points *points)
+static int finish_areas(struct calls *calls, const struct plan_call *call, struct points *points)
 {
-	int64_t time_ns = 0;
+	const struct plan *plan = calls->plan;
+	int64_t time_ns = call->type == DATA_FLOAT ? 0 : plan_range_time(plan);
 
-	if (call->type != DATA_FLOAT)
-		time_ns = plan->is_descending ? end_of_range(plan) : plan_range_time(plan);
+	if (window_is_given(&plan->window))
+		return fill_points(plan, &plan->window, call, false, SIZE_MAX, calls->run, points);
 	for (size_t i = 0; i < points->count; i++)
 		points->items[i].time_ns = time_ns;
+	return OK;
 }
 
-/* Before the range there may be points. No more than `count_max` are looked at. */
-static int points_around(struct calls *calls, const struct plan_call *call, size_t count_max,
-			 struct points *out)
+static int transform_points(struct calls *calls, const struct plan_call *call, struct points *out)
 {
 	struct transform_context context = { .call = call,
 					     .run = calls->run,
 					     .window = &calls->plan->window,
-					     .is_descending = calls->plan->is_descending,
 					     .interval_ns =
 						     window_length_ns(&calls->plan->window) };
 	struct points in = { 0 };
 	int err;
 
-	if (call->function->shape != SHAPE_TRANSFORM)
-		return points_of_leaf(calls, call, count_max, out);
-	err = call->inner ? points_around(calls, call->inner, SIZE_MAX, &in)
-			  : points_of_raw(calls, call, &in);
+	if (!call->inner)
+		err = points_of_raw(calls, call, &in);
+	else if (call->inner->function->shape == SHAPE_TRANSFORM)
+		err = transform_points(calls, call->inner, &in);
+	else
+		err = points_of_leaf(calls, call->inner, false, SIZE_MAX, &in);
 	if (err >= 0)
 		err = call->function->transform(&context, &in, out);
-	if (slice_equal(call->name, SLICE("integral")) && !window_is_given(&calls->plan->window))
-		date_areas(calls->plan, call, out);
+	if (err >= 0 && slice_equal(call->name, SLICE("integral")))
+		err = finish_areas(calls, call, out);
 	points_release(&in);
 	return err;
 }
 
+/*
+ * In the order of the answer. What goes from point to point goes from the earlier one to the
+ * later, and is turned when it is there: the latest first is another order of the same numbers.
+ */
 static int points_of(struct calls *calls, const struct plan_call *call, size_t count_max,
 		     struct points *out)
 {
-	int err = points_around(calls, call, count_max, out);
+	bool is_descending = calls->plan->is_descending;
 
-	if (err >= 0 && call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
+	if (call->function->shape != SHAPE_TRANSFORM)
+		return points_of_leaf(calls, call, is_descending, count_max, out);
+	TRY(transform_points(calls, call, out));
+	if (call->inner && !slice_starts_with(call->name, SLICE("holt_winters")))
 		cut_to_range(calls->plan, out);
-	return err;
+	if (is_descending)
+		turn(out->items, out->count);
+	return OK;
 }
 
 /* Where LIMIT cuts: windows behind it need not be filled, and without a bound they are many. */
@@ -225,21 +206,6 @@ static size_t count_of_limit(const struct plan *plan)
 	    __builtin_add_overflow((size_t)plan->stmt->limit, (size_t)plan->stmt->offset, &count))
 		return SIZE_MAX;
 	return count;
-}
-
-/* OFFSET and LIMIT count the points of each call, as InfluxDB counts them: rows may be more. */
-static void limit_points(const struct plan *plan, struct points *points)
-{
-	size_t offset = (size_t)plan->stmt->offset, limit = (size_t)plan->stmt->limit;
-
-	if (offset > points->count)
-		offset = points->count;
-	if (offset)
-		memmove(points->items, points->items + offset,
-			(points->count - offset) * sizeof(*points->items));
-	points->count -= offset;
-	if (limit && points->count > limit)
-		points->count = limit;
 }
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -330,10 +296,8 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		err = ERR_MEMORY;
 	if (err >= 0)
 		err = run_leaves(&calls);
-	for (size_t i = 0; err >= 0 && i < plan->call_count; i++) {
+	for (size_t i = 0; err >= 0 && i < plan->call_count; i++)
 		err = points_of(&calls, plan->calls[i], count_of_limit(plan), &calls.results[i]);
-		limit_points(plan, &calls.results[i]);
-	}
 	if (err >= 0)
 		err = line_up(&calls, emitter);
 	release(&calls);

@@ -71,23 +71,25 @@ static void fill_cells(struct emitter *emitter, const struct cell *cells, const 
 int emit_row(struct emitter *emitter, int64_t time_ns, const struct cell *cells, const bool *absent)
 {
 	const struct plan *plan = emitter->plan;
-	struct eval eval = { .slots = cells, .divides_to_float = true };
-	bool is_raw = plan_is_raw(plan); /* the points of calls are counted already */
-	int64_t place = emitter->seen++ - (is_raw ? plan->stmt->offset : 0);
+	struct eval eval = { .slots = cells };
+	int64_t place = emitter->seen++ - plan->stmt->offset;
+	int err;
 
-	if (place < 0)
-		return OK;
 	if (plan->fill == FILL_NUMBER || plan->fill == FILL_PREVIOUS) {
 		fill_cells(emitter, cells, absent);
 		eval.slots = emitter->cells;
 	}
+	if (place < 0)
+		return OK;
 	for (size_t i = 0; i < plan->column_count; i++)
 		emitter->columns[i] = expr_eval(plan->columns[i].expr, &eval);
 	if (!emitter->has_begun)
 		TRY(emitter->sink->begin(emitter->sink->arg, emitter->key));
 	emitter->has_begun = true;
-	TRY(emitter->sink->row(emitter->sink->arg, time_ns, emitter->columns));
-	return is_raw && plan->stmt->limit && place + 1 >= plan->stmt->limit ? END : OK;
+	err = emitter->sink->row(emitter->sink->arg, time_ns, emitter->columns);
+	if (err != OK)
+		return err;
+	return plan->stmt->limit && place + 1 >= plan->stmt->limit ? END : OK;
 }
 
 void emitter_release(struct emitter *emitter)

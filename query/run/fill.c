@@ -10,7 +10,8 @@ struct fill {
 	const struct plan *plan;
 	const struct plan_call *call;
 	enum fill_option option;
-	const struct point *before; /* the last one that was not made here */
+	bool is_descending;
+	const struct point *passed; /* the last one that was not made here, unless it is null */
 };
 
 static struct cell number_of(const struct fill *fill)
@@ -21,36 +22,65 @@ static struct cell number_of(const struct fill *fill)
 	switch (fill->call->result) {
 	case DATA_FLOAT: return cell_of_float(counts ? 0 : plan->fill_value);
 	case DATA_INTEGER: return cell_of_integer(counts ? 0 : plan->fill_integer);
-	case DATA_UNSIGNED:
-		return (struct cell){ .type = CELL_UNSIGNED,
-				      .u = counts ? 0 : (uint64_t)plan->fill_integer };
+	case DATA_UNSIGNED: return cell_of_whole(counts ? 0 : plan->fill_integer, true);
 	case DATA_STRING: return cell_of_string(SLICE(""));
 	case DATA_BOOLEAN: return cell_of_boolean(false);
 	default: return cell_null();
 	}
 }
 
-/* Times are counted in windows, as InfluxDB counts them; those of months are not alike. */
-static struct cell line_at(const struct fill *fill, int64_t time_ns, const struct point *after)
+/* Months are not alike, nor is a day of which the clock shows an hour twice. */
+static bool has_even_windows(const struct window_spec *window)
 {
-	int64_t length = fill->plan->window.months ? 1 : fill->plan->window.interval_ns;
-	double low, high, x, slope, value;
+	return !window->months && !window->zone;
+}
 
-	if (!fill->before || !after || !cell_float(&fill->before->value, &low) ||
+/* Whole numbers to the last one: what lies on the line is not cut off below it. */
+static bool whole_line(const struct point *before, const struct point *after, int64_t time_ns,
+		       int64_t *out)
+{
+	__int128 rise = (__int128)after->value.i - before->value.i, product;
+	__int128 run = (__int128)after->time_ns - before->time_ns;
+	__int128 from = (__int128)time_ns - before->time_ns;
+
+	if (__builtin_mul_overflow(rise, from, &product) ||
+	    __builtin_add_overflow(product, before->value.i * run, &product))
+		return false;
+	*out = (int64_t)(product / run);
+	return true;
+}
+
+/* Even windows are counted, as InfluxDB counts them, for the last digits; else time is. */
+static struct cell line_at(const struct fill *fill, int64_t time_ns, const struct point *before,
+			   const struct point *after)
+{
+	int64_t length = has_even_windows(&fill->plan->window) ? fill->plan->window.interval_ns : 1;
+	double low, high, x, slope, value;
+	int64_t whole;
+
+	if (!before || !after || !cell_float(&before->value, &low) ||
 	    !cell_float(&after->value, &high))
 		return cell_null();
-	slope = (high - low) / (double)(after->time_ns / length - fill->before->time_ns / length);
-	x = (double)(time_ns / length - fill->before->time_ns / length);
+	slope = (high - low) / (double)(after->time_ns / length - before->time_ns / length);
+	x = (double)(time_ns / length - before->time_ns / length);
 	value = slope * x + low;
+	if (before->value.type == CELL_INTEGER && after->value.type == CELL_INTEGER &&
+	    whole_line(before, after, time_ns, &whole))
+		return cell_of_integer(whole);
 	return cell_cast(cell_of_float(value), fill->call->result);
 }
 
-static struct cell fill_value(const struct fill *fill, int64_t time_ns, const struct point *after)
+/* `next` is the point that comes behind the window in the order of the answer. */
+static struct cell fill_value(const struct fill *fill, int64_t time_ns, const struct point *next)
 {
+	const struct point *before = fill->is_descending ? next : fill->passed;
+	const struct point *after = fill->is_descending ? fill->passed : next;
+
 	switch (fill->option) {
 	case FILL_NUMBER: return number_of(fill);
-	case FILL_PREVIOUS: return fill->before ? fill->before->value : cell_null();
-	case FILL_LINEAR: return line_at(fill, time_ns, after);
+	case FILL_PREVIOUS:
+		return before && !cell_is_nil(&before->value) ? before->value : cell_null();
+	case FILL_LINEAR: return line_at(fill, time_ns, before, after);
 	default: return cell_null();
 	}
 }
@@ -61,12 +91,12 @@ static int64_t window_start(const struct window_spec *window, int64_t time_ns)
 }
 
 /* The first and the last window, in the order of the answer. */
-static void bounds_of(const struct plan *plan, const struct window_spec *window,
+static void bounds_of(bool is_descending, const struct window_spec *window,
 		      const struct points *points, int64_t *first, int64_t *last)
 {
 	int64_t low = window->time_first_ns, high = window->time_last_ns;
 
-	if (!plan->is_descending) {
+	if (!is_descending) {
 		*first = low == TIME_MIN_NS ? window_start(window, points->items[0].time_ns)
 					    : window_start(window, low);
 		*last = window_start(window, high);
@@ -77,9 +107,9 @@ static void bounds_of(const struct plan *plan, const struct window_spec *window,
 				   : window_start(window, low);
 }
 
-static bool is_before(const struct plan *plan, int64_t a, int64_t b)
+static bool is_before(bool is_descending, int64_t a, int64_t b)
 {
-	return plan->is_descending ? a > b : a < b;
+	return is_descending ? a > b : a < b;
 }
 
 static int add_point(struct run *run, struct points *out, struct point point)
@@ -97,10 +127,12 @@ static int add_point(struct run *run, struct points *out, struct point point)
 }
 
 int fill_points(const struct plan *plan, const struct window_spec *window,
-		const struct plan_call *call, size_t count_max, struct run *run,
+		const struct plan_call *call, bool is_descending, size_t count_max, struct run *run,
 		struct points *points)
 {
-	struct fill fill = { .plan = plan, .call = call, .option = plan->fill };
+	struct fill fill = {
+		.plan = plan, .call = call, .option = plan->fill, .is_descending = is_descending
+	};
 	struct points out = { 0 };
 	struct window_walk walk;
 	int64_t first, last;
@@ -114,13 +146,13 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		return OK;
 	if (fill.option == FILL_NULL && call->function->is_counting)
 		fill.option = FILL_NUMBER;
-	bounds_of(plan, window, points, &first, &last);
-	window_walk_begin(&walk, window, plan->is_descending, first);
+	bounds_of(is_descending, window, points, &first, &last);
+	window_walk_begin(&walk, window, is_descending, first);
 	while (err >= 0 && out.count < count_max &&
-	       (next < points->count || !is_before(plan, last, walk.start_ns))) {
+	       (next < points->count || !is_before(is_descending, last, walk.start_ns))) {
 		const struct point *point = next < points->count ? &points->items[next] : NULL;
 
-		if (!point || is_before(plan, walk.start_ns, point->time_ns)) {
+		if (!point || is_before(is_descending, walk.start_ns, point->time_ns)) {
 			struct point made = { .time_ns = walk.start_ns };
 
 			made.value = fill_value(&fill, walk.start_ns, point);
@@ -128,7 +160,7 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 			if (err >= 0)
 				err = add_point(run, &out, made);
 		} else {
-			fill.before = cell_is_nil(&point->value) ? NULL : point;
+			fill.passed = cell_is_nil(&point->value) ? NULL : point;
 			err = add_point(run, &out, *point);
 			next++;
 		}

@@ -5,9 +5,12 @@
 #include "query/base/usage.h"
 #include "query/plan/plan.h"
 
-/* A call's points with a value for every window, the first `count_max`; replaces `points`. */
+/*
+ * A call's points, in the order that is told, with a value for every window, the first `count_max`;
+ * replaces `points`.
+ */
 int fill_points(const struct plan *plan, const struct window_spec *window,
-		const struct plan_call *call, size_t count_max, struct run *run,
+		const struct plan_call *call, bool is_descending, size_t count_max, struct run *run,
 		struct points *points);
 
 #endif

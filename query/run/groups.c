@@ -162,82 +162,6 @@ static int deal(struct listing *listing, struct groups *out)
 	return OK;
 }
 
-/*
- * SLIMIT and SOFFSET count the groups of each measurement in InfluxDB's order
- * of tag sets: by the names of the tags that are there, then by their values.
- */
-static void print_tag_set(const struct group *group, struct buf *out)
-{
-	const struct series_key *key = group->key;
-
-	buf_reset(out);
-	for (size_t i = 0; i < key->dimensions->count; i++)
-		if (key->tags[i].value.length) {
-			buf_append_slice(out, key->tags[i].key);
-			buf_append_byte(out, '|');
-		}
-	for (size_t i = 0; i < key->dimensions->count; i++)
-		if (key->tags[i].value.length) {
-			buf_append_slice(out, key->tags[i].value);
-			buf_append_byte(out, '|');
-		}
-}
-
-static int compare_tag_sets(const void *a, const void *b)
-{
-	const struct group *x = a, *y = b;
-	struct buf x_text = { 0 }, y_text = { 0 };
-	int order;
-
-	print_tag_set(x, &x_text);
-	print_tag_set(y, &y_text);
-	order = slice_compare(buf_slice(&x_text), buf_slice(&y_text));
-	buf_release(&x_text);
-	buf_release(&y_text);
-	return order;
-}
-
-static int compare_groups(const void *a, const void *b, void *plan)
-{
-	const struct group *x = a, *y = b;
-
-	return compare_keys(plan, x->key, y->key);
-}
-
-/* Of the groups of one measurement; gives how many stay, at the front. SOFFSET needs SLIMIT. */
-static size_t limit_measurement(struct plan *plan, struct group *groups, size_t count)
-{
-	size_t slimit = (size_t)plan->stmt->slimit, soffset = (size_t)plan->stmt->soffset, kept;
-
-	qsort(groups, count, sizeof(*groups), compare_tag_sets);
-	if (soffset >= count)
-		return 0;
-	kept = count - soffset < slimit ? count - soffset : slimit;
-	memmove(groups, groups + soffset, kept * sizeof(*groups));
-	qsort_r(groups, kept, sizeof(*groups), compare_groups, plan);
-	return kept;
-}
-
-static void limit(struct plan *plan, struct groups *groups)
-{
-	size_t kept = 0;
-
-	if (plan->stmt->slimit == 0 && plan->stmt->soffset == 0)
-		return;
-	for (size_t first = 0, end; first < groups->count; first = end) {
-		size_t count;
-
-		for (end = first + 1;
-		     end < groups->count &&
-		     slice_equal(groups->items[first].key->name, groups->items[end].key->name);)
-			end++;
-		count = limit_measurement(plan, groups->items + first, end - first);
-		memmove(groups->items + kept, groups->items + first, count * sizeof(struct group));
-		kept += count;
-	}
-	groups->count = kept;
-}
-
 int groups_open(struct plan *plan, struct inner_result *const *inner, struct run *run,
 		struct groups *out)
 {
@@ -258,8 +182,6 @@ int groups_open(struct plan *plan, struct inner_result *const *inner, struct run
 			qsort_r(listing.members, listing.count, sizeof(*listing.members),
 				compare_members, &listing);
 		err = deal(&listing, out);
-		if (err >= 0)
-			limit(plan, out);
 	}
 	buf_release(&listing.texts);
 	free(listing.members);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "engine/base/array.h"
-#include "engine/base/bits.h"
 #include "query/expression/target.h"
 
 struct growing {
@@ -168,6 +167,9 @@ static int add_batch(struct inner_result *inner, struct growing *growing)
 static int value_of(struct inner_result *inner, enum data_type type, struct cell cell,
 		    union value *out, bool *has)
 {
+	/* What was too large for the integers of the column is none of them. */
+	if (!cell_fits(&cell, type))
+		cell = cell_null();
 	cell = cell_cast(cell, type);
 	*has = cell.type == cell_type_of(type) && cell.type != CELL_NULL;
 	out->u = 0;
@@ -230,7 +232,7 @@ static void swap_rows(struct batch *batch, size_t a, size_t b)
 	for (size_t i = 0; i < batch->column_count; i++) {
 		union value *values = (union value *)batch->columns[i].values, value = values[a];
 		uint64_t *valid = (uint64_t *)batch->columns[i].valid;
-		bool has_a = bit_is_set(valid, a), has_b = bit_is_set(valid, b);
+		bool has_a = valid[a / 64] >> (a % 64) & 1, has_b = valid[b / 64] >> (b % 64) & 1;
 
 		values[a] = values[b];
 		values[b] = value;

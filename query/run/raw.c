@@ -23,7 +23,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "engine/base/bits.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 
@@ -372,7 +371,7 @@ static void copy_column(const struct batch_column *from, const struct choice *ch
 
 		if (!column_has(from, row))
 			continue;
-		bit_set(valid, i);
+		valid[i / 64] |= UINT64_C(1) << i % 64;
 		values[i] = from->values[row];
 		if (from->type != VALUE_STRING)
 			continue;
@@ -943,8 +942,9 @@ int raw_points(struct plan *plan, const struct group *group, struct run *run,
 	       const struct plan_call *call, struct arena *arena, struct points *out)
 {
 	struct column_points points = { NULL, run, arena, out, (size_t)call->slot };
+	struct plan ascending = *plan;
 	size_t slot = (size_t)call->slot;
-	struct merge merge = { .plan = plan,
+	struct merge merge = { .plan = &ascending,
 			       .run = run,
 			       .read = &slot,
 			       .read_count = 1,
@@ -952,6 +952,7 @@ int raw_points(struct plan *plan, const struct group *group, struct run *run,
 			       .arg = &points };
 	int err;
 
+	ascending.is_descending = false;
 	points.merge = &merge;
 	err = merge_group(&merge, group);
 	return err < 0 ? err : OK;

@@ -7,7 +7,7 @@
 
 int rows_of_fields(struct plan *plan, const struct group *group, struct run *run,
 		   struct emitter *emitter);
-/* The values of one column in the order of such rows, as points. */
+/* The values of one column as points, the earliest first whatever the order of the answer. */
 int raw_points(struct plan *plan, const struct group *group, struct run *run,
 	       const struct plan_call *call, struct arena *arena, struct points *out);
 

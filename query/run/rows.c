@@ -187,6 +187,68 @@ static int run_all(struct plan *plan, struct run *run, struct groups *groups,
 	return OK;
 }
 
+/* --- SLIMIT and SOFFSET -------------------------------------------------------------------- */
+
+static int end_at_row(void *arg, int64_t time_ns, const struct cell *columns)
+{
+	return END;
+}
+
+/* Whether a group gives any row: it is read up to the first one. */
+static int probe_group(struct plan *plan, const struct group *group, struct run *run,
+		       bool *gives_rows)
+{
+	struct row_sink sink = { begin_nothing, end_at_row, nothing, NULL };
+	struct emitter emitter;
+	uint64_t buckets = run->buckets;
+	int err = emitter_init(&emitter, plan, &sink);
+
+	if (err >= 0)
+		err = run_group(plan, group, run, &emitter);
+	*gives_rows = emitter.has_begun;
+	run->buckets = buckets; /* those that are shown are counted when they are */
+	emitter_release(&emitter);
+	return err;
+}
+
+/* Of the groups of one measurement, those that SOFFSET and SLIMIT leave: gives them to `kept`. */
+static int choose_of_measurement(struct plan *plan, struct run *run, const struct group *groups,
+				 size_t count, struct groups *kept)
+{
+	uint64_t first = (uint64_t)plan->stmt->soffset, seen = 0;
+	uint64_t limit = plan->stmt->slimit ? (uint64_t)plan->stmt->slimit : UINT64_MAX - first;
+
+	for (size_t i = 0; i < count && seen < first + limit; i++) {
+		struct group group = groups[i];
+		bool gives_rows;
+
+		TRY(probe_group(plan, &group, run, &gives_rows));
+		if (gives_rows && seen++ >= first)
+			kept->items[kept->count++] = group;
+	}
+	return OK;
+}
+
+/*
+ * SLIMIT and SOFFSET count the series of the answer, of each measurement: one of which no row is
+ * there is none. They count by tags, also where the answer begins with the last one.
+ */
+static int choose_groups(struct plan *plan, struct run *run, struct groups *groups)
+{
+	size_t count = groups->count;
+
+	if (plan->stmt->slimit == 0 && plan->stmt->soffset == 0)
+		return OK;
+	groups->count = 0;
+	for (size_t first = 0, end; first < count; first = end) {
+		for (end = first + 1; end < count && slice_equal(groups->items[first].key->name,
+								 groups->items[end].key->name);)
+			end++;
+		TRY(choose_of_measurement(plan, run, groups->items + first, end - first, groups));
+	}
+	return OK;
+}
+
 static int run_groups(struct plan *plan, struct inner_result *const *inner, struct run *run,
 		      const struct row_sink *sink)
 {
@@ -196,6 +258,8 @@ static int run_groups(struct plan *plan, struct inner_result *const *inner, stru
 
 	if (err >= 0)
 		err = groups_open(plan, inner, run, &groups);
+	if (err >= 0)
+		err = choose_groups(plan, run, &groups);
 	if (plan->is_descending)
 		turn(&groups);
 	if (err >= 0)

@@ -9,12 +9,13 @@ are known to differ in is not asked (DIFFERENCES.md); random_sets.py makes the o
 """
 import os
 import random
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from both import Both, near  # noqa: E402
 from influxd import installed  # noqa: E402
-from random_sets import HERE, SETS, Maker, read_set  # noqa: E402
+from random_sets import HERE, INDICATORS, SETS, Maker, read_set  # noqa: E402
 
 START = 1451606400  # 2016-01-01T00:00:00Z
 HOSTS = ["a", "b", "web 1", "c,d"]
@@ -231,6 +232,14 @@ def subquery(rng):
     return text + tail(rng)
 
 
+TURNED = "|".join(TRANSFORMATIONS + INDICATORS + ["fill.previous", "distinct", "stddev", "percentile", "mode", "integral"])
+# DIFFERENCES.md: descending, mode, integral windows, look back, zone windows, series counted, limit of columns,
+# integer division. tests/oracle/reference.sh asks these.
+KNOWN = re.compile(fr"({TURNED}).*order by (time )?desc|mode\(|integral\(.*by time\(|moving_average\(\w+\(.*, [3-9]\).*by time\(|"
+                   r"by time\(.*tz\(|slimit|soffset|(difference|derivative|elapsed|average|_sum)\(.*, .*from.*(limit|offset)|"
+                   r"(where|from \().* / ")
+
+
 def alike(text, expected, got):
     """Byte for byte; means of several series are joined in an order that depends on the
     number of processors, and so do their last digits; what fill(linear) makes is summed so too."""
@@ -264,6 +273,8 @@ def main():
             else:
                 maker = Maker(rng, sets)
                 name, text = maker.set_name, maker.query()
+            if KNOWN.search(text):
+                continue
             expected, got = both.ask(name, "", text)
             if alike(text, expected, got):
                 passed += 1
