@@ -13,6 +13,7 @@
 #include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
+#include "engine/directory/paths.h"
 
 struct making {
 	const char *from, *to;
@@ -28,15 +29,13 @@ static bool is_table(const char *name)
 static int take_name(void *arg, const char *name)
 {
 	const struct making *making = arg;
-	char from[PATH_MAX], to[PATH_MAX];
+	struct path from = path_in(making->from, name), to = path_in(making->to, name);
 
 	if (strcmp(name, "LOCK") == 0 || strncmp(name, "LOG", 3) == 0)
 		return OK;
-	snprintf(from, sizeof(from), "%.3800s/%.200s", making->from, name);
-	snprintf(to, sizeof(to), "%.3800s/%.200s", making->to, name);
 	if (!is_table(name))
-		return env_copy(from, to, UINT64_MAX);
-	return symlink(from, to) < 0 ? ERR_IO : OK;
+		return env_copy(from.text, to.text, UINT64_MAX);
+	return symlink(from.text, to.text) < 0 ? ERR_IO : OK;
 }
 
 /* --- whose they are ---------------------------------------------------------------------- */
@@ -51,17 +50,16 @@ struct store_shadow {
 static int sweep_name(void *arg, const char *name)
 {
 	const char *parent = arg;
-	char path[PATH_MAX];
 	int fd;
 
 	if (strncmp(name, NAME_START, strlen(NAME_START)) != 0 ||
 	    strlen(name) != strlen(NAME_START) + 6)
 		return OK;
-	snprintf(path, sizeof(path), "%.3800s/%.200s", parent, name);
+	struct path path = path_in(parent, name);
 	/* Another user's is not ours to open, nor to delete. */
-	if (env_lock_directory(path, &fd) < 0)
+	if (env_lock_directory(path.text, &fd) < 0)
 		return OK;
-	env_remove_tree(path);
+	env_remove_tree(path.text);
 	env_close(fd);
 	return OK;
 }
