@@ -13,6 +13,7 @@
 #include "engine/directory/kept.h"
 #include "engine/memory/state.h"
 #include "engine/recover.h"
+#include "engine/upkeep/flush.h"
 #include "engine/upkeep/lost_names.h"
 #include "engine/upkeep/sweep.h"
 #include "engine/upkeep/threads.h"
@@ -151,7 +152,7 @@ int engine_close(struct engine *engine)
 	threads_stop(engine);
 	catalog_compact(
 		engine->names.catalog); /* before the clock tells how much of it is durable */
-	int err = engine_flush(engine);
+	int err = flush_or_keep(engine);
 	engine_free(engine);
 	return err;
 }

@@ -16,7 +16,7 @@
  *	  trash/             dropped, being deleted
  *	  set-aside/TIME/    what seriesfs-check --repair has moved aside
  *	  clock              what the log told last, once it is trimmed (memory/arrivals.c)
- *	  continuous         what continuous queries have done (fs/settings/continuous.c)
+ *	  continuous         what continuous queries have done (query/continuous/runner.c)
  *
  * Threads: any number may call anything, except where a handle (writer,
  * rows_stream, series_text) says that it belongs to one at a time.
@@ -48,7 +48,7 @@
 /*
  * Lock, read the catalog and indexes, replay the log. Starts no thread and
  * opens no LevelDB, so that it may come before daemonising. ERR_BUSY: another
- * process has it (diag names its pid and host). ERR_INVALID: somebody else's directory
+ * process has it (diag names its pid and host). ERR_INVALID: a foreign directory
  * (directory/directory.h), or a newer format.
  */
 int engine_open(const struct engine_options *options, struct engine **out, struct diag *diag);

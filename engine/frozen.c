@@ -57,7 +57,7 @@ static int link_twin(const char *from, const char *to, uint32_t id)
 	return link_below(path_top(from, TOP_SHARD), path_top(to, TOP_SHARD), link_shard);
 }
 
-/* A snapshot has one database, whole: what its catalog lost, nobody could tell from what never was.
+/* A snapshot has one database, whole: what its catalog lost looks like what never was.
  */
 static int check_twin(struct engine *twin, uint32_t database_id, struct diag *diag)
 {

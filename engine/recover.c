@@ -151,7 +151,7 @@ static int recover_record(void *arg, uint64_t sequence, struct slice payload)
 	struct slice additions;
 	uint32_t database_id;
 
-	/* Nothing behind it was durable either: what stays is what came first. */
+	/* No record behind it was durable either: only the records before it stay. */
 	if (recovery->unnamed)
 		return leave_out(recovery);
 	arena_reset(&recovery->arena);
@@ -200,7 +200,7 @@ static int keep_log(struct engine *engine, uint64_t records)
 		return OK;
 	TRY(env_mkdir(path_top(data, TOP_SET_ASIDE).text));
 	TRY(env_mkdir(dir));
-	TRY(wal_rotate(engine->wal, &segment)); /* what comes now is not to grow there */
+	TRY(wal_rotate(engine->wal, &segment)); /* the linked segments do not grow any more */
 	TRY(wal_link(engine->wal, segment, dir));
 	log_error("the log as it was found is kept in %s", dir);
 	return env_sync_dir(dir);
@@ -290,7 +290,8 @@ int recover(struct engine *engine, uint64_t sequence)
 		engine->recovered.log_missing = 1;
 	engine->recovered.removed_in_log = recovery.removed > 0;
 	tell(wal.text, &recovery, has_no_segment, engine->recovered.log_missing);
-	/* After a power cut the log may be ahead of a whole catalog: nobody was promised those. */
+	/* After a power cut the log may be ahead of a whole catalog: no call had promised those
+	 * records. */
 	if (err == OK && recovery.unknown && engine->names.catalog_has_lost)
 		err = keep_log(engine, recovery.unknown);
 	return err;

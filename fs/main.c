@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/base/when.h"
@@ -148,51 +149,18 @@ static void close_session(struct mount *mount, bool is_mounted)
 
 /* --- the parts ---------------------------------------------------------------------------- */
 
-/*
- * LevelDB has five files open for a shard, and more while it reads or merges. The rest of what
- * there is goes to the log, to indexes, one a database, and to the mount.
- */
-#define DESCRIPTORS_A_SHARD 6u
-#define DESCRIPTORS_LEAST   64u
-
-static uint32_t shards_that_fit(uint32_t wanted)
-{
-	uint64_t descriptors = env_raise_descriptors();
-	uint64_t fit = (descriptors - DESCRIPTORS_LEAST / 2) / 2 / DESCRIPTORS_A_SHARD;
-
-	if (!descriptors || wanted <= fit)
-		return wanted;
-	fit = fit < 2 ? 2 : fit;
-	log_warning("%llu descriptors (ulimit -n) are enough for %llu open shards, not for %u",
-		    (unsigned long long)descriptors, (unsigned long long)fit, wanted);
-	return (uint32_t)fit;
-}
-
-/* Fewer are not worth a try: the first writes would fail. */
-static bool has_descriptors(struct diag *diag)
-{
-	uint64_t descriptors = env_raise_descriptors();
-
-	if (!descriptors || descriptors >= DESCRIPTORS_LEAST)
-		return true;
-	diag_set(diag, ERR_LIMIT, "%llu descriptors (ulimit -n) are too few: %u are the least",
-		 (unsigned long long)descriptors, DESCRIPTORS_LEAST);
-	return false;
-}
-
 static int open_engine(struct mount *mount, struct diag *diag)
 {
 	const struct options *options = &mount->options;
 
-	if (!has_descriptors(diag))
-		return ERR_LIMIT;
+	TRY(env_want_descriptors(DESCRIPTORS_LEAST, diag));
 	struct engine_options engine = {
 		.path = options->data_path,
 		.read_only = options->read_only,
 		.sync_writes = options->sync_writes || options->commit_seconds == 0,
 		.commit_seconds = (uint32_t)options->commit_seconds,
 		.memtable_bytes_max = options->memtable_mb << 20,
-		.shards_open_max = shards_that_fit((uint32_t)options->shards_open),
+		.shards_open_max = (uint32_t)options->shards_open,
 		.series_max = (uint32_t)options->series_max,
 		.trust_clock = options->clock_ns != 0,
 		.cold_seconds = (uint32_t)options->cold_seconds,
@@ -299,7 +267,7 @@ static void clear_dead_mount(const char *path)
  * The mount answers: the parent may return, and nobody reads our messages any more.
  *
  * Until here we are in the process group that started us: under autofs it alone may enter the
- * directory, and anybody else who looks at it waits for us, as we would.
+ * directory, and every other process that looks at it waits for us, as we would.
  */
 static void tell_ready(void)
 {

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "engine/base/log.h"
 #include "engine/base/slice.h"
 
 struct arena_block;
@@ -25,6 +26,28 @@ struct arena {
 void *arena_alloc(struct arena *arena, size_t bytes);
 /* Not zeroed, aligned to `align` (a power of two up to 16). */
 void *arena_alloc_raw(struct arena *arena, size_t bytes, size_t align);
+/*
+ * The same for an engine's own work, where memory failure ends the process; 0 bytes are a place,
+ * too.
+ */
+static inline void *arena_need(struct arena *arena, size_t bytes)
+{
+	void *p = arena_alloc(arena, bytes ? bytes : 1);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
+static inline void *arena_need_raw(struct arena *arena, size_t bytes, size_t align)
+{
+	void *p = arena_alloc_raw(arena, bytes ? bytes : 1, align);
+
+	if (!p)
+		log_out_of_memory(bytes);
+	return p;
+}
+
 /* A copy with a NUL behind it; data is NULL when there was no room. */
 struct slice arena_copy(struct arena *arena, struct slice slice);
 char *arena_printf(struct arena *arena, const char *format, ...)

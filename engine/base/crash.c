@@ -19,7 +19,7 @@ static const char *const crash_names[] = {
 #undef PAUSE_POINT
 };
 
-/* Set before there are threads; CRASH_COUNT while somebody watches, which starts beside them. */
+/* Set before there are threads; CRASH_COUNT while a test watches, which starts beside them. */
 static _Atomic enum crash_point chosen;
 static void (*watch)(void *arg, enum crash_point point);
 static void *watch_arg;

@@ -37,6 +37,8 @@ static int failed(const char *what, const char *path)
 	case EEXIST: return ERR_EXISTS;
 	case ENOTEMPTY: return ERR_NOT_EMPTY;
 	case ENOMEM: return ERR_MEMORY;
+	case EMFILE:
+	case ENFILE: return ERR_FILES;
 	case EBUSY:
 	case EWOULDBLOCK:
 	case ETXTBSY: return ERR_BUSY;
@@ -678,6 +680,17 @@ uint64_t env_raise_descriptors(void)
 		getrlimit(RLIMIT_NOFILE, &limit);
 	}
 	return limit.rlim_cur;
+}
+
+int env_want_descriptors(uint64_t least, struct diag *diag)
+{
+	uint64_t descriptors = env_raise_descriptors();
+
+	if (!descriptors || descriptors >= least)
+		return OK;
+	return diag_set(diag, ERR_LIMIT,
+			"%llu descriptors (ulimit -n) are too few: %llu are the least",
+			(unsigned long long)descriptors, (unsigned long long)least);
 }
 
 int env_disk(const char *path, struct env_disk *out)

@@ -3,10 +3,10 @@
  *
  * Tests wrap these functions to make the n-th call fail (-Wl,--wrap=env_append).
  * All return 0 or ERR_SPACE (disk or quota full), ERR_NOT_FOUND, ERR_EXISTS,
- * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_FILE_SIZE (ulimit -f), ERR_LAYER (of a rename), ERR_IO.
- * Paths are NUL-terminated. Descriptors are close-on-exec. No last part of a path is followed when
- * it is a symbolic link: a user who can put one into a data directory would choose what file of the
- * owner is written.
+ * ERR_BUSY, ERR_ACCESS, ERR_READ_ONLY, ERR_FILE_SIZE (ulimit -f), ERR_FILES (ulimit -n), ERR_LAYER
+ * (of a rename), ERR_IO. Paths are NUL-terminated. Descriptors are close-on-exec. No last part of a
+ * path is followed when it is a symbolic link: a user who can put one into a data directory
+ * would choose what file of the owner is written.
  */
 #ifndef ENGINE_BASE_ENV_H
 #define ENGINE_BASE_ENV_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/base/buf.h"
+#include "engine/base/err.h"
 
 /* Append-only file; created when absent, `size` set to its length. */
 int env_open_append(const char *path, int *fd, uint64_t *size);
@@ -103,6 +104,8 @@ void env_lock_print(const struct env_lock_owner *owner, char *text, size_t size)
 int env_open_standard(void);
 /* As many descriptors as this process may have; gives their number, 0 = unknown. */
 uint64_t env_raise_descriptors(void);
+/* ERR_LIMIT, with words: it may not have `least`. */
+int env_want_descriptors(uint64_t least, struct diag *diag);
 
 struct env_disk {
 	uint64_t bytes, bytes_free, bytes_available;

@@ -18,6 +18,12 @@ const char *err_text(int err)
 	return "unknown error";
 }
 
+bool err_is_passing(int err)
+{
+	return err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_FILES || err == ERR_MEMORY ||
+	       err == ERR_LIMIT || err == ERR_READ_ONLY;
+}
+
 /* A message may quote a line of the user's; what is shown stays one line. */
 static void fold_newlines(char *text)
 {

@@ -7,6 +7,7 @@
 #ifndef ENGINE_BASE_ERR_H
 #define ENGINE_BASE_ERR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,9 @@ static inline void diag_reset(struct diag *diag)
 
 /* The row's sentence for `err`; never NULL. */
 const char *err_text(int err);
+
+/* Of the machine and its limits, not of the data: the next try need not meet it. */
+bool err_is_passing(int err);
 
 /* Fill `diag` (may be NULL) unless it is filled already, and return `err`. */
 int diag_set(struct diag *diag, int err, const char *format, ...)

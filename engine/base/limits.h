@@ -11,6 +11,7 @@
 #define SERIES_PER_DATABASE_MAX 10000000u    /* option series_max */
 #define MEMTABLE_BYTES_MAX	(512u << 20) /* option memtable_mb: a flush starts at half of it */
 #define MEMTABLE_BYTES_LIMIT	(UINT64_C(32) << 30) /* that option, at most */
+#define DESCRIPTORS_LEAST	64u /* fewer (ulimit -n) are refused: the first writes would fail */
 #define SHARDS_OPEN_MAX		32u /* option shards_open: LevelDB instances at once, some 8 fds each */
 #define COMMIT_SECONDS		1u   /* option commit */
 #define COLD_SECONDS		600u /* option cold_seconds: quiet for so long after its window */

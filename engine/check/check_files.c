@@ -123,12 +123,24 @@ static void mend_journal(struct check *check, const char *name)
 	}
 }
 
+/* No damage is told, and nothing moved aside, because the machine has no memory or descriptors. */
+static bool could_not(struct check *check, const char *name, int err)
+{
+	if (!err_is_passing(err))
+		return false;
+	fprintf(stderr, "seriesfs-check: %s: %s\n", name, err_text(err));
+	check->err = err;
+	return true;
+}
+
 /* False: it is damaged, or missing. */
 static bool check_journal(struct check *check, const char *name)
 {
 	struct journal_damage damage;
 	int err = journal_replay(check_path(check, name).text, pass, NULL, &damage);
 
+	if (could_not(check, name, err))
+		return false;
 	if (err < 0) {
 		check_tell(check, name, "%s", err == ERR_NOT_FOUND ? "missing" : err_text(err));
 		return false;
@@ -154,6 +166,8 @@ static void check_format(struct check *check)
 	int err = env_read_file(path.text, &text);
 	uint64_t version = err == OK ? format_parse(buf_slice(&text)) : 0;
 	buf_release(&text);
+	if (could_not(check, "format", err))
+		return;
 	if (version > FORMAT_NEWEST) {
 		fprintf(stderr, "seriesfs-check: %s is of a newer format: %llu\n", check->path,
 			(unsigned long long)version);
@@ -206,7 +220,7 @@ static void check_kept(struct check *check, const char *name)
 	}
 	int err = kept_read(path.text, &text);
 	buf_release(&text);
-	if (err == OK)
+	if (err == OK || could_not(check, name, err))
 		return;
 	check_tell(check, name, "%s", err_text(err));
 	if (check->repair)
@@ -246,10 +260,10 @@ struct walk {
 	struct check *check;
 	char dir[64]; /* within the data directory, "" for itself */
 	bool (*knows)(struct check *check, const char *name);
-	bool owns_all; /* no name in it is another's */
+	bool owns_all; /* every name in it is ours */
 };
 
-/* Of those below the top, in any of our directories. */
+/* A name that we make below the top, in any of our directories. */
 static bool is_own_name(const char *name)
 {
 	static const char *const names[] = {

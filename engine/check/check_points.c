@@ -163,13 +163,6 @@ static int check_summaries(struct place *place, const struct chunk_ref *ref)
 
 /* --- a shard ------------------------------------------------------------------------------- */
 
-/* Not damage, but what the next attempt need not meet. */
-static bool is_for_now(int err)
-{
-	return err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_MEMORY || err == ERR_LIMIT ||
-	       err == ERR_READ_ONLY;
-}
-
 static bool is_in_window(const struct live_group *group, const struct chunk_ref *ref)
 {
 	return live_group_holds(group, ref->time_first_ns) &&
@@ -182,7 +175,7 @@ static int check_chunk(void *arg, const struct chunk_ref *ref)
 	struct chunk_wish wish = chunk_wish_all();
 	int err = shard_version_read(place->version, ref, &wish, &place->data);
 
-	if (is_for_now(err))
+	if (err_is_passing(err))
 		return err;
 	if (err < 0 || !is_in_window(place->group, ref)) {
 		place->is_damaged = true;
@@ -217,7 +210,7 @@ static int check_shard(struct place *place)
 		err = shard_version_acquire(shard, &place->version);
 	else if (shard_version_acquire(shard, &place->version) < 0)
 		place->version = NULL;
-	if (err != OK && !is_for_now(err)) {
+	if (err != OK && !err_is_passing(err)) {
 		place->is_damaged = true;
 		check_note(place->check, place->name, "%s", err_text(err));
 		err = OK;
@@ -264,7 +257,7 @@ static int salvage(struct place *place, struct shard *shard)
 	}
 	TRY(shard_link(shard, work.text));
 	int err = salvage_shard(work.text, made.text, place->index, &report);
-	if (is_for_now(err)) {
+	if (err_is_passing(err)) {
 		env_remove_tree(work.text);
 		env_remove_tree(made.text);
 		return err;
@@ -449,8 +442,8 @@ void check_points(struct check *check)
 	size_t count = 0;
 
 	check->err = engine_open(&options, &place.engine, &diag);
-	if (check->err < 0 && check->err != ERR_BUSY && !is_for_now(check->err) && check->damaged &&
-	    !check->repair) {
+	if (check->err < 0 && check->err != ERR_BUSY && !err_is_passing(check->err) &&
+	    check->damaged && !check->repair) {
 		check_note(check, check->path, "no point of it can be read before it is mended");
 		check->err = OK;
 		return;

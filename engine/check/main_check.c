@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "engine/base/env.h"
+#include "engine/base/limits.h"
 #include "engine/check/check.h"
 #include "engine/directory/directory.h"
 #include "engine/directory/format.h"
@@ -58,7 +59,7 @@ static bool is_ours(const char *path)
 	       has_journal(path, TOP_CATALOG_COPY);
 }
 
-/* A directory of somebody else's is not looked at, still less repaired. */
+/* A directory that is not ours is not looked at, still less repaired. */
 static int refuse_foreign(const char *path)
 {
 	struct diag diag = { 0 };
@@ -178,7 +179,13 @@ static void check_snapshots(struct check *check, struct totals *totals)
 static int check_all(struct check *check)
 {
 	struct totals totals = { 0 };
-	int err = check_one(check, &totals);
+	struct diag diag = { 0 };
+	int err = env_want_descriptors(DESCRIPTORS_LEAST, &diag);
+
+	if (err < 0)
+		complain(check->path, diag.text);
+	else
+		err = check_one(check, &totals);
 
 	if (err < 0)
 		return err == ERR_CORRUPT ? EXIT_LEFT : EXIT_UNABLE;

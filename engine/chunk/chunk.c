@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/bytes.h"
 #include "engine/base/clones.h"
 #include "engine/base/err.h"
@@ -94,7 +95,7 @@ static void validity_encode(struct buf *out, const uint64_t *valid, size_t row_c
 	union value flags[CHUNK_ROWS_MAX];
 
 	for (size_t i = 0; i < row_count; i++)
-		flags[i].bits = valid[i / 64] >> i % 64 & 1;
+		flags[i].bits = bit_is_set(valid, i);
 	vectors_encode(VALUE_BOOLEAN, flags, row_count, false, out);
 }
 
@@ -105,7 +106,7 @@ static size_t values_gather(const struct chunk_write_column *column, size_t row_
 	size_t count = 0;
 
 	for (size_t i = 0; i < row_count; i++)
-		if (!column->valid || column->valid[i / 64] >> i % 64 & 1)
+		if (!column->valid || bit_is_set(column->valid, i))
 			out[count++] = column->values[i];
 	return count;
 }
@@ -662,7 +663,7 @@ static void values_scatter(union value *values, size_t count, size_t row_count,
 			   const uint64_t *valid)
 {
 	for (size_t row = row_count; row-- > 0;) {
-		if (valid[row / 64] >> row % 64 & 1)
+		if (bit_is_set(valid, row))
 			values[row] = values[--count];
 		else
 			values[row].bits = 0;
@@ -683,7 +684,7 @@ static void values_spread(const union value *values, size_t row_count, const uin
 			  union value *out)
 {
 	for (size_t row = 0; row < row_count; row++) {
-		bool is_there = valid[row / 64] >> row % 64 & 1;
+		bool is_there = bit_is_set(valid, row);
 
 		out[row].bits = is_there ? values->bits : 0;
 		values += is_there;

@@ -45,7 +45,7 @@ void directory_close(struct directory *directory);
 void directory_stopping(struct directory *directory);
 /* The directories of a data directory of one database: a snapshot, or links to one. */
 int directory_make_one(const char *path, uint32_t database_id);
-/* The entries of those are durable when it returns. */
+/* The entries of these directories are durable when it returns. */
 int directory_sync_one(const char *path, uint32_t database_id);
 
 #endif

@@ -50,7 +50,7 @@ struct path path_in(const char *dir, const char *name);
 /* PATHEND, as in `.new`. */
 struct path path_with(const char *path, const char *end);
 
-/* The log's own: `wal` is its directory, or one that has links to its segments. */
+/* Of the log: `wal` is its directory, or a directory of links to its segments. */
 struct path path_segment(const char *wal, uint64_t segment);
 /* There until the log was trimmed for the first time. */
 struct path path_first_segment(const char *dir);

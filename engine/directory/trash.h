@@ -18,7 +18,7 @@ struct trash {
 	pthread_cond_t filled, emptied;
 	char **paths; /* protected by lock; directories to delete */
 	size_t count, capacity;
-	bool is_deleting;	      /* protected by lock; one that is not in `paths` any more */
+	bool is_deleting; /* protected by lock; a directory that is not in `paths` any more */
 	bool is_started, is_stopping; /* protected by lock */
 	pthread_t thread;
 };

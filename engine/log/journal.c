@@ -565,7 +565,7 @@ static int restore(const char *path)
 	struct pair pair;
 	int err = pair_read(&pair, path);
 
-	/* Gaps do not stay: what comes behind them would look like damage at each start. */
+	/* Gaps do not stay: a start would take them for new damage each time. */
 	if (err == OK && (pair.records.length || journal_is_damaged(&pair.damage))) {
 		buf_printf(&damaged, "%s.damaged", path);
 		err = pair.exists ? env_write_file(buf_text(&damaged), buf_slice(&pair.main)) : OK;
@@ -619,7 +619,7 @@ static void copy_wake(struct journal *journal)
 	buf_release(&copy_path);
 }
 
-/* Another file than the one that was left is none to append to. */
+/* A file that was replaced meanwhile is not appended to. */
 static int wake(struct journal *journal)
 {
 	uint64_t size;

@@ -20,6 +20,9 @@
 #include "engine/directory/paths.h"
 #include "engine/log/journal.h"
 
+#define SHORT_BYTES    (UINT64_C(1) << 20) /* some 20,000 rows, replayed within 50 ms */
+#define SHORT_SEGMENTS 16		   /* each start adds one */
+
 struct wal {
 	struct path dir;
 	bool read_only;
@@ -28,6 +31,7 @@ struct wal {
 	uint64_t segment;	   /* protected by lock; of `journal` */
 	uint64_t sequence;	   /* protected by lock */
 	uint64_t older_bytes;	   /* protected by lock; in segments before */
+	uint64_t older_count;	   /* protected by lock; of segments before */
 	bool failed;		   /* protected by lock; a segment before could not be synced */
 	pthread_mutex_t sync_lock; /* taken before `lock` */
 	uint64_t sequence_synced;  /* protected by sync_lock */
@@ -149,6 +153,7 @@ static int sync_segment(struct wal *wal, const char *path)
 	int err = size > JOURNAL_HEADER_BYTES ? env_sync(fd) : OK;
 	env_close(fd);
 	wal->older_bytes += size;
+	wal->older_count++;
 	return err;
 }
 
@@ -229,6 +234,7 @@ static int next_segment(struct wal *wal, struct journal **full, uint64_t *sequen
 	*full = wal->journal;
 	*sequence = wal->sequence;
 	wal->older_bytes += *full ? journal_bytes(*full) : 0;
+	wal->older_count += *full != NULL;
 	wal->journal = journal;
 	wal->segment++;
 	pthread_mutex_unlock(&wal->lock);
@@ -320,6 +326,14 @@ uint64_t wal_bytes(struct wal *wal)
 	return bytes;
 }
 
+bool wal_is_short(struct wal *wal)
+{
+	pthread_mutex_lock(&wal->lock);
+	bool few = wal->older_count < SHORT_SEGMENTS;
+	pthread_mutex_unlock(&wal->lock);
+	return few && wal_bytes(wal) < SHORT_BYTES;
+}
+
 int wal_sync(struct wal *wal)
 {
 	uint64_t wanted = wal_sequence(wal);
@@ -406,7 +420,7 @@ int wal_trim(struct wal *wal, uint64_t segment)
 	free(list.numbers);
 	pthread_mutex_lock(&wal->lock);
 	if (wal->segment == segment)
-		wal->older_bytes = 0;
+		wal->older_bytes = wal->older_count = 0;
 	pthread_mutex_unlock(&wal->lock);
 	return OK;
 }

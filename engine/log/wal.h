@@ -85,10 +85,12 @@ void wal_pass(struct wal *wal, uint64_t sequence);
 int wal_sync(struct wal *wal);
 /* Sync, and go on in a new segment, whose number is given. */
 int wal_rotate(struct wal *wal, uint64_t *segment);
-/* Links in `dir` to the segments before `segment`, which nobody trims meanwhile. Not synced. */
+/* Links in `dir` to the segments before `segment`; the caller holds trims off. Not synced. */
 int wal_link(struct wal *wal, uint64_t segment, const char *dir);
 /* Delete the segments before `segment`: everything in them is elsewhere. */
 int wal_trim(struct wal *wal, uint64_t segment);
 uint64_t wal_bytes(struct wal *wal);
+/* A start replays all of it, and opens all of its segments, in no time that a user notices. */
+bool wal_is_short(struct wal *wal);
 
 #endif

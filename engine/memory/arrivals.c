@@ -216,21 +216,28 @@ int arrivals_read(struct engine *engine, uint64_t *sequence)
 		*sequence = (uint64_t)env_now_ns();
 		err = OK;
 	}
+	engine->arrivals.flushed_sequence = *sequence;
 	buf_release(&text);
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
-int arrivals_write(struct engine *engine)
+int arrivals_write_beside_log(struct engine *engine)
 {
 	struct buf text = { 0 };
 
 	if (engine->options.read_only)
 		return ERR_READ_ONLY;
 	buf_printf(&text, "%lld %llu", (long long)atomic_load(&engine->arrivals.arrival_ns),
-		   (unsigned long long)wal_sequence(engine->wal));
+		   (unsigned long long)engine->arrivals.flushed_sequence);
 	trusted_print(&engine->arrivals.trusted, &text);
 	names_print_kept(&engine->names, &text);
 	int err = kept_write(path_top(engine->directory.path, TOP_CLOCK).text, buf_slice(&text));
 	buf_release(&text);
 	return err;
+}
+
+int arrivals_write(struct engine *engine)
+{
+	engine->arrivals.flushed_sequence = wal_sequence(engine->wal);
+	return arrivals_write_beside_log(engine);
 }

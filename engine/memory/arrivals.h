@@ -13,10 +13,11 @@
 
 struct engine;
 
-/* Atomics alone, but for what is set before there are threads. */
+/* Atomics, but for what is set before there are threads, and where it says so. */
 struct arrivals {
 	_Atomic int64_t arrival_ns;	 /* the last that was given */
 	_Atomic int64_t known_offset_ns; /* of a clock that went on from what is stored */
+	uint64_t flushed_sequence;	 /* protected by flusher.lock; what `clock` tells */
 	struct trusted trusted;
 };
 
@@ -39,7 +40,7 @@ void arrivals_note(struct arrivals *arrivals, int64_t arrival_ns);
 int arrivals_of_line(struct engine *engine, int64_t *arrival_ns, struct diag *diag);
 /* Times of rows that were written, and not made of others: what retention goes by. */
 void arrivals_note_times(struct engine *engine, const struct memtable_row *rows, size_t count);
-/* Somebody says that the wall clock is right: arrivals that were ahead of it are taken back. */
+/* A person says that the wall clock is right: arrivals that were ahead of it are taken back. */
 void arrivals_trust(struct arrivals *arrivals);
 
 /* At the start: the last arrival, and the last sequence that is known beside the log. */
@@ -49,5 +50,7 @@ int arrivals_read(struct engine *engine, uint64_t *sequence);
  * sequence survive without it, and so does how much of the names is durable.
  */
 int arrivals_write(struct engine *engine);
+/* The same where the log stays: it is missed if it goes, since the sequence is the last flush's. */
+int arrivals_write_beside_log(struct engine *engine);
 
 #endif

@@ -20,7 +20,7 @@ struct budget {
 
 	pthread_mutex_t lock;
 	pthread_cond_t work, room; /* the flusher's, the writers' */
-	bool is_wanted;		   /* protected by lock: somebody asks for a flush */
+	bool is_wanted;		   /* protected by lock: a maker of room asks for a flush */
 	bool is_open; /* protected by lock: there is a flusher, so that waiting helps */
 };
 

@@ -23,10 +23,10 @@ void gate_release(struct gate *gate);
  */
 void gate_enter(struct gate *gate);
 void gate_leave(struct gate *gate);
-/* This thread works for one that is inside whenever it works. */
+/* Whenever this thread works, the writer that it works for is inside. */
 void gate_follow(void);
 bool gate_is_inside(void);
-/* Returns when nobody is inside; nobody comes in until it is opened. */
+/* Returns when no thread is inside; writers wait in gate_enter() until it is opened. */
 void gate_close(struct gate *gate);
 void gate_open(struct gate *gate);
 

@@ -219,12 +219,6 @@ void live_groups_release(struct live_group **groups, size_t count)
 	free(groups);
 }
 
-static bool window_overlaps(const struct group_window *window, int64_t first_ns, int64_t last_ns)
-{
-	return window->start_s <= floor_div(last_ns, NS_PER_SECOND) &&
-	       window->end_s > floor_div(first_ns, NS_PER_SECOND);
-}
-
 static int append_policy_groups(struct engine *engine, uint32_t policy_id, int64_t first_ns,
 				int64_t last_ns, struct live_group ***list, size_t *count)
 {
@@ -237,7 +231,7 @@ static int append_policy_groups(struct engine *engine, uint32_t policy_id, int64
 		log_out_of_memory((*count + object_count) * sizeof(**list));
 	int err = OK;
 	for (size_t i = 0; err == OK && i < object_count; i++) {
-		if (!window_overlaps(&objects[i].window, first_ns, last_ns))
+		if (!group_window_overlaps(&objects[i].window, first_ns, last_ns))
 			continue;
 		err = live_group_of(engine, &objects[i], &(*list)[*count]);
 		*count += err == OK;

@@ -58,7 +58,7 @@ struct live_group {
 	uint64_t present_version;
 };
 
-/* Those that somebody has touched since the start. */
+/* The groups that a reader or a writer has touched since the start. */
 struct live_groups {
 	pthread_mutex_t lock;
 	struct idmap ids; /* protected by lock; object id -> index in items */
@@ -77,14 +77,14 @@ struct live_group *live_group_reference(struct live_group *group);
 void live_group_release(struct live_group *group);
 /* Referenced, or NULL: it is not in memory. */
 struct live_group *live_group_find(struct engine *engine, uint32_t group_id);
-/* Give it another number of shards, unless it had a point or somebody is writing its first. */
+/* Give it another number of shards, unless it had a point or a writer is storing its first. */
 int live_group_spread(struct engine *engine, const struct object *object, uint32_t shards);
 /* Groups of a policy (0: of all of the database) that overlap the closed range, by start; free()
  * the array after releasing each. */
 int live_groups(struct engine *engine, uint32_t database_id, uint32_t policy_id,
 		int64_t time_first_ns, int64_t time_last_ns, struct live_group ***out,
 		size_t *count);
-/* The one group, or (group_id 0) those of the policy that overlap. */
+/* One group, or (group_id 0) the groups of a policy that overlap the range. */
 int live_groups_or_one(struct engine *engine, uint32_t policy_id, uint32_t group_id,
 		       int64_t time_first_ns, int64_t time_last_ns, struct live_group ***out,
 		       size_t *count);
@@ -93,7 +93,7 @@ void live_groups_release(struct live_group **groups, size_t count);
 void live_groups_all(struct engine *engine, struct live_group ***out, size_t *count);
 /* Take it off the list and move its shards to the trash; readers go on. */
 int live_group_drop(struct live_group *group);
-/* Delete the directory that a shard was moved to, once nobody reads from it. */
+/* Delete the directory that a shard was moved to, once its last reader has closed it. */
 void live_group_delete_with(struct live_group *group, struct shard *shard, const char *path);
 /* Which of the group's shards has a series: hash(key) mod their number. */
 uint32_t live_group_shard_number(const struct live_group *group, uint32_t series_id);

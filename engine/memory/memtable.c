@@ -141,15 +141,6 @@ void masks_release(struct masks *masks)
 
 /* --- adding ------------------------------------------------------------------- */
 
-static void *room(struct memtable *memtable, size_t bytes)
-{
-	void *p = arena_alloc_raw(&memtable->arena, bytes, 8);
-
-	if (!p)
-		log_out_of_memory(bytes);
-	return p;
-}
-
 /* The slot of a series, or the empty one where it would go. */
 static uint32_t slot_of(const struct memtable *memtable, uint32_t series_id)
 {
@@ -207,7 +198,8 @@ static void pieces_fit(struct memtable *memtable)
 	if (memtable->series_count % PIECE_SERIES)
 		return;
 	grow(&memtable->pieces, piece, &memtable->piece_capacity);
-	memtable->pieces[piece] = room(memtable, PIECE_SERIES * sizeof(**memtable->pieces));
+	memtable->pieces[piece] =
+		arena_need_raw(&memtable->arena, PIECE_SERIES * sizeof(**memtable->pieces), 8);
 }
 
 static struct memtable_series *find_or_add(struct memtable *memtable, uint32_t series_id)
@@ -254,7 +246,7 @@ static uint32_t layout_intern(struct memtable *memtable, const struct layout *la
 	if (id != MAP_NONE)
 		return id;
 	grow(&memtable->layouts, memtable->layout_count, &memtable->layout_capacity);
-	copy = room(memtable, bytes.length);
+	copy = arena_need_raw(&memtable->arena, bytes.length, 8);
 	memcpy(copy, bytes.data, bytes.length);
 	memtable->layouts[memtable->layout_count] = copy;
 	map_add(&memtable->layout_ids, hash, memtable->layout_count);
@@ -292,7 +284,8 @@ static struct row_block *block_add(struct memtable *memtable, struct memtable_se
 	uint32_t capacity = block_capacity(last, layout);
 	size_t row_bytes =
 		(1 + memtable->layouts[layout]->field_count) * sizeof(uint64_t) + sizeof(uint32_t);
-	struct row_block *block = room(memtable, sizeof(*block) + capacity * row_bytes);
+	struct row_block *block =
+		arena_need_raw(&memtable->arena, sizeof(*block) + capacity * row_bytes, 8);
 
 	*block = (struct row_block){ .sequence_first = sequence,
 				     .layout = layout,

@@ -53,7 +53,7 @@ void memtable_set_mtime(struct memtable *memtable, uint32_t series_id, int64_t m
 			int64_t ctime_ns, uint64_t sequence);
 bool memtable_is_empty(const struct memtable *memtable);
 size_t memtable_bytes(const struct memtable *memtable);
-size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked ones too */
+size_t memtable_row_count(const struct memtable *memtable); /* of all series, masked rows too */
 
 /* The series in it that have rows, mtimes or masks: ascending, free() the array. ERR_MEMORY. */
 int memtable_series(const struct memtable *memtable, uint32_t **ids, size_t *count);
@@ -75,6 +75,18 @@ struct masks {
 };
 void masks_add(struct masks *masks, const struct mask *mask);
 void masks_release(struct masks *masks);
+/* Does one of them hide a row? Called for each row of a series that has some. */
+static inline bool masks_hide(const struct masks *masks, int64_t time_ns, uint64_t sequence)
+{
+	for (size_t i = 0; i < masks->count; i++) {
+		const struct mask *mask = &masks->items[i];
+
+		if (sequence <= mask->sequence && time_ns >= mask->time_first_ns &&
+		    time_ns <= mask->time_last_ns)
+			return true;
+	}
+	return false;
+}
 void memtable_masks(const struct memtable *memtable, uint32_t series_id, uint64_t sequence,
 		    struct masks *out);
 
@@ -105,7 +117,7 @@ void capture_release(struct capture *capture);
 struct captured_row {
 	int64_t time_ns;
 	uint64_t sequence;
-	const struct layout *layout; /* one pointer for equal ones of a memtable */
+	const struct layout *layout; /* equal layouts of a memtable are one pointer */
 	const union value *values;   /* layout->field_count */
 };
 /* Every row in the order of acceptance; `rows` has room for row_count. */

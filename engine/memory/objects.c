@@ -20,7 +20,8 @@ int engine_create_database(struct engine *engine, struct slice name, const struc
 		return ERR_READ_ONLY;
 	if (catalog_find(engine->names.catalog, OBJECT_ROOT_ID, name, &(struct object){ 0 }) == OK)
 		return ERR_EXISTS;
-	/* The index first: a database that the catalog knows has one, whatever a crash takes. */
+	/* The index first: after a crash between the two there is an index without a database,
+	 * which a start deletes, and never a database without an index. */
 	object.id = *id = catalog_take_id(engine->names.catalog);
 	TRY(names_make_database(&engine->names, object.id));
 	int err = catalog_add(engine->names.catalog, &object);

@@ -16,7 +16,7 @@ struct engine_options {
 	uint32_t series_max;	     /* per database; 0 = default */
 	/* Groups past their window are rewritten after this long without a point; 0 = never. */
 	uint32_t cold_seconds;
-	bool trust_clock;	      /* it is a test's, or somebody looked */
+	bool trust_clock;	      /* it is a test's, or a person has looked */
 	uint32_t cold_period_seconds; /* between looks for such groups; 0 = default */
 };
 

@@ -67,7 +67,7 @@ struct threads {
 struct stored; /* write/writer.h */
 /* What continuous queries make of rows that were stored. */
 struct feed {
-	bool (*each)(void *arg, const struct stored *stored); /* NULL = nobody is fed */
+	bool (*each)(void *arg, const struct stored *stored); /* NULL = rows are fed to no query */
 	void *arg;
 };
 

@@ -21,7 +21,7 @@ void trusted_print(const struct trusted *trusted, struct buf *out);
 void trusted_read(struct trusted *trusted, const char *text);
 /* Where nothing was kept it begins with the last arrival. */
 void trusted_open(struct trusted *trusted, int64_t arrival_ns);
-/* Somebody says that the wall clock is right. */
+/* A person says that the wall clock is right. */
 void trusted_set_now(struct trusted *trusted);
 /* Would a point of that time move it? Not while the wall clock has jumped: it may be its own. */
 bool trusted_wants(struct trusted *trusted, int64_t time_ns);

@@ -147,7 +147,7 @@ int catalog_reserve(struct catalog *catalog, uint32_t id);
 bool catalog_was_damaged(struct catalog *catalog);
 /* The number that the next object gets. */
 uint32_t catalog_id_next(struct catalog *catalog);
-/* For an object that is added later, as its `id`; nobody else gets it in this run. */
+/* The id for an object that is added later: no other object gets it in this run. */
 uint32_t catalog_take_id(struct catalog *catalog);
 /* Counts up whenever anything in it changes. */
 uint64_t catalog_version(struct catalog *catalog);

@@ -205,7 +205,7 @@ static bool take_slot(struct tree *tree, struct node *node)
 	return true;
 }
 
-/* A slot that finds no room in the list of free ones is only not used again. */
+/* Without room in the list of free slots the slot is not used again, and costs a pointer. */
 static void give_slot(struct tree *tree, uint32_t slot)
 {
 	tree->slots[slot] = NULL;
@@ -232,7 +232,7 @@ static void remove_leaf(struct tree *tree, struct node *node)
 	node_free(node);
 }
 
-/* Children first, the newest ones first. */
+/* Children before parents, the newest child first. */
 static void remove_below(struct tree *tree, struct node *top)
 {
 	struct node *node = top;

@@ -534,7 +534,7 @@ static bool find_fields(const struct index *index, uint32_t measurement_id,
 	return all;
 }
 
-/* Those without a number get the next ones; a key that stands twice in the line gets one. */
+/* Give keys without a number the next numbers; a key that stands twice in the line gets one. */
 static int add_fields(struct index *index, uint32_t measurement_id, const struct line_field *fields,
 		      size_t count, uint32_t *ids)
 {
@@ -570,7 +570,7 @@ int index_fields(struct index *index, uint32_t measurement_id, const struct line
 	if (all || !add)
 		return OK;
 	change(index);
-	/* Somebody may have added them in between. */
+	/* Another writer may have added them in between. */
 	if (!find_fields(index, measurement_id, fields, count, ids))
 		err = add_fields(index, measurement_id, fields, count, ids);
 	unlock(index);

@@ -30,9 +30,10 @@ int index_open(const char *path, bool read_only, struct index **out, struct diag
  * made up because the record with it is lost stays, so this comes before anything else.
  */
 int index_read_again(struct index *index, const char *path, struct slice logged);
-/* What the log holds of additions: those that the file has lost are there again. ERR_CORRUPT. */
+/* Take in additions that the log holds, where the file has lost them. ERR_CORRUPT. */
 int index_restore(struct index *index, struct slice additions);
-/* The log was replayed: what is without a name now has lost it, and gets one that is made up. */
+/* The log was replayed: a series or field that has no name now has lost it, and gets one that is
+ * made up. */
 int index_settle(struct index *index);
 /*
  * From here on index_write() hands additions to `log` before it writes them; where that fails,

@@ -23,8 +23,8 @@ struct names_database {
 	uint32_t id;
 	struct index *index;
 	uint64_t index_records_kept; /* durable at the last flush */
-	uint64_t index_records_lost; /* of those, and it is known what they named */
-	bool has_lost_names;	     /* more of those were gone when it was opened */
+	uint64_t index_records_lost; /* of the kept ones; a start has found out what they named */
+	bool has_lost_names;	     /* more kept records were gone when it was opened */
 	bool is_unjudged;	     /* a version flushed that did not keep it */
 	_Atomic uint64_t version;
 };
@@ -365,10 +365,10 @@ void names_forget_database(struct names *names, uint32_t database_id)
 		log_warning("%s stays until the next start: %s", from.text, err_text(err));
 }
 
-/* Nobody knows its number yet. */
+/* The catalog does not know its number yet. */
 int names_make_database(struct names *names, uint32_t database_id)
 {
-	assert(!names_index(names, database_id)); /* I13: the number is nobody's */
+	assert(!names_index(names, database_id)); /* I13: no database has the number */
 	int err = open_database(names, database_id, NULL);
 	if (err == OK)
 		err = env_sync_dir(path_top(names->dir, TOP_DB).text);
@@ -389,7 +389,7 @@ bool names_have_databases(struct names *names)
 
 /* --- all of them --------------------------------------------------------------------------- */
 
-/* Those of all databases, held; free() the array after letting each go. */
+/* The indexes of all databases, held; free() the array after letting each go. */
 static struct index **hold_indexes(struct names *names, size_t *count)
 {
 	pthread_mutex_lock(&names->lock);

@@ -107,3 +107,10 @@ void group_window_cut(struct group_window *window, int64_t time_ns,
 		window->end_s = other->start_s;
 	assert(window->start_s <= time_s && time_s < window->end_s);
 }
+
+bool group_window_overlaps(const struct group_window *window, int64_t time_first_ns,
+			   int64_t time_last_ns)
+{
+	return window->start_s <= floor_div(time_last_ns, NS_PER_SECOND) &&
+	       window->end_s > floor_div(time_first_ns, NS_PER_SECOND);
+}

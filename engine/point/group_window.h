@@ -35,5 +35,8 @@ void group_window_for(int64_t shard_duration_ns, int64_t time_ns, struct group_w
 /* Cut it to what another group, which does not hold the point, leaves free. */
 void group_window_cut(struct group_window *window, int64_t time_ns,
 		      const struct group_window *other);
+/* Has it a time of a closed range? */
+bool group_window_overlaps(const struct group_window *window, int64_t time_first_ns,
+			   int64_t time_last_ns);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/base/arena.h"
+#include "engine/base/bits.h"
 #include "engine/base/slice.h"
 
 /* The numbers are stored on disk. The order is not InfluxDB's ranking. */
@@ -134,8 +135,7 @@ struct summary_taker {
 
 static inline bool column_has(const struct batch_column *column, size_t row)
 {
-	return column->type != VALUE_NONE &&
-	       (!column->valid || (column->valid[row / 64] >> (row % 64) & 1));
+	return column->type != VALUE_NONE && (!column->valid || bit_is_set(column->valid, row));
 }
 
 #endif

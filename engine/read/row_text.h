@@ -14,7 +14,7 @@
 #include "engine/memory/memtable.h"
 #include "engine/names/index.h"
 
-/* Zeroed it is for no series yet. Names are those that the measurement had when it was set. */
+/* Zeroed it is for no series yet. It knows the fields that the measurement had when it was set. */
 struct row_text {
 	struct buf key;	  /* and a space */
 	struct buf names; /* of the fields, `,name=` each, escaped, in name order */

@@ -29,7 +29,7 @@ struct rows_spec {
 	int64_t time_first_ns, time_last_ns;
 	bool descending;
 	const atomic_bool *cancelled; /* may be NULL; checked between batches */
-	/* Counted up by the time they are closed; borrowed until then; NULL: nobody asks. */
+	/* Counted up by the time they are closed; borrowed until then; NULL: not wanted. */
 	struct chunk_counts {
 		uint64_t decoded, summarized, skipped; /* outside the range, or not reached */
 	} * counts;

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/counters.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -64,15 +65,6 @@ struct scan {
 
 /* One of many scans: blocks that double would take twice the room. */
 #define SMALL_BLOCK_BYTES ((size_t)16 << 10)
-
-static void *room(struct scan *scan, size_t bytes)
-{
-	void *p = arena_alloc(&scan->arena, bytes ? bytes : 1);
-
-	if (!p)
-		log_out_of_memory(bytes);
-	return p;
-}
 
 /* --- finding the sources ------------------------------------------------------------ */
 
@@ -250,47 +242,32 @@ void scan_close(struct scan *scan)
 
 /* --- leaving rows out ----------------------------------------------------------------- */
 
-static bool masked(const struct scan *scan, int64_t time_ns, uint64_t sequence)
-{
-	for (size_t i = 0; i < scan->masks.count; i++) {
-		const struct mask *mask = &scan->masks.items[i];
-
-		if (sequence <= mask->sequence && time_ns >= mask->time_first_ns &&
-		    time_ns <= mask->time_last_ns)
-			return true;
-	}
-	return false;
-}
-
 static bool wanted(const struct scan *scan, int64_t time_ns, uint64_t sequence)
 {
 	return time_ns >= scan->spec.time_first_ns && time_ns <= scan->spec.time_last_ns &&
-	       !masked(scan, time_ns, sequence);
-}
-
-static void set_bit(uint64_t *bits, size_t row)
-{
-	bits[row / 64] |= UINT64_C(1) << row % 64;
+	       !masks_hide(&scan->masks, time_ns, sequence);
 }
 
 static struct batch_column column_new(struct scan *scan, enum value_type type, size_t rows)
 {
-	return (struct batch_column){ type, room(scan, rows * sizeof(union value)),
-				      room(scan, (rows + 63) / 64 * sizeof(uint64_t)) };
+	return (struct batch_column){ type, arena_need(&scan->arena, rows * sizeof(union value)),
+				      arena_need(&scan->arena,
+						 (rows + 63) / 64 * sizeof(uint64_t)) };
 }
 
 static void column_put(struct batch_column *column, size_t row, union value value)
 {
 	((union value *)column->values)[row] = value;
-	set_bit((uint64_t *)column->valid, row);
+	bit_set((uint64_t *)column->valid, row);
 }
 
 /* Keep the rows that `rows` lists, ascending. */
 static void segment_select(struct scan *scan, struct segment *segment, const uint32_t *rows,
 			   size_t count)
 {
-	int64_t *times_ns = room(scan, count * sizeof(*times_ns));
-	struct batch_column *columns = room(scan, scan->spec.field_count * sizeof(*columns));
+	int64_t *times_ns = arena_need(&scan->arena, count * sizeof(*times_ns));
+	struct batch_column *columns =
+		arena_need(&scan->arena, scan->spec.field_count * sizeof(*columns));
 
 	for (size_t i = 0; i < count; i++)
 		times_ns[i] = segment->times_ns[rows[i]];
@@ -358,10 +335,10 @@ static void drop_unwanted(struct scan *scan, struct segment *segment, const stru
 
 	if (scan->masks.count == 0 && segment_cut(scan, segment, first_ns, last_ns))
 		return;
-	rows = room(scan, segment->row_count * sizeof(*rows));
+	rows = arena_need(&scan->arena, segment->row_count * sizeof(*rows));
 	for (uint32_t row = 0; row < segment->row_count; row++)
 		if (segment->times_ns[row] >= first_ns && segment->times_ns[row] <= last_ns &&
-		    !masked(scan, segment->times_ns[row], source->ref.sequence_max))
+		    !masks_hide(&scan->masks, segment->times_ns[row], source->ref.sequence_max))
 			rows[count++] = row;
 	if (count < segment->row_count)
 		segment_select(scan, segment, rows, count);
@@ -379,7 +356,7 @@ static int load_vectors(struct scan *scan, const struct source *source, int64_t 
 	counter_add(COUNTER_ROWS_DECODED, data->row_count);
 	out->row_count = data->row_count;
 	out->times_ns = (int64_t *)data->times_ns;
-	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
+	out->columns = arena_need(&scan->arena, scan->spec.field_count * sizeof(*out->columns));
 	for (size_t i = 0; i < scan->spec.field_count; i++)
 		out->columns[i] =
 			(struct batch_column){ data->columns[i].type, data->columns[i].values,
@@ -415,7 +392,7 @@ static void map_layout(struct scan *scan, struct layout_map *map, const struct l
 		return;
 	if (layout->field_count > map->capacity) {
 		map->capacity = layout->field_count;
-		map->columns = room(scan, map->capacity * sizeof(*map->columns));
+		map->columns = arena_need(&scan->arena, map->capacity * sizeof(*map->columns));
 	}
 	for (uint32_t i = 0; i < layout->field_count; i++)
 		map->columns[i] = column_of(scan, layout->fields[i].field_id);
@@ -445,7 +422,7 @@ static int load_capture(struct scan *scan, const struct source *source, int64_t 
 	bool is_whole = first_ns <= capture->time_first_ns && last_ns >= capture->time_last_ns;
 	size_t count = is_whole ? capture->row_count
 				: capture_rows_within(capture, first_ns, last_ns, NULL);
-	struct captured_row *rows = room(scan, count * sizeof(*rows));
+	struct captured_row *rows = arena_need(&scan->arena, count * sizeof(*rows));
 	struct layout_map map = { 0 };
 	size_t kept = 0, at = 0;
 
@@ -457,9 +434,9 @@ static int load_capture(struct scan *scan, const struct source *source, int64_t 
 		if (wanted(scan, rows[i].time_ns, rows[i].sequence))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
-		captured_rows_sort(rows, kept, room(scan, kept * sizeof(*rows)));
-	out->times_ns = room(scan, kept * sizeof(*out->times_ns));
-	out->columns = room(scan, scan->spec.field_count * sizeof(*out->columns));
+		captured_rows_sort(rows, kept, arena_need(&scan->arena, kept * sizeof(*rows)));
+	out->times_ns = arena_need(&scan->arena, kept * sizeof(*out->times_ns));
+	out->columns = arena_need(&scan->arena, scan->spec.field_count * sizeof(*out->columns));
 	for (size_t i = 0; i < kept; i++) {
 		if (at && out->times_ns[at - 1] == rows[i].time_ns)
 			at--; /* the later one wins field by field */
@@ -488,8 +465,9 @@ static void put_from(struct scan *scan, struct segment *out, size_t at, size_t c
 static void merge(struct scan *scan, struct segment *older, const struct segment *newer)
 {
 	size_t capacity = older->row_count + newer->row_count, a = 0, b = 0, at = 0;
-	struct segment out = { 0, room(scan, capacity * sizeof(int64_t)),
-			       room(scan, scan->spec.field_count * sizeof(struct batch_column)) };
+	struct segment out = { 0, arena_need(&scan->arena, capacity * sizeof(int64_t)),
+			       arena_need(&scan->arena,
+					  scan->spec.field_count * sizeof(struct batch_column)) };
 
 	while (a < older->row_count || b < newer->row_count) {
 		bool from_a = a < older->row_count &&
@@ -526,7 +504,7 @@ static void drop_empty_rows(struct scan *scan, struct segment *segment)
 			return;
 	if (scan->spec.field_count == 0)
 		return;
-	rows = room(scan, segment->row_count * sizeof(*rows));
+	rows = arena_need(&scan->arena, segment->row_count * sizeof(*rows));
 	for (uint32_t row = 0; row < segment->row_count; row++)
 		if (row_has_any(scan, segment, row))
 			rows[count++] = row;
@@ -608,7 +586,7 @@ static int load_cluster(struct scan *scan, size_t first, size_t end, int64_t fir
 	size_t count = 0;
 
 	TRY(ask_for_room(scan, first, end));
-	ordered = room(scan, (end - first) * sizeof(*ordered));
+	ordered = arena_need(&scan->arena, (end - first) * sizeof(*ordered));
 	for (size_t i = first; i < end; i++)
 		if (scan->sources[i].time_first_ns <= last_ns &&
 		    scan->sources[i].time_last_ns >= first_ns)
@@ -770,7 +748,7 @@ static bool next_cluster(struct scan *scan, size_t *first, size_t *end)
 /* --- what need not be decoded ----------------------------------------------------------- */
 
 /*
- * Alone in its time, large enough to have a summary, and somebody can do with it? Nothing may be
+ * Alone in its time, large enough to have a summary, and the taker can do with it? Nothing may be
  * masked where rows are answered for; rows that nobody wants may be.
  */
 static bool is_worth_a_look(const struct scan *scan, size_t first, size_t end)
@@ -860,7 +838,7 @@ static bool may_offer(const struct scan *scan, const struct cell_rows *rows)
 	       rows->time_last_ns <= scan->spec.time_last_ns;
 }
 
-/* Alone in its time, and somebody wants but the sums of its rows? */
+/* Alone in its time, and does the taker want but the sums of its rows? */
 static bool may_be_summed(const struct scan *scan, size_t first, size_t end)
 {
 	return end - first == 1 && !scan->sources[first].capture && scan->spec.taker &&

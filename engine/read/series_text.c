@@ -672,7 +672,7 @@ static int reading_open(struct series_text *text, struct reading *reading, size_
 			 &reading->scan);
 }
 
-/* One that stands shortly before the offset, or the one that was not used for longest, reopened. */
+/* A reading that stands shortly before the offset; else reopen the one that was unused longest. */
 static int find_reading(struct series_text *text, size_t part, uint64_t offset,
 			struct reading **out)
 {

@@ -258,7 +258,8 @@ static bool has_id(const struct present *present, uint32_t id)
 	return bsearch(&id, present->ids, present->count, sizeof(id), compare_ids) != NULL;
 }
 
-/* Those of `wanted` that are there: a look each, or both lists walked where these are many. */
+/* Append the wanted series that are present: by a look each, or by walking both lists where many
+ * are wanted. */
 static int append_wanted(struct id_list *list, const struct present *present,
 			 const struct id_list *wanted)
 {

@@ -218,7 +218,7 @@ static int append_ids(uint32_t **list, size_t *count, uint32_t *more, size_t mor
 	return grown ? OK : ERR_MEMORY;
 }
 
-/* Those of one shard that the view may see. */
+/* The series of one shard that the view may see. */
 static int add_shard_series(struct view *view, uint32_t number, uint32_t **ids, size_t *count)
 {
 	struct shard_version *version;
@@ -270,11 +270,8 @@ int view_series(struct view *view, uint32_t **ids, size_t *count)
 bool view_overlaps(const struct view *view, uint32_t policy_id, int64_t time_first_ns,
 		   int64_t time_last_ns)
 {
-	const struct group_window *window = &view->group->window;
-
 	return (policy_id == 0 || view->group->policy_id == policy_id) &&
-	       window->start_s <= floor_div(time_last_ns, NS_PER_SECOND) &&
-	       window->end_s > floor_div(time_first_ns, NS_PER_SECOND);
+	       group_window_overlaps(&view->group->window, time_first_ns, time_last_ns);
 }
 
 /* --- another shard ------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ struct view {
 	struct shard_version **versions;  /* of each shard; acquired at the first need */
 	uint64_t sequence;
 	uint64_t group_version;	 /* of the group that the view sees whole; 0: more came meanwhile */
-	struct present *present; /* its series, once somebody asked (snapshot.c) */
+	struct present *present; /* its series, once a statement has asked (snapshot.c) */
 	pthread_mutex_t lock;	 /* versions, present */
 	struct view *previous, *next; /* of the group's */
 };

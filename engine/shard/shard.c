@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "engine/base/crash.h"
+#include "engine/base/env.h"
 #include "engine/base/err.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -48,9 +49,31 @@ static struct store_pool *pool_of(struct shard_env *env)
 	return (struct store_pool *)env;
 }
 
+/*
+ * LevelDB has five files open for a shard, and more while it reads or merges. The rest of the
+ * descriptors goes to the log, to indexes, one a database, and to the mount.
+ */
+#define DESCRIPTORS_A_SHARD 6u
+
+static uint32_t shards_that_fit(uint32_t wanted)
+{
+	uint64_t descriptors = env_raise_descriptors();
+	uint64_t spare = descriptors > DESCRIPTORS_LEAST ? descriptors - DESCRIPTORS_LEAST / 2 : 0;
+	uint64_t fit = spare / 2 / DESCRIPTORS_A_SHARD;
+
+	if (!descriptors || wanted <= fit)
+		return wanted;
+	fit = fit < 2 ? 2 : fit;
+	log_warning("%llu descriptors (ulimit -n) are enough for %llu open shards, not for %u",
+		    (unsigned long long)descriptors, (unsigned long long)fit, wanted);
+	return (uint32_t)fit;
+}
+
 struct shard_env *shard_env_open(uint32_t open_max)
 {
-	return (struct shard_env *)store_pool_open(open_max ? open_max : SHARDS_OPEN_MAX);
+	uint32_t wanted = open_max ? open_max : SHARDS_OPEN_MAX;
+
+	return (struct shard_env *)store_pool_open(shards_that_fit(wanted));
 }
 
 void shard_env_leave_alone(struct shard_env *env)
@@ -575,7 +598,7 @@ void shard_batch_mask(struct shard_batch *batch, const struct shard_mask *mask)
 	buf_append(&batch->generation.masks, mask, sizeof(*mask));
 }
 
-/* Kept apart from those of rows until the end, since it wins over them. */
+/* Kept apart from the times of rows until the end, since it wins over them. */
 void shard_batch_set_mtime(struct shard_batch *batch, uint32_t series_id, int64_t mtime_ns,
 			   int64_t ctime_ns)
 {

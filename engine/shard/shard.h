@@ -34,7 +34,10 @@ struct shard;
 
 /* --- what all shards of a data directory share ---------------------------- */
 
-/* At most `open_max` (0 = SHARDS_OPEN_MAX) LevelDB handles; a caller that needs one more waits. */
+/*
+ * At most `open_max` (0 = SHARDS_OPEN_MAX) LevelDB handles, fewer where there are few descriptors;
+ * a shard that needs one more waits for one.
+ */
 struct shard_env *shard_env_open(uint32_t open_max);
 /* All shards are closed and their versions released. */
 /* From now on its shards are only read, and not even LevelDB changes a file in them. */

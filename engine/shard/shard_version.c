@@ -216,7 +216,7 @@ static const struct run_ref *run_last_ref(const struct run *run, uint32_t series
 	return end && run->refs[end - 1].series_id == series_id ? &run->refs[end - 1] : NULL;
 }
 
-/* Those of the new run lie behind those of the old one. */
+/* The origins of the new run lie behind those of the old one. */
 static void merge_origins(struct run *out, const struct run *old, const struct run *new)
 {
 	out->origin_count = old->origin_count + new->origin_count;

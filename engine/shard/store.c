@@ -101,6 +101,10 @@ static int error_said(const char *text)
 		return ERR_SPACE;
 	if (strstr(text, "File too large"))
 		return ERR_FILE_SIZE;
+	if (strstr(text, "Too many open files"))
+		return ERR_FILES;
+	if (strstr(text, "Cannot allocate memory"))
+		return ERR_MEMORY;
 	if (strstr(text, "lock ") || strstr(text, "already held"))
 		return ERR_BUSY;
 	return ERR_IO;
@@ -249,7 +253,7 @@ static void close_locked(struct store *store, bool flush)
 	pthread_cond_broadcast(&pool->changed);
 }
 
-/* Wait until nobody uses it or changes it; new users stand back. */
+/* Wait until no thread uses or changes it; new users stand back. */
 static void wait_for_rest(struct store *store)
 {
 	store->wanted = true;
@@ -312,7 +316,7 @@ static int sync_parent(const char *path)
 	return err;
 }
 
-/* LevelDB's log of what it does, of this opening and the one before: 8 KiB that nobody reads. */
+/* LevelDB's log of what it does, of this opening and the one before: 8 KiB without a reader. */
 static void remove_own_logs(const struct store *store)
 {
 	static const char *const names[] = { "LOG", "LOG.old" };
@@ -340,7 +344,7 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 			   store->shadow ? store_shadow_path(store->shadow) : store->path, &error);
 	err = error_of(store, error);
 	if (err == OK) {
-		store->sequence = files.sequence; /* nobody else has the store meanwhile */
+		store->sequence = files.sequence; /* no other thread has the store meanwhile */
 		if (!store->shadow)
 			remove_own_logs(store); /* else they may say why */
 	} else {
@@ -350,7 +354,7 @@ static int db_open(struct store *store, bool create, leveldb_t **db)
 	return err;
 }
 
-/* A place among the open ones: a free one, or that of the longest unused. */
+/* A place among the open stores: a free one, or that of the store that was unused longest. */
 static void take_place(struct store_pool *pool)
 {
 	while (pool->counts.open >= pool->open_max) {

@@ -1,6 +1,6 @@
 /*
  * Which shard groups are written anew (rewrite.c), and when: those whose window is past and
- * that had no point for a while, and those that somebody names.
+ * that had no point for a while, and those that `compact` names.
  *
  * Why they wait for quiet: a group that still gets points would be written anew again and again.
  */
@@ -76,7 +76,7 @@ static void leave_as_is(struct live_group *group)
 	log_info("shard group %u is left as it is: %s", group->id, err_text(ERR_LAYER));
 }
 
-/* Shard by shard: one that fails does not keep the others from being rewritten. */
+/* Shard by shard: a shard that fails does not keep the others from being rewritten. */
 static int rewrite_group(struct live_group *group, bool force)
 {
 	int err = OK;
@@ -90,7 +90,8 @@ static int rewrite_group(struct live_group *group, bool force)
 			leave_as_is(group);
 			return OK;
 		}
-		/* A scratch file is open: some other time. Dropped: nobody wants it. */
+		/* A scratch file is open: the next look tries again. Dropped: its files go anyway.
+		 */
 		if (failed < 0 && failed != ERR_BUSY && failed != ERR_STALE &&
 		    !atomic_load(&group->dropped))
 			err = failed;

@@ -20,12 +20,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/counters.h"
 #include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/memory/state.h"
 #include "engine/read/row_text.h"
+#include "engine/shard/store_files.h"
 
 /* --- one series --------------------------------------------------------------------- */
 
@@ -48,16 +50,6 @@ static void columns_reset(struct columns *columns)
 	*columns = (struct columns){ .arena = columns->arena };
 }
 
-/* Not zeroed. */
-static void *room(struct columns *columns, size_t bytes)
-{
-	void *p = arena_alloc_raw(&columns->arena, bytes ? bytes : 1, 16);
-
-	if (!p)
-		log_out_of_memory(bytes);
-	return p;
-}
-
 static struct chunk_write_column *column_of(struct columns *columns,
 					    const struct layout_field *field, size_t capacity)
 {
@@ -66,7 +58,8 @@ static struct chunk_write_column *column_of(struct columns *columns,
 			return &columns->columns[i];
 	if (columns->column_count == columns->column_capacity) {
 		size_t more = columns->column_capacity ? columns->column_capacity * 2 : 16;
-		struct chunk_write_column *list = room(columns, more * sizeof(*list));
+		struct chunk_write_column *list =
+			arena_need_raw(&columns->arena, more * sizeof(*list), 16);
 
 		if (columns->column_count)
 			memcpy(list, columns->columns, columns->column_count * sizeof(*list));
@@ -74,12 +67,13 @@ static struct chunk_write_column *column_of(struct columns *columns,
 		columns->column_capacity = more;
 	}
 	struct chunk_write_column *column = &columns->columns[columns->column_count++];
-	uint64_t *valid = room(columns, (capacity + 63) / 64 * 8);
+	uint64_t *valid = arena_need_raw(&columns->arena, (capacity + 63) / 64 * 8, 16);
 
 	memset(valid, 0, (capacity + 63) / 64 * 8);
-	*column =
-		(struct chunk_write_column){ field->field_id, field->type,
-					     room(columns, capacity * sizeof(union value)), valid };
+	*column = (struct chunk_write_column){
+		field->field_id, field->type,
+		arena_need_raw(&columns->arena, capacity * sizeof(union value), 16), valid
+	};
 	return column;
 }
 
@@ -96,35 +90,25 @@ static void put_row(struct columns *columns, size_t at, size_t capacity,
 				: column_of(columns, &row->layout->fields[i], capacity);
 
 		((union value *)column->values)[at] = row->values[i];
-		((uint64_t *)column->valid)[at / 64] |= UINT64_C(1) << at % 64;
+		bit_set((uint64_t *)column->valid, at);
 	}
-}
-
-static bool masked(const struct masks *masks, const struct captured_row *row)
-{
-	for (size_t i = 0; i < masks->count; i++) {
-		const struct mask *mask = &masks->items[i];
-
-		if (row->sequence <= mask->sequence && row->time_ns >= mask->time_first_ns &&
-		    row->time_ns <= mask->time_last_ns)
-			return true;
-	}
-	return false;
 }
 
 static void gather_columns(struct columns *columns, const struct capture *capture,
 			   const struct masks *masks)
 {
-	struct captured_row *rows = room(columns, capture->row_count * sizeof(*rows));
+	struct captured_row *rows =
+		arena_need_raw(&columns->arena, capture->row_count * sizeof(*rows), 16);
 	size_t kept = 0, at = 0;
 
 	capture_rows(capture, rows);
 	for (size_t i = 0; i < capture->row_count; i++)
-		if (!masked(masks, &rows[i]))
+		if (!masks_hide(masks, rows[i].time_ns, rows[i].sequence))
 			rows[kept++] = rows[i];
 	if (!capture->ascending)
-		captured_rows_sort(rows, kept, room(columns, kept * sizeof(*rows)));
-	columns->times_ns = room(columns, kept * sizeof(*columns->times_ns));
+		captured_rows_sort(rows, kept,
+				   arena_need_raw(&columns->arena, kept * sizeof(*rows), 16));
+	columns->times_ns = arena_need_raw(&columns->arena, kept * sizeof(*columns->times_ns), 16);
 	for (size_t i = 0; i < kept; i++) {
 		if (at && columns->times_ns[at - 1] == rows[i].time_ns)
 			at--;
@@ -141,7 +125,8 @@ _Static_assert(CHUNK_ROWS_MAX % 64 == 0, "chunks begin at a word of a bit map");
 static int add_chunks(struct shard_batch *batch, uint32_t series_id, struct columns *columns,
 		      const struct row_text *text, int64_t mtime_ns)
 {
-	struct chunk_write_column *piece = room(columns, columns->column_count * sizeof(*piece));
+	struct chunk_write_column *piece =
+		arena_need_raw(&columns->arena, columns->column_count * sizeof(*piece), 16);
 
 	for (size_t first = 0; first < columns->row_count; first += CHUNK_ROWS_MAX) {
 		size_t rows = columns->row_count - first;
@@ -376,7 +361,7 @@ static int flush_one(struct sealed *sealed)
 	sealed->columns = &columns;
 	arena_begin(&columns.arena, COLUMNS_BYTES);
 	int err = flush_group(sealed);
-	if (err == ERR_STALE) /* dropped: nobody wants it */
+	if (err == ERR_STALE) /* dropped: its rows go with it */
 		err = OK;
 	if (err == OK)
 		unseal(sealed);
@@ -493,7 +478,8 @@ static int flush_groups(struct engine *engine)
 	bool left;
 
 	TRY(flush_once(engine, &left));
-	/* What was sealed by an earlier, failed flush is in: now what came since. */
+	/* The memtables that an earlier flush had left are in shards: now seal the rows that came
+	 * since. */
 	return left ? flush_once(engine, &left) : OK;
 }
 
@@ -540,4 +526,53 @@ void flush_hold_off(struct engine *engine)
 void flush_let_on(struct engine *engine)
 {
 	pthread_mutex_unlock(&engine->flusher.lock);
+}
+
+/* --- the end of a run ------------------------------------------------------------------------ */
+
+/* A flush of so many groups takes a tenth of a second on a disk that syncs in 3 ms. */
+#define DIRTY_GROUPS_FEW 8
+
+static size_t count_dirty(struct engine *engine)
+{
+	struct live_group **groups;
+	size_t count, dirty = 0;
+
+	live_groups_all(engine, &groups, &count);
+	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&groups[i]->lock);
+		dirty += groups[i]->sealed || !memtable_is_empty(groups[i]->active);
+		pthread_mutex_unlock(&groups[i]->lock);
+	}
+	live_groups_release(groups, count);
+	return dirty;
+}
+
+/* A log that has lost records tells so at each start, until a flush has trimmed it. */
+static bool may_stay(struct engine *engine)
+{
+	return !engine->recovered.log_missing && wal_is_short(engine->wal) &&
+	       count_dirty(engine) > DIRTY_GROUPS_FEW;
+}
+
+void flush_mark_log(struct engine *engine, uint64_t sequence)
+{
+	store_mark(path_top(engine->directory.path, TOP_WAL).text, sequence);
+}
+
+static int keep(struct engine *engine)
+{
+	TRY(engine_sync(engine));
+	flush_mark_log(engine, wal_sequence(engine->wal));
+	flush_hold_off(engine);
+	int err = arrivals_write_beside_log(engine);
+	flush_let_on(engine);
+	return err;
+}
+
+int flush_or_keep(struct engine *engine)
+{
+	if (engine->options.read_only)
+		return OK;
+	return may_stay(engine) ? keep(engine) : engine_flush(engine);
 }

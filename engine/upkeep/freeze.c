@@ -85,7 +85,7 @@ static int link_shards(struct freezing *freezing, struct live_group *group)
 	return OK;
 }
 
-/* The log's segments first: they stay only as long as nobody flushes. */
+/* The log's segments first: a flush that comes when this is over trims them. */
 static int link_all(struct freezing *freezing)
 {
 	static const enum top copied[] = { TOP_FORMAT, TOP_CLOCK, TOP_CONTINUOUS };

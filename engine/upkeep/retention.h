@@ -8,7 +8,7 @@ struct engine;
 
 /* Drop groups whose end is older than their policy keeps. Gives their number. */
 int engine_retention(struct engine *engine, size_t *dropped);
-/* Somebody says that the clock is right. Flushes. */
+/* A person says that the clock is right. Flushes. */
 int engine_trust_clock(struct engine *engine);
 
 #endif

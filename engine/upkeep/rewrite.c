@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/counters.h"
 #include "engine/base/crash.h"
 #include "engine/base/limits.h"
@@ -55,7 +56,7 @@ struct pending {
 	size_t column_count;
 	struct arena arena; /* all the above */
 	struct arena texts; /* what the values point at */
-	struct arena spare; /* empty: for those of the rows that stay when a chunk is written */
+	struct arena spare; /* empty: takes the strings of rows that stay when a chunk is written */
 	struct chunk_write_column *chunk_columns;
 };
 
@@ -76,15 +77,6 @@ struct rewrite {
 };
 
 /* --- rows into chunks -------------------------------------------------------------- */
-
-static void *room(struct arena *arena, size_t bytes)
-{
-	void *p = arena_alloc(arena, bytes ? bytes : 1);
-
-	if (!p)
-		log_out_of_memory(bytes);
-	return p;
-}
 
 /*
  * Chunks of about the same size rather than full ones and a rest: a sixteenth more than that is
@@ -108,12 +100,12 @@ static void pending_begin(struct pending *pending, const uint32_t *field_ids, si
 	pending->row_count = 0;
 	pending->row_max = rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows ? rows : VECTOR_ROWS;
 	pending->row_target = row_target(pending->row_max, row_total);
-	pending->times_ns = room(&pending->arena, pending->row_max * sizeof(int64_t));
+	pending->times_ns = arena_need(&pending->arena, pending->row_max * sizeof(int64_t));
 	pending->field_ids = field_ids;
 	pending->column_count = field_count;
-	pending->columns = room(&pending->arena, field_count * sizeof(*pending->columns));
+	pending->columns = arena_need(&pending->arena, field_count * sizeof(*pending->columns));
 	pending->chunk_columns =
-		room(&pending->arena, field_count * sizeof(*pending->chunk_columns));
+		arena_need(&pending->arena, field_count * sizeof(*pending->chunk_columns));
 }
 
 static size_t list_columns(const struct pending *pending)
@@ -138,7 +130,7 @@ static void put_value(struct pending_column *column, size_t row, union value val
 	if (column->type == VALUE_STRING)
 		value.s = text_copy(texts, text_slice(value.s));
 	column->values[row] = value;
-	column->valid[row / 64] |= UINT64_C(1) << row % 64;
+	bit_set(column->valid, row);
 	column->count++;
 }
 
@@ -151,7 +143,7 @@ static void keep_column(struct pending *pending, struct pending_column *column, 
 	assert(first >= 64 || first == pending->row_count);
 	column->count = 0;
 	for (size_t row = first; row < pending->row_count; row++) {
-		bool has = column->valid[row / 64] >> row % 64 & 1;
+		bool has = bit_is_set(column->valid, row);
 
 		if ((row - first) % 64 == 0)
 			column->valid[(row - first) / 64] = 0;
@@ -224,8 +216,8 @@ static void take_column(struct pending *pending, struct pending_column *to,
 		return;
 	if (to->type == VALUE_NONE) {
 		to->type = from->type;
-		to->values = room(&pending->arena, pending->row_max * sizeof(*to->values));
-		to->valid = room(&pending->arena, pending->row_max / 8);
+		to->values = arena_need(&pending->arena, pending->row_max * sizeof(*to->values));
+		to->valid = arena_need(&pending->arena, pending->row_max / 8);
 	}
 	assert(to->type == from->type);
 	for (size_t i = 0; i < count; i++) {
@@ -258,7 +250,7 @@ static int take_slab(struct rewrite *rewrite, const struct slab *slab)
 
 /* --- a series ------------------------------------------------------------------------ */
 
-/* The last sequence that changed it; and its rows, those included that are masked or merged. */
+/* The last sequence that changed the series, and its rows, masked and merged ones included. */
 static uint64_t last_change(const struct shard_version *version, uint32_t series_id, size_t *rows)
 {
 	const struct shard_mask *masks;

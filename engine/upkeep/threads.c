@@ -9,7 +9,6 @@
 #include "engine/base/lock.h"
 #include "engine/base/log.h"
 #include "engine/memory/state.h"
-#include "engine/shard/store_files.h"
 #include "engine/upkeep/cold.h"
 #include "engine/upkeep/flush.h"
 
@@ -50,11 +49,10 @@ static void *flusher(void *arg)
 	return NULL;
 }
 
-/* A start that finds less of the log than was marked knows that it is damaged. */
 static void mark_log(struct engine *engine, uint64_t sequence, uint64_t *marked)
 {
 	if (sequence != *marked)
-		store_mark(path_top(engine->directory.path, TOP_WAL).text, sequence);
+		flush_mark_log(engine, sequence);
 	*marked = sequence;
 }
 

@@ -39,7 +39,7 @@ void layouts_release(struct layouts *layouts);
 struct known_layout *layouts_last(struct layouts *layouts, uint32_t measurement_id);
 /* Tell the parser which names to expect. */
 void layouts_guess(struct layouts *layouts, uint32_t measurement_id, struct line_context *lines);
-/* The one that was expected, when the line had just that; NULL. */
+/* The layout that was expected, if the line had just that; else NULL. */
 struct known_layout *layouts_guessed(struct layouts *layouts, uint32_t measurement_id,
 				     const struct line *line);
 /* The one of a line whose fields have these numbers, made when it is new; to the front of its list.

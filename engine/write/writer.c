@@ -48,7 +48,7 @@ struct writer {
 	struct line_context lines;
 	struct row_batch now;
 	struct feeding *feeding; /* NULL until a batch was given to it */
-	bool is_fed;		 /* the last batch was copied by somebody */
+	bool is_fed;		 /* a continuous query has copied the last batch */
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
 
@@ -166,7 +166,7 @@ static int make_autogen(struct writer *writer, struct object *policy)
 	return err;
 }
 
-/* Make the group for a time; somebody else may have made it meanwhile. */
+/* Make the group for a time, unless another writer has made it meanwhile. */
 static int make_group(struct writer *writer, const struct object *policy, int64_t time_ns,
 		      struct object *out)
 {
@@ -449,9 +449,7 @@ static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 	if (known->batch == writer->batch)
 		return known->batch_layout;
 	grow(&writer->now.layouts, writer->now.layout_count, &writer->now.layout_capacity);
-	copy = arena_alloc_raw(&writer->now.arena, bytes, 8);
-	if (!copy)
-		log_out_of_memory(bytes);
+	copy = arena_need_raw(&writer->now.arena, bytes, 8);
 	memcpy(copy, &known->layout, bytes);
 	writer->now.layouts[writer->now.layout_count++] = copy;
 	known->batch = writer->batch;
@@ -463,10 +461,8 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 		      const struct line *line)
 {
 	union value *values =
-		arena_alloc_raw(&writer->now.arena, line->field_count * sizeof(*values), 8);
+		arena_need_raw(&writer->now.arena, line->field_count * sizeof(*values), 8);
 
-	if (!values)
-		log_out_of_memory(line->field_count * sizeof(*values));
 	for (size_t i = 0; i < line->field_count; i++)
 		values[i] = line->fields[i].value;
 	grow(&writer->now.rows, writer->now.row_count, &writer->now.row_capacity);
@@ -801,7 +797,8 @@ static int write_once(struct writer *writer, struct slice text, bool final, size
 	return err;
 }
 
-/* The log is full, or a quota is, of which nobody knew before: the rest once more behind a flush.
+/* The log or a quota is full, which no look at the disk had told: the rest once more behind a
+ * flush.
  */
 static int write_rest(struct writer *writer, struct slice text, bool final, size_t *consumed,
 		      uint64_t *lines, struct diag *diag)

@@ -1,4 +1,8 @@
-/* A list of evaluations under one lock; those who wait are entries, not threads. */
+/*
+ * Keeps answers: LOOKUP of a text below query/ begins its evaluation in the pool, and GETATTR,
+ * OPEN and further LOOKUPs wait for the end of it. A caller that waits is an entry of a list,
+ * not a thread: a thousand slow queries would else be a thousand threads.
+ */
 #include "fs/answers/answer.h"
 
 #include <errno.h>
@@ -141,6 +145,7 @@ bool answer_has_waiters(struct answer_table *table)
 
 /* --- the list; all of these are called with its lock -------------------------- */
 
+/* Out of the list, and its bytes out of the sum. Whoever holds a reference still reads it. */
 static void unlink_answer(struct answer_table *table, struct answer *answer)
 {
 	struct answer **link = &table->first;
@@ -157,7 +162,8 @@ static void unlink_answer(struct answer_table *table, struct answer *answer)
 	unref(answer);
 }
 
-/* Nobody has it open: its memory goes, and whoever comes by its old nodeid looks up again. */
+/* For an answer that no file has open: frees its memory. A caller that still has its nodeid gets
+ * ESTALE, and the kernel looks the name up again. */
 static void evict(struct answer_table *table, struct answer *answer)
 {
 	atomic_fetch_add(&answer->references, 1);
@@ -167,6 +173,7 @@ static void evict(struct answer_table *table, struct answer *answer)
 	unref(answer);
 }
 
+/* The list is newest first, so the last one that fits is the oldest. */
 static struct answer *oldest_evictable(struct answer_table *table)
 {
 	struct answer *oldest = NULL;
@@ -177,18 +184,22 @@ static struct answer *oldest_evictable(struct answer_table *table)
 	return oldest;
 }
 
+/* Drops the oldest answers until bytes and count are within their limits. */
 static void make_room(struct answer_table *table)
 {
 	while (table->bytes > table->bytes_max || table->count > ANSWERS_MAX) {
 		struct answer *oldest = oldest_evictable(table);
 
-		/* The newest stays, however large: somebody is just about to open it. */
+		/* Keep the newest, however large: its caller is about to open it, and would else
+		 * evaluate it again and again. */
 		if (!oldest || oldest == table->first)
 			return;
 		evict(table, oldest);
 	}
 }
 
+/* Would the query give the same now? It would when neither names nor any database that it read were
+ * changed since it began. */
 static bool is_unchanged(const struct answer *answer)
 {
 	struct mount *mount = answer->mount;
@@ -227,8 +238,8 @@ static void learn_groups(struct answer *answer)
 			caller_learn_groups(wait->req, &answer->caller);
 }
 
-/* One that is made for another caller is shared once it is known what that took, and was granted.
- */
+/* An answer that another caller's LOOKUP began is shared only when it is known which rights it
+ * took: then it is for every caller that has them. */
 static bool is_for(struct answer *answer, fuse_req_t req, struct caller *caller)
 {
 	/* Of a refusal `errors` told the asker alone: another one asks, and is told. */
@@ -282,6 +293,8 @@ static struct answer *add(struct mount *mount, const struct place *place, struct
 
 /* --- evaluation ---------------------------------------------------------------- */
 
+/* Takes the next piece of the answer. Over the budget the evaluation ends, and each open file
+ * streams its own (stream.h). */
 static int sink_write(void *arg, struct slice bytes)
 {
 	struct answer *answer = arg;
@@ -296,6 +309,8 @@ static int sink_write(void *arg, struct slice bytes)
 	return OK;
 }
 
+/* Notes a database that the query reads, with its version before the first read: a write that comes
+ * later makes the answer old. */
 static void add_database(struct answer *answer, uint32_t id)
 {
 	for (size_t i = 0; i < answer->database_count; i++)
@@ -399,7 +414,7 @@ static void reply_open_waiting(struct wait *wait, struct mount *mount)
 		reply_err(wait->req, err);
 }
 
-/* The answer is there, or never will be: each who waited gets what it asked for. */
+/* The evaluation is over: answers one request that waited for it, with the answer or its error. */
 static void reply_waiting(struct wait *wait, struct mount *mount)
 {
 	switch (wait->kind) {
@@ -419,6 +434,7 @@ static void reply_all(struct wait *waits, struct mount *mount)
 	}
 }
 
+/* What an evaluation that ended with `err` leaves. */
 static enum answer_state state_after(const struct answer *answer, int err)
 {
 	if (answer->too_large)
@@ -560,7 +576,7 @@ static int answer_lookup(fuse_req_t req, struct mount *mount, const struct place
 	atomic_fetch_add(&answer->references, 1);
 	pthread_mutex_unlock(&table->lock);
 	node = node_of(mount, answer);
-	/* The first wait stands before the evaluation can end. */
+	/* Before pool_submit(): an evaluation that ended first would find nobody to answer. */
 	if (!wait_for(mount, answer, WAIT_LOOKUP, req, node, NULL))
 		reply_entry(req, mount, node);
 	if (is_new) {
@@ -571,6 +587,7 @@ static int answer_lookup(fuse_req_t req, struct mount *mount, const struct place
 	return END;
 }
 
+/* What a caller is told now. END: it has to wait. */
 static int outcome(const struct answer *answer)
 {
 	switch (answer->state) {
@@ -601,7 +618,8 @@ static int answer_stat(struct mount *mount, struct node *node, struct stat *out)
 	return err;
 }
 
-/* Will answer_stat() never change again, and is it the same for all who come by the path? */
+/* May the kernel keep the attributes? Only of an answer that is ready, and that no mode hides from
+ * another caller on the same path. */
 static bool answer_is_settled(struct mount *mount, const struct node *node)
 {
 	bool settled;
@@ -643,8 +661,8 @@ static const struct handle_ops answer_handle_ops = {
 };
 
 /*
- * May who asks now have it? LOOKUP let only those in who may; this is for those who came by the
- * nodeid in another way, and for modes that were changed since.
+ * May this caller have the answer? LOOKUP has checked it, but a nodeid can also be reached by a
+ * descriptor that was passed on, and modes can have been changed since.
  */
 static int check_rights(fuse_req_t req, struct mount *mount, const struct answer *answer)
 {
@@ -661,7 +679,8 @@ static int answer_check(fuse_req_t req, struct mount *mount, struct node *node)
 	struct answer *answer = answer_of(node);
 	bool runs;
 
-	/* Who opened it may have given it to a process of fewer rights, which asks for its size. */
+	/* fstat(2) of an open file: the process that opened it may have passed it on to one with
+	 * fewer rights, which may read it and so may know its size. */
 	if (atomic_load(&node->handle_count) > 0)
 		return OK;
 	pthread_mutex_lock(&mount->answers->lock);
@@ -702,7 +721,7 @@ static int answer_open(fuse_req_t req, struct mount *mount, struct node *node,
 	return OK;
 }
 
-/* --- those who went away -------------------------------------------------------------- */
+/* --- callers that went away -------------------------------------------------------------- */
 
 /* Take the waits that are over out of an answer's list; called with the lock. */
 static struct wait *take_over(struct answer *answer, bool all, bool *interrupted)

@@ -1,4 +1,8 @@
-/* Requests in, one answer out; the work is done by jobs that carry the kernel's request along. */
+/*
+ * Runs the requests that are written into an open file, and hands the last answer back. A
+ * request takes as long as a query may, so it is a job of the pool, which carries the kernel's
+ * write or read along and answers it at its end.
+ */
 #include "fs/answers/exec.h"
 
 #include <errno.h>
@@ -137,6 +141,8 @@ static int sink_write(void *arg, struct slice bytes)
 	return OK;
 }
 
+/* The statements of a request, with the rights of the caller that opened the file. The answer goes
+ * to memory, since a write(2) has nowhere to stream it to. */
 static int run_statements(struct exec_handle *handle, struct slice text, struct diag *diag)
 {
 	struct mount *mount = handle->base.mount;
@@ -231,8 +237,9 @@ static int pay_owed(struct exec_handle *handle, struct slice data)
 }
 
 /*
- * Run the requests that `data` ends, in order. One that fails stops it there:
- * the first fails the write, a later one makes it short and is owed.
+ * Run the requests that `data` ends, in order. A request that fails ends the loop: as the first
+ * it fails the write(2); behind others it makes the write short, and its error is given to the
+ * next write(2), which brings the same bytes again.
  */
 static int take_requests(struct exec_handle *handle, struct slice data, size_t *taken)
 {
@@ -274,7 +281,7 @@ static void run_read(struct exec_job *job)
 
 	if (handle->request.length)
 		job->err = run_waiting(handle, slice_of("", 0));
-	/* Whoever seeks back before reading wants the answer from its start. */
+	/* A reader that seeks back before reading wants the answer from its start. */
 	if (job->offset < handle->answer_at)
 		handle->answer_at = job->offset;
 }
@@ -318,6 +325,7 @@ static void free_job(struct exec_job *job)
 	free(job);
 }
 
+/* Off the list of what can be interrupted. */
 static void unlink_job(struct exec_job *job)
 {
 	pthread_mutex_lock(&jobs.lock);
@@ -344,13 +352,15 @@ static void run_job(struct job *generic)
 	handle->cancelled = &job->cancelled;
 	run[job->call](job);
 	handle->cancelled = NULL;
-	/* Off the list first: an answered request cannot be asked whether it was interrupted. */
+	/* Off the list before the answer: exec_tick() would ask libfuse whether a request was
+	 * interrupted that libfuse has freed. */
 	unlink_job(job);
 	reply_job(job);
 	pthread_mutex_unlock(&handle->lock);
 	free_job(job);
 }
 
+/* Hands a request of the kernel to the pool for queries, which answers it. */
 static void submit(fuse_req_t req, struct handle *handle, enum exec_call call, struct slice data,
 		   size_t length, uint64_t offset)
 {

@@ -1,4 +1,8 @@
-/* Names below query/ are text: what is whole is an answer, what is not a directory. */
+/*
+ * Tells answers from beginnings of answers below query/. The kernel looks a path up name by
+ * name, so a query with a slash in it comes in pieces: what is no whole query yet is a
+ * directory.
+ */
 #include "fs/answers/query_dir.h"
 
 #include "fs/nodes/place.h"

@@ -1,4 +1,8 @@
-/* A ring between a thread that formats and requests that read. */
+/*
+ * Streams an answer that is too large to keep: a thread formats into a ring of STREAM_BYTES,
+ * and reads take bytes out of it. The thread waits while the ring is full, so that a slow
+ * reader costs a megabyte and no more.
+ */
 #include "fs/answers/stream.h"
 
 #include <errno.h>
@@ -58,6 +62,7 @@ struct stream_handle {
 	struct stream *stream;
 };
 
+/* Off the list of streams, so that no tick finds it any more. */
 static void unlink_stream(struct stream *stream)
 {
 	pthread_mutex_lock(&streams.lock);
@@ -113,7 +118,8 @@ static void reply_wait(struct stream *stream, const struct stream_wait *wait)
 		fuse_reply_buf(wait->req, NULL, 0);
 }
 
-/* Answer those who wait, one by one, while there is enough for the first. Called with the lock. */
+/* Answer the reads that wait, in order, while the ring has enough for the first. Called with the
+ * lock. */
 static void serve(struct stream *stream)
 {
 	struct stream_wait *wait;
@@ -264,6 +270,8 @@ static const struct handle_ops stream_handle_ops = {
 	.release = stream_release,
 };
 
+/* A thread a stream: it may wait for its reader for hours, which would take a thread from the pool
+ * of queries. */
 static int start_thread(struct stream *stream)
 {
 	sigset_t all, before;
@@ -349,7 +357,7 @@ static void each_stream(void (*visit)(struct stream *stream))
 	pthread_mutex_unlock(&streams.lock);
 }
 
-/* EINTR to those who were interrupted, or to all. Called with the lock. */
+/* Answers reads whose caller was interrupted, or all, with EINTR. Called with the lock. */
 static void end_waits(struct stream *stream, bool all)
 {
 	for (struct stream_wait **link = &stream->waits; *link;) {

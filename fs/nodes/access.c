@@ -1,4 +1,8 @@
-/* The owner's, the group's or the others' bits, as POSIX picks them. */
+/*
+ * Judges what a caller may: the owner's, the group's or the others' bits of a mode, as POSIX
+ * picks them. The kernel does the same along a path; a statement can name databases that lie
+ * on no path.
+ */
 #include "fs/nodes/access.h"
 
 #include <stdio.h>

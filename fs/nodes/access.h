@@ -1,5 +1,5 @@
 /*
- * Who asks. The kernel checks the modes along a path (default_permissions);
+ * Callers and their rights. The kernel checks the modes along a path (default_permissions);
  * this is for statements that name another database than their path does, and
  * for those that change something.
  */
@@ -28,7 +28,7 @@ int caller_check(const struct caller *caller, const struct attrs *attrs, bool wr
 bool caller_needs_groups(const struct caller *caller, const struct attrs *attrs, bool write);
 /*
  * The same for an object of the catalog (a database, a policy) by its number; 0 = the root
- * directory. What is not there is no matter of rights: whoever looks for it says so.
+ * directory. OK for an object that is not there: the lookup that follows says ERR_NOT_FOUND.
  */
 int caller_check_object(struct catalog *catalog, const struct caller *caller, uint32_t id,
 			bool write);
@@ -60,10 +60,10 @@ bool notes_hold_for(const struct notes *notes, struct mount *mount, fuse_req_t r
 /* ERR_ACCESS: something was allowed that `caller` may not. May read its groups. */
 int notes_allow(const struct notes *notes, struct mount *mount, fuse_req_t req,
 		struct caller *caller);
-/* Is it for all who may read that database? */
+/* May every caller that may read that database have the answer? */
 bool notes_are_open(const struct notes *notes, uint32_t database_id);
 
-/* Who reads `errors`: an errors_may. */
+/* The caller that reads `errors`: an errors_may. */
 struct error_reader {
 	struct mount *mount;
 	const struct caller *caller;

@@ -1,6 +1,6 @@
 /*
- * What stat(2) tells of a node: what all kinds share, and who lends those their
- * attributes that have none of their own. What changes it is setattr.h.
+ * What stat(2) tells of a node: what all kinds share, and the attributes that are lent to kinds
+ * without any of their own. What changes it is setattr.h.
  */
 #ifndef FS_NODES_ATTR_H
 #define FS_NODES_ATTR_H

@@ -1,4 +1,7 @@
-/* Text in memory under one lock; refused lines are rare enough for that. */
+/*
+ * Keeps what was refused as text in memory, one log for each database under one lock: refused
+ * lines are rare, and a loop that writes nothing else is cut to one entry a second.
+ */
 #include "fs/nodes/errors_log.h"
 
 #include <pthread.h>
@@ -19,7 +22,7 @@ struct recent {
 	uint64_t left_out;
 };
 
-/* An entry that is not for all who may read the file. */
+/* An entry that only some readers of the file may see. */
 struct closed {
 	size_t start, end; /* in the text */
 	struct error_rights rights;
@@ -73,6 +76,7 @@ static struct log_text *find(struct errors_log *log, uint32_t database_id)
 	return text;
 }
 
+/* With the lock. */
 static struct log_text *find_or_add(struct errors_log *log, uint32_t database_id)
 {
 	struct log_text *text = find(log, database_id);
@@ -175,7 +179,7 @@ static uint64_t entry_hash(const struct error_entry *entry)
 
 	same.line_number = 0;
 	error_entry_print(&text, &same);
-	/* Nor is it another's: that one would not see it. */
+	/* The same text of another caller is another entry: the first one is hidden from it. */
 	buf_printf(&text, "%d %u", entry->rights.has_uid, entry->rights.uid);
 	hash = hash_bytes(buf_slice(&text)) | 1; /* 0 is an empty slot */
 	buf_release(&text);
@@ -192,6 +196,8 @@ static void close_entry(struct log_text *text, size_t start, const struct error_
 		text->open_time_ns = text->time_ns;
 }
 
+/* Adds the entry behind the others. At ERRORS_BYTES_MAX the log begins anew: it is for people, who
+ * read its end. */
 static void append_entry(struct log_text *text, const struct error_entry *entry, uint64_t left_out)
 {
 	char when[WHEN_BYTES_MAX];

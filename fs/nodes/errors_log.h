@@ -25,8 +25,8 @@ struct errors_log *errors_log_new(void);
 void errors_log_free(struct errors_log *log);
 
 /*
- * Who may read an entry, of those who may read the file: the caller that it is about, and else who
- * may read the object, unless it is private.
+ * Which readers of the file see an entry: the caller that it is about, and unless it is private
+ * every reader that may read the object.
  */
 struct error_rights {
 	bool is_private; /* for the caller and the owner of the mount */

@@ -1,4 +1,7 @@
-/* The errno column of errors.def, expanded here and nowhere else. */
+/*
+ * Turns a row of errors.def into its errno, here and nowhere else: below fs/ nobody knows an
+ * errno.
+ */
 #include "fs/nodes/fault.h"
 
 #include <errno.h>

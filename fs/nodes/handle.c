@@ -1,4 +1,7 @@
-/* What all open files share. */
+/*
+ * Makes and frees open files, and keeps a list of them: at the end of the mount those that the
+ * kernel did not close are released, or their lines and memory would be lost without a word.
+ */
 #include "fs/nodes/handle.h"
 
 #include <pthread.h>
@@ -43,6 +46,7 @@ void handle_free(struct handle *handle)
 	free(handle);
 }
 
+/* Without the lock: the loop has ended, and releasing takes the lock itself. */
 void handle_release_all(void)
 {
 	while (open_handles.first)

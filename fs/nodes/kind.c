@@ -1,4 +1,6 @@
-/* Verbs that several kinds have in common. */
+/*
+ * Verbs that several kinds have in common.
+ */
 #include "fs/nodes/kind.h"
 
 int kind_lookup_idle(fuse_req_t req, struct mount *mount, const struct place *place,

@@ -70,12 +70,12 @@ struct kind_ops {
 	 */
 	double attr_seconds, entry_seconds;
 	bool (*is_steady)(struct mount *mount, const struct node *node);
-	/* As attr_stat() (attr.h). NULL: the attributes of who lends them, and no size. */
+	/* As attr_stat() (attr.h). NULL: attributes that are lent (attr.h), and no size. */
 	int (*stat)(struct mount *mount, struct node *node, struct stat *out);
 	/* What of that differs by caller. NULL: nothing. */
 	void (*stat_for)(fuse_req_t req, struct mount *mount, const struct node *node,
 			 struct stat *out);
-	/* GETATTR: may the caller be told? NULL: who has the nodeid may. */
+	/* GETATTR: may the caller be told? NULL: every caller with the nodeid may. */
 	int (*check)(fuse_req_t req, struct mount *mount, struct node *node);
 	/* Answers GETATTR, later, where stat() gave END. NULL: it never does. */
 	void (*wait)(fuse_req_t req, struct mount *mount, struct node *node);

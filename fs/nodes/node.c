@@ -1,4 +1,8 @@
-/* Two chained hash tables over the same nodes: by nodeid, and by place and text. */
+/*
+ * Keeps the nodes that the kernel knows in two chained hash tables: by nodeid, which each
+ * request brings, and by place and text, so that a second lookup of a name finds the first
+ * one's node.
+ */
 #include "fs/nodes/node.h"
 
 #include <assert.h>
@@ -10,7 +14,8 @@
 #include "engine/base/map.h"
 
 #define ROOT_NODEID 1u
-/* How long who looked an idle file up may take to open it. */
+/* For so long a file counts as taken after a lookup: its open follows, and a second writer would
+ * else share the inode, whose lock the kernel holds over a write. */
 #define CLAIM_NS INT64_C(10000000)
 
 struct node_table {
@@ -46,6 +51,7 @@ static struct node **key_bucket(struct node_table *table, uint64_t hash)
 	return &table->by_key[hash & (table->bucket_count - 1)];
 }
 
+/* Into both tables, or only by nodeid when it is not keyed. */
 static void link_node(struct node_table *table, struct node *node)
 {
 	struct node **id = id_bucket(table, node->id);
@@ -59,6 +65,8 @@ static void link_node(struct node_table *table, struct node *node)
 	*key = node;
 }
 
+/* Twice the buckets: chains stay at one node on average, so that a mount with a million names looks
+ * up as fast as one with ten. */
 static void grow(struct node_table *table)
 {
 	struct node **old = table->by_id;
@@ -76,6 +84,8 @@ static void grow(struct node_table *table)
 	free(old);
 }
 
+/* Takes it out of the table by place: the next lookup of the place makes another node, with another
+ * nodeid. */
 static void unkey(struct node_table *table, struct node *node)
 {
 	struct node **link = key_bucket(table, node->key_hash);

@@ -1,4 +1,8 @@
-/* Names inside quotes and outside of them, and who may read what is said of them. */
+/*
+ * Writes names that users gave into lines of status and labels of metrics, and judges which
+ * reader may see them. A name may hold quotes, newlines and colour codes: unescaped it would
+ * forge lines.
+ */
 #include "fs/nodes/page_words.h"
 
 #include "engine/base/clean.h"

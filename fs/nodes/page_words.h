@@ -7,7 +7,7 @@
 
 #include "fs/nodes/access.h"
 
-/* Who reads a page. */
+/* The caller that reads a page. */
 struct page_reader {
 	struct mount *mount;
 	const struct caller *caller;

@@ -1,4 +1,6 @@
-/* Places of objects and series, and places as text for people. */
+/*
+ * Makes places of objects and of series, and paths of places for the entries of `errors`.
+ */
 #include "fs/nodes/place.h"
 
 #include "engine/base/limits.h"

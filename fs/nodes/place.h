@@ -28,7 +28,7 @@ int place_of_series(struct mount *mount, const struct place *dir, struct slice n
 /* Appends a part of a path for people, behind a slash unless it is the first. */
 void place_print_part(struct buf *out, struct slice part);
 /*
- * Tell `errors` of the place's database. What is about a policy is for those who may read that,
+ * Tell `errors` of the place's database. What is about a policy is for readers of that policy,
  * what is about the service as a whole for its owner.
  */
 void place_tell(struct mount *mount, const struct place *place, struct slice text, int err,

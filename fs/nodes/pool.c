@@ -1,4 +1,7 @@
-/* One lock, one queue, one condition. */
+/*
+ * Runs jobs by a few threads: one lock, one queue, one condition. Jobs take milliseconds, so a
+ * queue for each thread would gain nothing.
+ */
 #include "fs/nodes/pool.h"
 
 #include <pthread.h>

@@ -1,4 +1,7 @@
-/* Answers to the kernel, by way of the node's kind where attributes are part of them. */
+/*
+ * Answers requests: errors, bytes, open files, and attributes, which the kind of the node
+ * gives.
+ */
 #include "fs/nodes/reply.h"
 
 #include <linux/fuse.h>
@@ -31,9 +34,9 @@ void reply_taken(fuse_req_t req, struct handle *handle, size_t taken)
 
 /*
  * libfuse 3.14 has no field for FOPEN_STREAM, so its answer is put together here. Without the flag
- * the kernel holds the file's position while a read waits, and who else has the file open hangs,
- * where no signal reaches it. Neither lseek nor pread may be asked: reads go on where the last
- * ended.
+ * the kernel holds the lock of the file's position while a read waits, and another process that
+ * shares the open file hangs where no signal reaches it. Neither lseek nor pread may be asked:
+ * reads go on where the last ended.
  */
 static int reply_stream(fuse_req_t req, const struct fuse_file_info *info)
 {

@@ -1,4 +1,7 @@
-/* The tables of tree.def, and the arithmetic of st_ino. */
+/*
+ * Expands the tables of tree.def, and computes st_ino: a number that stays over remounts,
+ * since find, rsync and du remember files by it.
+ */
 #include "fs/nodes/tree.h"
 
 #include <assert.h>

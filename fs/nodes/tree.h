@@ -86,7 +86,7 @@ _Static_assert(sizeof(struct place) == 32, "no padding between the numbers");
 const char *tree_word(enum kind kind);
 mode_t tree_type(enum kind kind); /* S_IFDIR, S_IFREG, S_IFLNK */
 enum tree_mode tree_mode(enum kind kind);
-/* The permission bits of `mode`, given those of the one that lends them. */
+/* The permission bits of `mode`, given those of the object that lends them. */
 uint32_t tree_bits(enum tree_mode mode, uint32_t lender);
 /* 0 when the kind does it, else the errno it always gives. */
 int tree_call(enum kind kind, enum call call);

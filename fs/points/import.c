@@ -1,4 +1,6 @@
-/* Lines are looked at one by one only before the points begin; among them, headers are looked for.
+/*
+ * Finds the headers of a dump in what is written to `write`. Lines are looked at one by one
+ * only before the points begin; after that the search for the next header costs a memchr().
  */
 #include "fs/points/import.h"
 

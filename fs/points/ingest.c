@@ -1,4 +1,8 @@
-/* A tail, a count of lines, and one failure that is owed. */
+/*
+ * Cuts what is written into whole lines and keeps the unfinished one until its rest comes.
+ * Writes are cut anywhere, by the kernel and by stdio; a bad line must still fail the write
+ * that holds it, with the count of what was stored before.
+ */
 #include "fs/points/ingest.h"
 
 #define TAIL_BYTES_KEPT ((size_t)64 << 10)
@@ -106,6 +110,7 @@ static int refuse(struct ingest *ingest, int err, size_t waited, size_t consumed
 	return err;
 }
 
+/* Keeps what no newline ended. `joined`: it lies in the tail already. */
 static void keep_rest(struct ingest *ingest, struct slice text, bool joined, size_t consumed)
 {
 	if (joined)

@@ -134,6 +134,7 @@ static void scratch_print(struct mount *mount, const struct place *place, struct
 	scratch_unref(scratch);
 }
 
+/* Is there any scratch file? */
 static bool any_linked(struct scratch_table *table)
 {
 	pthread_mutex_lock(&table->lock);

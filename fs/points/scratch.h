@@ -1,6 +1,6 @@
 /*
- * Scratch files: what rsync, `sed -i` and everyone else who writes a new file
- * and renames it over the old one leave lying for a moment.
+ * Scratch files: what rsync, `sed -i` and every tool that writes a new file and renames it over
+ * the old one leave lying for a moment.
  *
  * They hold bytes in memory that no query sees. Their name decides little; the
  * first full line decides for a name in a group that could be a series: when it
@@ -24,8 +24,8 @@ struct scratch_table *scratch_table_new(struct budget *held);
 void scratch_table_free(struct scratch_table *table);
 uint64_t scratch_table_bytes(struct scratch_table *table);
 /*
- * Now and then: tell in `errors` of those that were closed with lines in them and not renamed;
- * let go of those whose directory was dropped.
+ * Once a second: tells in `errors` of files that were closed with lines in them and not renamed,
+ * and lets go of files whose directory was dropped.
  */
 void scratch_remind(struct mount *mount);
 

@@ -103,9 +103,9 @@ bool scratch_key_has_name(struct slice raw_key, struct slice name, struct buf *k
 }
 
 /*
- * Whose line is it? A short form is the file's own; so is one that does not
- * parse, since that is refused as any line of a series would be. Where the name
- * does not tell the series, only a full line can. In a policy all is but settings.
+ * Is it a line of the series that the file is named after? A short form is, and so is a line that
+ * does not parse: it is refused as it would be in the series. Where the name does not tell the
+ * series, only a full line can. In a policy everything but a setting is.
  */
 static bool line_is_own(struct scratch *scratch, struct slice line)
 {

@@ -70,6 +70,8 @@ static bool has_points(struct mount *mount, const struct place *series)
 				  series->series_id, &stat) == OK;
 }
 
+/* The points of the file take the place of those that the series had when the file was made; points
+ * that came later stay. */
 static int replace_series(struct mount *mount, struct scratch *scratch, const struct place *dir,
 			  struct slice name)
 {
@@ -132,6 +134,7 @@ static int rename_only(struct scratch *scratch, const struct place *dir, struct 
 	return OK;
 }
 
+/* The bytes become `.policy` or a continuous query: checked first, and refused as a whole. */
 static int install_setting(struct mount *mount, struct scratch *scratch, const struct place *dir,
 			   struct slice name)
 {

@@ -46,8 +46,8 @@ struct scratch_table {
 	size_t count;		    /* protected by lock */
 	uint64_t number_next;	    /* protected by lock */
 	pthread_mutex_t spare_lock; /* the last of all */
-	/* protected by spare_lock; what one that is done had: a restore makes file after file, and
-	 * the kernel would give and clear pages for each. */
+	/* protected by spare_lock; the memory of a file that is done, for the next one: a restore
+	 * makes file after file, and the kernel would give and clear pages for each. */
 	struct buf spare;
 	atomic_ullong bytes; /* of `held`, those of scratch files */
 	struct budget *held; /* borrowed */
@@ -71,7 +71,7 @@ int scratch_resize(struct scratch *scratch, uint64_t bytes, uint64_t zeros_end);
 void scratch_drop_bytes(struct scratch *scratch);
 /* The memory that is kept for the next file goes as well. */
 void scratch_table_drop_spare(struct scratch_table *table);
-/* The engine need not tell points of before from those of after it was made any more. */
+/* Its rename replaces nothing any more: the engine forgets the instant that it was made at. */
 void scratch_drop_cut(struct scratch *scratch);
 
 /* --- scratch_decide.c, all with the file's lock -------------------------------- */

@@ -42,6 +42,7 @@ static bool count_bytes(struct scratch_table *table, size_t before, size_t bytes
 	return true;
 }
 
+/* Frees the bytes, or keeps their memory for the next file when it is more than what is kept. */
 void scratch_drop_bytes(struct scratch *scratch)
 {
 	struct scratch_table *table = scratch->mount->scratches;

@@ -1,4 +1,8 @@
-/* A view beside each node of a series: the text that its readers share. */
+/*
+ * Shows a series as a file: beside each node lies a view, the text that all its readers share.
+ * The engine's text can only grow, and a series can also change; then the next lookup gets
+ * another node (series.h).
+ */
 #include "fs/points/series.h"
 
 #include <stdlib.h>
@@ -79,7 +83,7 @@ uint32_t series_number(struct mount *mount, const struct node *node)
 	return id;
 }
 
-/* Nothing, where the database was dropped meanwhile. */
+/* Appends nothing where the database was dropped meanwhile. */
 static void print_key(struct mount *mount, const struct place *place, struct buf *out)
 {
 	struct index *index = engine_hold_index(mount->engine, place->database_id);
@@ -123,7 +127,8 @@ static bool text_reaches(struct mount *mount, const struct node *node, struct se
 {
 	struct series_stat stat;
 
-	/* Others may write between the two looks: try again before giving the nodeid up. */
+	/* A write between the two looks makes them differ: try again before giving the nodeid up,
+	 * or `tail -f` would lose its file. */
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (engine_stat(mount, &node->place, node->place.series_id, &stat) < 0)
 			return false;
@@ -137,6 +142,8 @@ static bool text_reaches(struct mount *mount, const struct node *node, struct se
 	return false;
 }
 
+/* May the node of an earlier lookup be used again? Only while its text is, or can grow to be, what
+ * the series is now; else the kernel would show pages of another text. */
 static bool view_serves(struct mount *mount, const struct node *node,
 			const struct series_stat *stat)
 {
@@ -156,7 +163,8 @@ static bool view_serves(struct mount *mount, const struct node *node,
 	return serves;
 }
 
-/* A series without points here is there for those who meet its first writer. */
+/* A series without points here is found while a writer has it open: another process that looks must
+ * meet the same node. */
 static int lookup_unborn(struct mount *mount, const struct place *place, struct slice key,
 			 struct node **out)
 {
@@ -422,6 +430,7 @@ static int add_reader(struct mount *mount, struct node *node)
 	return err;
 }
 
+/* The last reader closes the text: an open one keeps shards and memory in use. */
 static void remove_reader(struct node *node)
 {
 	struct series_view *view = view_of(node);

@@ -11,7 +11,7 @@
  *	lookup ─ quiet ──► cached node, version 7 ─ open for writing ─► ESTALE, and:
  *	       └ else ───► direct node                                the kernel asks again
  *
- * A cached text may still grow under those who have it open (`tail -f`). Its
+ * A cached text may still grow while readers have it open (`tail -f`). Its
  * new size is told to the kernel only after the page with the old end was
  * dropped, or a reader would see the zeros behind that end. A writer moves
  * the kernel's idea of the size by itself, so none may share a cached nodeid.

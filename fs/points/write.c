@@ -1,4 +1,8 @@
-/* Options, streams, and the handle of `write`. */
+/*
+ * Takes line protocol through `write` and `.write`: options of the name, the rights of its
+ * caller, and a stream that ties the lines (ingest.h), the headers of dumps (import.h) and a
+ * writer of the engine together.
+ */
 #include "fs/points/write.h"
 
 #include <stdlib.h>
@@ -154,6 +158,7 @@ static int allow_own(void *arg, uint32_t database_id, uint32_t policy_id, bool w
 	return database_id == stream->place.database_id ? OK : ERR_ACCESS;
 }
 
+/* CREATE DATABASE and the like in a dump: only for the database that is written to. */
 static int run_statement(void *arg, struct slice text, struct diag *diag)
 {
 	struct write_stream *stream = arg;
@@ -188,6 +193,8 @@ static int allow_policy(const struct write_stream *stream, uint32_t policy_id, s
 	return diag_set(diag, ERR_ACCESS, "not authorized to change this retention policy");
 }
 
+/* A header names the policy of the points behind it, unless the name of the file (`?rp=`) has
+ * chosen one: then the caller meant that. */
 static int go_to_policy(void *arg, struct slice name, struct diag *diag)
 {
 	struct write_stream *stream = arg;
@@ -218,7 +225,8 @@ static uint32_t target_policy(const struct write_stream *stream)
 		       : 0;
 }
 
-/* What was to go into a policy that is closed is not for all who may read the database. */
+/* A refused line is told to readers of the policy it was for: other readers of the database may not
+ * see what is in it. */
 static void tell(void *arg, int err, const struct diag *diag, uint64_t line_number,
 		 struct slice line)
 {

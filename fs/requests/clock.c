@@ -1,4 +1,7 @@
-/* One thread that looks around, oftener while somebody waits. */
+/*
+ * Does what is due by time, in one thread: it looks around each 50 ms, or 20 ms while a caller
+ * waits, since libfuse tells of an interrupted request only when it is asked.
+ */
 #include "fs/requests/clock.h"
 
 #include <pthread.h>
@@ -38,6 +41,7 @@ static void watch_memory(struct mount *mount)
 		     gauges.memtable_bytes > (mount->options.memtable_mb << 20) / 4 * 3);
 }
 
+/* In a worker: dropping groups waits for locks and for the disk. */
 static void run_retention(struct job *job)
 {
 	struct clock *clock =

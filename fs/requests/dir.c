@@ -51,6 +51,7 @@ static void reset(struct listing *listing)
 	listing->series_count = 0;
 }
 
+/* Makes the listing anew: names first, then numbers of series. */
 static int fill(struct listing *listing)
 {
 	struct mount *mount = listing->mount;
@@ -73,6 +74,8 @@ static void free_listing(struct listing *listing)
 	free(listing);
 }
 
+/* Remembers the group whose listing failed: the rmdir(2) of `rm -r` that follows may drop it
+ * unseen. */
 static void note_refused(struct mount *mount, const struct place *place)
 {
 	if (place->kind != KIND_GROUP)

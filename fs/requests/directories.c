@@ -47,6 +47,7 @@ static int find_object_or_scratch(struct mount *mount, const struct node *dir, s
 	return err == ERR_NOT_FOUND ? scratch_find(mount, &dir->place, name, out) : err;
 }
 
+/* A scratch file of a series' name hides the series: it is what the writer of it wants to see. */
 static int find_in_policy(struct mount *mount, const struct node *dir, struct slice name,
 			  struct place *out, struct buf *text, struct diag *diag)
 {
@@ -87,6 +88,8 @@ static int list_scratch_and_objects(struct mount *mount, const struct place *dir
 	return list_objects(mount, dir, each, arg);
 }
 
+/* Only numbers: a group has a hundred thousand series, and `ls | head` should not print them all.
+ */
 static int list_group_series(struct mount *mount, const struct place *dir, uint32_t **ids,
 			     size_t *count)
 {

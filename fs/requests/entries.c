@@ -1,4 +1,6 @@
-/* What changes names: mkdir, create, rm and rmdir by the kind's verb; a rename by what is renamed.
+/*
+ * Makes, removes and renames names. What can be made in a directory and how a name goes is a
+ * verb of its kind; a rename depends on what is renamed.
  */
 #include "fs/requests/entries.h"
 

@@ -1,7 +1,8 @@
 /*
- * A name that went is expired, which waits for the lock of its directory; attributes wait for
- * nothing. What the loop's own thread drops was asked for by the kernel, which holds that lock
- * and knows.
+ * Tells the kernel of names that it did not change itself. Expiring a name waits for the kernel's
+ * lock of its directory, which the kernel holds while it waits for the loop: so the loop's own
+ * thread only drops attributes, which waits for nothing. What that thread removed was a request of
+ * the kernel, which knows.
  */
 #include "fs/requests/expire.h"
 

@@ -1,4 +1,7 @@
-/* Names of tree.def first, then what the directory's kind finds. */
+/*
+ * Finds what a name means in a directory: names of tree.def first, which no backup holds and
+ * nothing can hide, then what the directory's kind finds.
+ */
 #include "fs/requests/find.h"
 
 #include "fs/nodes/place.h"

@@ -1,4 +1,8 @@
-/* Receive, choose, process. */
+/*
+ * Receives requests, does the cheap ones itself and hands those that may take long to the
+ * workers. A wake-up of another thread costs more than a lookup; a query done here would stop
+ * every other caller.
+ */
 #include "fs/requests/loop.h"
 
 #include <errno.h>
@@ -57,7 +61,8 @@ static void free_request(struct request *request)
 	free(request);
 }
 
-/* Their buffers are a megabyte each: a few are kept. */
+/* Keeps a few requests for the next ones: each has a buffer of a megabyte, which the kernel would
+ * have to clear. */
 static void give_request(struct request *request)
 {
 	bool keep;
@@ -102,6 +107,8 @@ static bool reads_much(const struct node *node)
 	return tree_is_series(node->place.kind) || node->place.kind == KIND_FROZEN_FILE;
 }
 
+/* Opening for reading makes the text of a series, which may decode chunks; opening for writing does
+ * not. */
 static bool open_reads(const struct fuse_in_header *header)
 {
 	const struct fuse_open_in *in = (const struct fuse_open_in *)(header + 1);
@@ -134,7 +141,8 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 	/* A snapshot's engine opens at the first look into it. */
 	if (header->opcode == FUSE_LOOKUP || header->opcode == FUSE_RMDIR)
 		return node->place.kind == KIND_SNAPSHOTS;
-	/* It waits for the same file as one that takes long, or it would overtake it. */
+	/* A worker has a request for this file: one that is done here would overtake it, and a read
+	 * would miss the write before it. */
 	if (node_requests_in_pool(mount->nodes, node) > 0 && tree_type(node->place.kind) == S_IFREG)
 		return true;
 	switch (header->opcode) {
@@ -156,7 +164,7 @@ static bool takes_long(struct mount *mount, const struct fuse_in_header *header)
 
 /*
  * libfuse ends the session when it refuses INIT, with options such as max_read that the two sides
- * see differently. Told earlier, whoever started us would believe in a mount that is none.
+ * see differently. Told before that, the process that started us would report a mount that is none.
  */
 static void note_answered(struct mount *mount, uint32_t opcode)
 {
@@ -166,7 +174,8 @@ static void note_answered(struct mount *mount, uint32_t opcode)
 	loop.on_ready = NULL;
 }
 
-/* What asks or adds; who closes and removes gives back, and looks at a name before. */
+/* Requests that ask for something or add to it. Closing and removing give memory back, and need a
+ * LOOKUP first: they are always taken. */
 static bool may_be_refused(uint32_t opcode)
 {
 	switch (opcode) {
@@ -187,7 +196,8 @@ static bool may_be_refused(uint32_t opcode)
 	}
 }
 
-/* The reserve is for what was begun: what comes while it is half used hears so at once. */
+/* Answers ENOMEM without libfuse, which would allocate: while the reserve is half used it is for
+ * requests that were begun. */
 static bool refuse(struct mount *mount, const struct fuse_in_header *header)
 {
 	struct fuse_out_header out = { .len = sizeof(out),
@@ -236,7 +246,8 @@ int loop_run(struct mount *mount)
 			continue;
 		}
 		give_request(request);
-		/* libfuse found no memory for a request: one that a worker gives back has some. */
+		/* libfuse found no memory for a request: wait until a worker gives its buffer back.
+		 */
 		if (result == -ENOMEM)
 			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 		else if (result != -EINTR && result != -EAGAIN)

@@ -1,4 +1,7 @@
-/* In the order of fuse_lowlevel_ops: tree.def says what a kind takes, its kind_ops do it. */
+/*
+ * The functions that libfuse calls, in the order of fuse_lowlevel_ops. Each finds the node,
+ * asks tree.def whether the kind takes the call, and calls the verb of the kind.
+ */
 #include "fs/requests/ops.h"
 
 #include <errno.h>
@@ -62,6 +65,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	reply_node(req, mount, err, node);
 }
 
+/* The kernel forgets lookups of a nodeid: a node goes when all of them are forgotten and no file is
+ * open. */
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
 	node_forget(mount_of(req)->nodes, ino, count);
@@ -94,6 +99,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *to, int what
 		setattr_reply(req, mount_of(req), node, to, what, info);
 }
 
+/* Views, and views in snapshots. */
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	struct mount *mount = mount_of(req);
@@ -235,6 +241,8 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, entries_rmdir);
 }
 
+/* A place of a series only says that the name could be one: RENAME_NOREPLACE asks whether points
+ * are there. */
 static bool exists(struct mount *mount, const struct place *place)
 {
 	struct series_stat stat;
@@ -313,6 +321,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		reply_err(req, err);
 }
 
+/* CREATE is LOOKUP and OPEN in one: when the open fails, the lookup is taken back, or the node
+ * would stay for ever. */
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		      struct fuse_file_info *info)
 {
@@ -386,6 +396,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 	fuse_reply_err(req, 0);
 }
 
+/* All that was written before, by anybody: the log is one, so one file cannot be made durable
+ * without the others. */
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *info)
 {
 	struct mount *mount = mount_of(req);
@@ -437,6 +449,8 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	fuse_reply_err(req, 0);
 }
 
+/* `df`: the disk of the data directory, without what the engine keeps back for dropping and
+ * flushing. */
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct env_disk disk;
@@ -470,6 +484,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 		xattr_get(req, mount_of(req), node, name, size);
 }
 
+/* Never listed: rsync -X and cp -a would copy facts about points as if they were attributes. */
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	if (size == 0)

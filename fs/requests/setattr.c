@@ -1,4 +1,7 @@
-/* SETATTR: the table of calls first, then the verbs of the kind. */
+/*
+ * Changes attributes: the table of calls is asked for each part of the request, then the verbs
+ * of the kind do it. Truncation is a change as well, and never deletes points.
+ */
 #include "fs/requests/setattr.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,7 @@
-/* Facts about what lies below a name, as text. */
+/*
+ * Tells facts about what lies below a name (points, first and last time, fields, bytes) as
+ * extended attributes: `getfattr` gets them without reading the points.
+ */
 #include "fs/requests/xattr.h"
 
 #include <errno.h>
@@ -123,6 +126,7 @@ static int series_facts(struct mount *mount, struct node *node, struct facts *ou
 	return stat.points ? count_series_fields(mount, &node->place, id, out) : OK;
 }
 
+/* Adds what a group holds to the facts of its policy. */
 static int add_group(struct mount *mount, uint32_t group_id, struct facts *facts)
 {
 	struct group_stat stat;
@@ -225,6 +229,7 @@ void xattr_get(fuse_req_t req, struct mount *mount, struct node *node, const cha
  */
 enum { ACL_USER_OBJ = 0x01, ACL_GROUP_OBJ = 0x04, ACL_MASK = 0x10, ACL_OTHER = 0x20 };
 
+/* The mode that an ACL comes to. False: it is none that we know. */
 static bool mode_of_acl(struct slice acl, mode_t *mode)
 {
 	struct reader reader = reader_of(acl);

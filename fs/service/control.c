@@ -1,4 +1,7 @@
-/* A table of words. */
+/*
+ * Does the words that an operator writes to .seriesfs/ctl: a row each, with its arguments and
+ * its function.
+ */
 #include "fs/service/control.h"
 
 #include "engine/base/when.h"

@@ -1,6 +1,7 @@
 /*
- * The log of a database or of the mount, read by who opened it: entries that are about what the
- * caller may not read are not there for it, neither in the bytes nor in the size.
+ * Shows the log of a database or of the mount as a file. Entries about what the caller that opened
+ * it may not read are missing from the bytes and from the size: a gap would tell that there are
+ * some.
  */
 #include "fs/service/errors_file.h"
 

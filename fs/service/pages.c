@@ -1,4 +1,7 @@
-/* A table of pages, each a function that prints. */
+/*
+ * Prints the pages of .seriesfs/: help and version as constant text, status and metrics anew
+ * at each open and for who opens, since they name databases that not everybody may see.
+ */
 #include "fs/service/pages.h"
 
 #include <stdlib.h>
@@ -160,6 +163,7 @@ static void print_held_lines(const struct page_reader *reader, struct buf *out)
 	buf_release(&list);
 }
 
+/* A line for each database that the reader may read. */
 static void print_databases(const struct page_reader *reader, struct buf *out)
 {
 	struct mount *mount = reader->mount;

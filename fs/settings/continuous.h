@@ -1,16 +1,7 @@
 /*
- * Continuous queries at work: a thread that runs the grouped ones when they are
- * due and computes what was there before them, and the feeding of the others.
- *
- *	catalog: continuous/NAME ─► rollups, by interval ─► due? run ─► status, errors
- *	                        └─► fanout (query/continuous/fanout.h)
- *
- * What has run is kept in the data directory, so that a restart makes up for
- * the boundaries it missed. It may be behind by a moment after a crash: what is
- * computed again comes out the same.
- *
- * A query whose file was given an older mtime than its arrival is one that came
- * back from a backup. It is not backfilled, since its target comes back as well.
+ * Continuous queries of the mount: the grouped ones run when they are due
+ * (query/continuous/runner.h), writes feed the others (fanout.h). Each may do
+ * what the owner of its file may, and what it was refused is told in `errors`.
  */
 #ifndef FS_SETTINGS_CONTINUOUS_H
 #define FS_SETTINGS_CONTINUOUS_H

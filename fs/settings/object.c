@@ -1,4 +1,7 @@
-/* Attributes straight from the catalog, and back into it. */
+/*
+ * Reads and changes attributes that the catalog keeps: of directories, and of the small texts
+ * in them.
+ */
 #include "fs/settings/object.h"
 
 #include "fs/nodes/attr.h"

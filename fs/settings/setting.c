@@ -1,4 +1,8 @@
-/* Two kinds of text, one way of installing each. */
+/*
+ * Shows `.policy`, continuous queries and views as files. What is written is checked as a
+ * whole and installed before write(2) returns, so that `echo … > .policy` either holds or
+ * tells why not.
+ */
 #include "fs/settings/setting.h"
 
 #include "fs/nodes/place.h"
@@ -43,7 +47,7 @@ int setting_take_unborn(struct mount *mount, const struct place *dir, struct sli
 	return ERR_NOT_FOUND;
 }
 
-/* The object is there, or is made; `out` is it. */
+/* Gives the object of that name in `out`; makes it when there is none. */
 static int add_object(struct mount *mount, uint32_t parent_id, enum object_kind kind,
 		      struct slice name, struct slice payload, const struct attrs *attrs,
 		      struct object *out)
@@ -71,6 +75,7 @@ static bool is_untouched(struct mount *mount, const struct object *policy)
 	       catalog_find(mount->catalog, policy->id, SLICE(".policy"), &file) == ERR_NOT_FOUND;
 }
 
+/* Settings that the text does not name stay as they are. */
 static int install_policy(struct mount *mount, uint32_t policy_id, struct slice text,
 			  const struct attrs *attrs, struct object *file, struct diag *diag)
 {
@@ -98,6 +103,8 @@ static int allow_all(void *arg, uint32_t database_id, uint32_t policy_id, bool w
 	return OK;
 }
 
+/* Checked by the parser and by what a continuous query may be, then put into the catalog under its
+ * name. */
 static int install_continuous(struct mount *mount, uint32_t database_id, uint32_t dir_id,
 			      struct slice name, struct slice text, const struct attrs *attrs,
 			      struct object *file, struct diag *diag)
@@ -213,7 +220,8 @@ static void setting_read(fuse_req_t req, struct handle *handle, size_t length, u
 	reply_bytes(req, buf_slice(&setting->text), length, offset);
 }
 
-/* Each write goes on with those before it in this handle; what they make must be good. */
+/* All that was written through this handle so far is one text, and must be good after each
+ * write(2): else the write fails and the text begins anew. */
 static void setting_write(fuse_req_t req, struct handle *handle, struct slice data, uint64_t offset)
 {
 	struct setting_handle *setting = (struct setting_handle *)handle;

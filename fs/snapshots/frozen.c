@@ -44,6 +44,7 @@ static struct place place_of_top(uint32_t database_id, uint32_t number)
 			       .unique = (uint64_t)number << 32 };
 }
 
+/* The place of an entry: a directory, a file, or a view's link. */
 static struct place place_of_entry(const struct frozen *frozen, uint32_t index)
 {
 	const struct frozen_entry *entry = &frozen_entries(&frozen->names, NULL)[index];
@@ -116,7 +117,8 @@ static int find_entry(struct mount *mount, struct frozen *frozen, const struct p
 	return OK;
 }
 
-/* In .snapshot, or in a directory of a snapshot. */
+/* In .snapshot a snapshot by its name, in a directory of a snapshot an entry, a series, or query/.
+ */
 static int frozen_find(struct mount *mount, const struct node *node, struct slice name,
 		       struct place *out, struct buf *text, struct diag *diag)
 {
@@ -263,7 +265,7 @@ static int frozen_open_list(fuse_req_t req, struct mount *mount, struct node *di
 	return OK;
 }
 
-/* The top itself is no name in it: its rmdir is the one that counts. */
+/* Not the top of the snapshot itself: its rmdir is what lets the snapshot go. */
 bool frozen_is_being_removed(struct mount *mount, const struct place *place, uint32_t pid)
 {
 	return (place->series_id || index_of(place)) &&
@@ -282,6 +284,7 @@ static struct frozen_file *file_of(const struct node *node)
 	return node->payload;
 }
 
+/* The place of a series has its group's entry. */
 static bool is_series(const struct node *node)
 {
 	return node->place.kind == KIND_FROZEN_FILE &&

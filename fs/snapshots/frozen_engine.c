@@ -1,4 +1,7 @@
-/* A list under one lock; each snapshot has a lock of its own for its engine, which opens late. */
+/*
+ * Keeps the list of snapshots, and opens the engine of one when somebody first looks into it:
+ * a mount with a hundred snapshots starts as fast as one with none.
+ */
 #include "fs/snapshots/frozen_engine.h"
 
 #include <stdlib.h>
@@ -35,6 +38,7 @@ static void add(struct frozen_table *table, struct frozen *frozen)
 	table->first = frozen;
 }
 
+/* A snapshot of an earlier mount. */
 static void add_kept(void *arg, uint32_t database_id, const char *name)
 {
 	add(arg, frozen_new(database_id, slice_of_text(name)));

@@ -17,7 +17,8 @@ struct frozen {
 	pthread_mutex_t lock;
 	struct engine *engine;	   /* protected by lock; once there, it stays */
 	struct frozen_names names; /* there when the engine is */
-	/* Who listed its top, and when last that process went on; protected by the table's lock */
+	/* The process that listed its top, and when it last went on; protected by the table's lock
+	 */
 	uint32_t remover_pid;
 	int64_t remover_ns; /* monotonic */
 	struct frozen *next;
@@ -38,7 +39,7 @@ int frozen_make(struct mount *mount, uint32_t database_id, struct slice name, ui
 int frozen_thaw(struct mount *mount, uint32_t number);
 /* The number of one by its name. ERR_NOT_FOUND. */
 int frozen_number(struct mount *mount, uint32_t database_id, struct slice name, uint32_t *number);
-/* Calls `each` for those of a database. */
+/* Calls `each` for every snapshot of a database. Holds the table's lock meanwhile. */
 void frozen_each(struct mount *mount, uint32_t database_id,
 		 void (*each)(void *arg, uint32_t number, struct slice name), void *arg);
 

@@ -1,4 +1,7 @@
-/* An array of entries, each after its parent. */
+/*
+ * Copies the names of a snapshot into an array, each after its parent. They never change, so a
+ * name is found without any lock.
+ */
 #include "fs/snapshots/frozen_names.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* A process of a page: it holds one socket, no file and no terminal, and knows one word. */
+/*
+ * Runs the process that unmounts: it holds one socket, no file and no terminal, and knows one
+ * word.
+ */
 #include "fs/start/helper.h"
 
 #include <fcntl.h>
@@ -31,7 +34,7 @@ void helper_note_arguments(int argc, char **argv)
 			helper.arguments_bytes += strlen(argv[i]) + 1;
 }
 
-/* Who looks for the daemon by its command line finds one process, not two. */
+/* pgrep(1) for the daemon's command line must find one process, not two. */
 static void show_own_name(void)
 {
 	static const char name[] = "seriesfs-umount";
@@ -59,7 +62,7 @@ static bool run_fusermount(const char *mount_path)
 
 /*
  * The kernel's parts of a pool are closed but for the socket: a pipe that is kept open here would
- * keep whoever started us waiting for its end.
+ * keep the process that started us waiting for its end.
  */
 static void keep_only(int socket)
 {
@@ -75,7 +78,8 @@ static void keep_only(int socket)
 			close(fd);
 }
 
-/* A supervisor's SIGTERM goes to all processes of a service: this one is needed longest. */
+/* A supervisor's SIGTERM goes to all processes of a service: the daemon needs this process until it
+ * has ended itself. */
 static void ignore_signals(void)
 {
 	sigset_t all;

@@ -1,4 +1,7 @@
-/* Looks users up, and changes from one to another while there is one thread. */
+/*
+ * Looks the user of -o setuid= up, and changes to it and back while there is one thread: later
+ * threads would keep the rights they began with.
+ */
 #include "fs/start/identity.h"
 
 #include <errno.h>
@@ -158,6 +161,6 @@ int identity_drop(const struct identity *identity)
 		return ERR_ACCESS;
 	/* Else /proc/self/io would be root's, and metrics without what was written. */
 	prctl(PR_SET_DUMPABLE, 1);
-	/* The last word is the kernel's: nobody who dropped root gets it back. */
+	/* Prove it: after a true drop the kernel refuses root. */
 	return setuid(0) == 0 ? ERR_ACCESS : OK;
 }

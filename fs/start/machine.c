@@ -1,4 +1,6 @@
-/* Why: what fits a server of 64 GB ends a small one, and nobody sets options before that happened.
+/*
+ * Measures the memory that defaults are made for. What fits a server of 64 GB ends a small
+ * machine, and nobody sets options before that has happened.
  */
 #include "fs/start/machine.h"
 

@@ -1,4 +1,8 @@
-/* A table of numbers, and what fuse_opt hands over one by one. */
+/*
+ * Parses the command line: a table of limits with their defaults, and what fuse_opt hands over
+ * one by one. What mount(8) and fstab add is taken and ignored by name, so that a misspelt
+ * option is still an error.
+ */
 #define FUSE_USE_VERSION 314
 #include "fs/start/options.h"
 
@@ -90,8 +94,7 @@ static uint64_t *number_at(struct options *options, size_t row)
 	return (uint64_t *)((char *)options + numbers[row].offset);
 }
 
-/* What fits the machine: a default that is too large for it ends it, and nobody sets options
- * before. */
+/* The default, or the part of this machine's memory where that is less. */
 static uint64_t default_of(const struct number_option *number)
 {
 	uint64_t fits = number->part ? (machine_memory_bytes() >> 20) / number->part : UINT64_MAX;
@@ -327,7 +330,7 @@ static bool lies_in(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-/* What is not there is told by who needs it. */
+/* OK for a path that is not there: the function that needs it says so. */
 static int check_directory(const char *path, struct buf *why)
 {
 	struct stat stat_data;
@@ -338,7 +341,7 @@ static int check_directory(const char *path, struct buf *why)
 	return ERR_INVALID;
 }
 
-/* What is below 0 in the file system's own words, too: through a bind mount paths tell nothing. */
+/* By device and inode: through a bind mount or a link two paths can be one directory. */
 static bool is_one_directory(const char *a, const char *b)
 {
 	struct stat a_stat, b_stat;

@@ -1,4 +1,7 @@
-/* Rules for Landlock, by raw system calls: the C library has none. */
+/*
+ * Confines the daemon to its data directory by Landlock, with raw system calls: the C library
+ * has no functions for it.
+ */
 #include "fs/start/sandbox.h"
 
 #include <dirent.h>

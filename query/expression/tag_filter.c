@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "engine/base/bits.h"
 #include "query/base/pattern.h"
 #include "query/expression/time_range.h"
 #include "query/language/print.h"
@@ -352,7 +353,7 @@ bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t 
 		value_id = index_series_tag(index, series_id, f->tag.key_id);
 		if (value_id >= f->tag.value_count)
 			return f->tag.absent;
-		return f->tag.bits[value_id / 64] >> value_id % 64 & 1;
+		return bit_is_set(f->tag.bits, value_id);
 	case FILTER_PAIR:
 		return has_tag(index, series_id, f->pair.first_id) &&
 		       has_tag(index, series_id, f->pair.second_id) == f->pair.is_equal;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "query/base/compare.h"
 #include "query/base/metering.h"
 #include "query/plan/bounds.h"
@@ -347,7 +348,7 @@ static int run_slow(struct feed *feed, const struct block *block, const struct e
 	struct eval eval = { .slots = feed->cells };
 
 	for (size_t row = 0; row < block->row_count; row++) {
-		if (!(keep[row / 64] >> (row % 64) & 1))
+		if (!bit_is_set(keep, row))
 			continue;
 		for (size_t slot = 0; slot < feed->plan->slot_count; slot++)
 			if (feed->plan->slots[slot].is_filter)

@@ -10,6 +10,7 @@
 #ifndef QUERY_FEED_H
 #define QUERY_FEED_H
 
+#include "engine/base/bits.h"
 #include "query/base/usage.h"
 #include "query/plan/plan.h"
 
@@ -100,7 +101,7 @@ static inline struct cell feed_cell(const struct feed *feed, const struct block 
 
 	if (column->type == VALUE_NONE)
 		return feed->constants[slot];
-	if (column->valid && !(column->valid[row / 64] >> (row % 64) & 1))
+	if (column->valid && !bit_is_set(column->valid, row))
 		return cell_null();
 	return cell_of_value(column->type, column->values[row]);
 }

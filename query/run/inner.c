@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "engine/base/array.h"
+#include "engine/base/bits.h"
 #include "query/expression/target.h"
 
 struct growing {
@@ -232,7 +233,7 @@ static void swap_rows(struct batch *batch, size_t a, size_t b)
 	for (size_t i = 0; i < batch->column_count; i++) {
 		union value *values = (union value *)batch->columns[i].values, value = values[a];
 		uint64_t *valid = (uint64_t *)batch->columns[i].valid;
-		bool has_a = valid[a / 64] >> (a % 64) & 1, has_b = valid[b / 64] >> (b % 64) & 1;
+		bool has_a = bit_is_set(valid, a), has_b = bit_is_set(valid, b);
 
 		values[a] = values[b];
 		values[b] = value;

@@ -10,6 +10,8 @@
  */
 #include "query/run/join.h"
 
+#include "engine/base/bits.h"
+
 /* A part: its rows, and the one that waits. */
 struct lane {
 	const struct inner_series *series; /* NULL: it has no rows */
@@ -80,7 +82,7 @@ static void take(struct join *join, struct lane *lane)
 	for (size_t i = 0; i < batch->column_count; i++) {
 		const struct batch_column *column = &batch->columns[i];
 		bool has = column->type != VALUE_NONE &&
-			   (!column->valid || column->valid[row / 64] >> (row % 64) & 1);
+			   (!column->valid || bit_is_set(column->valid, row));
 
 		join->cells[lane->column_first + i] =
 			has ? cell_of_value(column->type, column->values[row]) : cell_null();

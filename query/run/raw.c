@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 
@@ -371,7 +372,7 @@ static void copy_column(const struct batch_column *from, const struct choice *ch
 
 		if (!column_has(from, row))
 			continue;
-		valid[i / 64] |= UINT64_C(1) << i % 64;
+		bit_set(valid, i);
 		values[i] = from->values[row];
 		if (from->type != VALUE_STRING)
 			continue;

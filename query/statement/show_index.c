@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/base/bits.h"
 #include "engine/base/when.h"
 
 #include "query/base/pattern.h"
@@ -388,9 +389,9 @@ static int tag_values_of(struct task *task, struct scope *scope,
 	for (size_t i = 0; i < measurement->series_count; i++) {
 		uint32_t value = index_series_tag(scope->index, measurement->series_ids[i], key);
 
-		if (value >= value_count || seen[value / 64] >> value % 64 & 1)
+		if (value >= value_count || bit_is_set(seen, value))
 			continue;
-		seen[value / 64] |= UINT64_C(1) << value % 64;
+		bit_set(seen, value);
 		values[(*count)++] =
 			index_tag_value_name(scope->index, measurement->id, key, value);
 	}

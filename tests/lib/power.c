@@ -15,6 +15,12 @@ static struct {
 	off_t bytes;
 } synced[FILES_MAX];
 static size_t synced_count;
+static unsigned syncs;
+
+unsigned power_syncs(void)
+{
+	return syncs;
+}
 
 int __real_env_sync(int fd);
 int __wrap_env_sync(int fd);
@@ -23,6 +29,7 @@ int __wrap_env_sync(int fd)
 	struct stat st;
 	size_t i = 0;
 
+	syncs++;
 	fstat(fd, &st);
 	int err = __real_env_sync(fd);
 	while (i < synced_count && (synced[i].dev != st.st_dev || synced[i].ino != st.st_ino))

@@ -12,4 +12,8 @@ enum power_loss { LOSES_LOG = 1, LOSES_INDEX = 2, LOSES_CATALOG = 4 };
  */
 void power_cut(const char *from, const char *to, unsigned loses);
 
+/* How often one of the engine's files was synced so far; what LevelDB and env.c sync is not in it.
+ */
+unsigned power_syncs(void);
+
 #endif

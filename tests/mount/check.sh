@@ -9,23 +9,13 @@ mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/short" "$MNT/db/continuous" "$MNT/db/
 echo 'duration 20000d' >"$MNT/db/short/.policy"
 echo 'select mean(f) into m5 from m group by time(5m), host' >"$MNT/db/continuous/cq"
 ln -s '../query/select 1;.csv' "$MNT/db/views/one"
-cat >"$WORK/points.py" <<'PY'
-import random, sys
-first, last = int(sys.argv[1]), int(sys.argv[2])
-random.seed(first)
-for k in range(first, last):
-    for week in (0, 1, 2):
-        print(f'm,host=h{k % 3} f={random.random()},n={k}i,u={k}u,b={"true" if k % 2 else "false"},s="text {k}" '
-              f'{1700000000 + week * 604800 + k}000000000')
-    print(f"other,host=h{k % 3} v={random.random()} {1700000000 + k}000000000")
-PY
-python3 "$WORK/points.py" 0 3000 >"$MNT/db/write"
+python3 tests/mount/check_points.py 0 3000 >"$MNT/db/write"
 echo compact >"$MNT/.seriesfs/ctl"
-python3 "$WORK/points.py" 3000 4500 >"$MNT/db/write"
+python3 tests/mount/check_points.py 3000 4500 >"$MNT/db/write"
 echo flush >"$MNT/.seriesfs/ctl"
 rm "$MNT/db/autogen/2023-11-13--2023-11-20/other,host=h2"
 mkdir "$MNT/db/.snapshot/kept"
-python3 "$WORK/points.py" 4500 5000 >"$MNT/db/write"
+python3 tests/mount/check_points.py 4500 5000 >"$MNT/db/write"
 echo 'new,host=a v=1i 1700000000000000000' >"$MNT/db/write"
 rsync -a "$MNT/" "$WORK/whole/"
 sleep 1.2
@@ -35,23 +25,8 @@ sort "$WORK"/whole/db/*/*/* >"$WORK/lines"
 cut -d' ' -f2- "$WORK/lines" | sort >"$WORK/values"
 lines=$(wc -l <"$WORK/lines")
 # What was deleted, and comes back when the deletion is lost: then that is told.
-python3 "$WORK/points.py" 0 3000 | cat - <(python3 "$WORK/points.py" 3000 4500) | grep '^other,host=h2 ' >"$WORK/deleted"
+python3 tests/mount/check_points.py 0 3000 | cat - <(python3 tests/mount/check_points.py 3000 4500) | grep '^other,host=h2 ' >"$WORK/deleted"
 
-cat >"$WORK/hurt.py" <<'PY'
-# hurt.py HOW FILE [PLACE]: flip a byte at a share of the file (the middle), cut it there, remove it
-import os, sys
-how, path = sys.argv[1:3]
-place = float(sys.argv[3]) if len(sys.argv) > 3 else 0.5
-data = bytearray(open(path, "rb").read())
-at = min(int(len(data) * place), len(data) - 1)
-os.unlink(path)  # a snapshot may have the same file
-if how == "flip":
-    data[at] ^= 0x41
-if how == "cut":
-    del data[at:]
-if how != "remove":
-    open(path, "wb").write(data)
-PY
 # Bytes, names, modes and times of all that is there.
 digest() { (cd "$DATA" && find . -printf '%P %T@ %C@ %s %i %m\n' | sort && find . -type f -exec cat {} + | cksum); }
 # Its exit code. Without --repair no byte changes, whatever is damaged.
@@ -101,7 +76,8 @@ damaged() {
 	check_equal "$what: clean then" 0 "$(run_check)"
 	judge "$what" "$least"
 }
-hurt() { python3 "$WORK/hurt.py" "$@"; }
+hurt_py=$PWD/tests/mount/check_hurt.py
+hurt() { python3 "$hurt_py" "$@"; }
 fresh
 check_equal "what a kill leaves is clean" 0 "$(run_check)"
 check "it counts what is there" grep -q '^13 series, 20001 points, 0 damaged' "$WORK/checked.out"
@@ -179,7 +155,7 @@ check_equal "then it is still damaged" 4 "$(run_check)"
 check_equal "and mended when there is room" 1 "$(run_check --repair)"
 cp "$WORK/checked.out" "$WORK/check.mended"
 judge "mended late" $part
-damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$WORK/hurt.py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
+damaged "a flip in a snapshot" 4 1 $lines bash -c "python3 '$hurt_py' flip \$(ls -S snapshot/*/kept/shard/*/*.ldb | head -1)"
 
 # Without --repair, too: the numbers of names that are lost are not given to others.
 fresh
@@ -217,23 +193,9 @@ mount_stop
 
 seed=${SEED:-$RANDOM}
 echo "SEED=$seed"
-cat >"$WORK/random.py" <<'PY'
-import os, random, sys
-random.seed(int(sys.argv[2]))
-files = [os.path.join(d, f) for d, _, names in os.walk(sys.argv[1]) for f in names
-         if f not in ("LOG", "LOG.old", "LOCK", "lock", "format") and "/snapshot/" not in d and "/trash/" not in d]
-for _ in range(random.choice((1, 1, 3, 10))):
-    path = random.choice([f for f in files if os.path.getsize(f)])
-    data = bytearray(open(path, "rb").read())
-    at = random.randrange(len(data))
-    data[at] ^= 1 << random.randrange(8)
-    os.unlink(path)
-    open(path, "wb").write(data)
-    print(os.path.relpath(path, sys.argv[1]), at, len(data))
-PY
 for i in $(seq "${FROM:-1}" "${FLIPS:-12}"); do
 	fresh
-	python3 "$WORK/random.py" "$DATA" $((seed + i)) >"$WORK/flips"
+	python3 tests/mount/check_random.py "$DATA" $((seed + i)) >"$WORK/flips"
 	run_check >"$WORK/code.found"
 	code=$(run_check --repair)
 	cp "$WORK/checked.out" "$WORK/check.mended"

@@ -5,13 +5,7 @@
 CHECK=$PWD/$BUILD/seriesfs-check
 mount_start
 mkdir "$MNT/db"
-python3 - >"$MNT/db/write" <<'PY'
-import random
-random.seed(1)
-for week in (0, 1, 2):
-    for k in range(3000):
-        print(f"m,host=h{k % 3} v={random.random()} {1700000000 + week * 604800 + k}000000000")
-PY
+python3 tests/mount/damage_points.py >"$MNT/db/write"
 echo flush >"$MNT/.seriesfs/ctl"
 bad=$(ls "$MNT/db/autogen" | sed -n 2p)
 mount_stop
@@ -19,16 +13,7 @@ check_equal "a whole directory is fine" 0 "$("$CHECK" "$DATA" >"$WORK/check.1" 2
 check_equal "with its series and none damaged" "9 series 0 damaged" "$(awk 'END { print $1, $2, $(NF - 1), $NF }' "$WORK/check.1" | tr -d ,)"
 # The shards have the groups' numbers, which count up with their weeks.
 table=$(ls "$DATA"/shard/*/*.ldb | sed -n 2p)
-python3 - "$table" <<'PY'
-import os, sys
-with open(sys.argv[1], "r+b") as file:
-    size = os.fstat(file.fileno()).st_size
-    for at in range(size // 4, size, size // 4):
-        file.seek(at)
-        byte = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte[0] ^ 0x55]))
-PY
+python3 tests/mount/damage_flip.py "$table"
 check_equal "damage is found offline" 4 "$("$CHECK" "$DATA" >"$WORK/check.2" 2>&1; echo $?)"
 check "and told where" grep -q "^db/autogen/$bad.*damaged" "$WORK/check.2"
 mount_start

@@ -98,21 +98,7 @@ rm "$db/continuous/large"
 install killed 'select * from k into k.[u]'
 for i in 1 2 3; do
 	rm -f "$WORK/writing"
-	python3 - "$db/write" "$WORK/acked" $i <<'PY' &
-import os, sys
-fd = os.open(sys.argv[1], os.O_WRONLY)
-with open(sys.argv[2], "a") as acked:
-    try:
-        for n in range(100000):
-            lines = b"".join(b'k u="u%d",v=%di %d\n' % (j, n, 1700000000000000000 + int(sys.argv[3]) * 10**12 + n * 100 + j) for j in range(20))
-            if os.write(fd, lines) != len(lines):
-                break
-            acked.write("20\n"); acked.flush()
-            if n == 0:
-                open(os.path.dirname(sys.argv[2]) + "/writing", "w")
-    except OSError:
-        pass
-PY
+	python3 tests/mount/fanout_writer.py "$db/write" "$WORK/acked" $i &
 	writer=$!
 	wait_until 60 '[ -e "$WORK/writing" ]'
 	sleep 0.5

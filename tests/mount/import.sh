@@ -5,25 +5,7 @@
 . "$(dirname "$0")/../lib/mount.sh"
 mount_start
 # As influx_inspect export writes: one field a line, all of a series and field together, then the next.
-cat >"$WORK/export.py" <<'PY'
-import sys
-policies = {"autogen": 0, "long": 3}
-print("# INFLUXDB EXPORT: 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z\n# DDL")
-for policy in policies:
-    print(f"CREATE DATABASE NOAA WITH NAME {policy}")
-print("# DML")
-for policy, more in policies.items():
-    print(f"# CONTEXT-DATABASE:NOAA\n# CONTEXT-RETENTION-POLICY:{policy}\n# writing tsm data")
-    for host in ("a", "b\\ c"):
-        for field, value in (("usage", lambda k: f"{k / 8:g}"), ("n", lambda k: f"{k}i"), ("ok", lambda k: "true" if k % 2 else "false"),
-                             ("s", lambda k: f'"text {k}\n# CONTEXT-DATABASE:{k}\n# no header, \\"quoted\\""')):
-            for k in range(300 + more):
-                if field != "ok" or k % 3:
-                    print(f"cpu,host={host},region=eu {field}={value(k)} {1700000000 + k * 60}000000000")
-    print("# writing wal data")
-    print(f"late v={1 + more} 1700000000000000000")
-PY
-python3 "$WORK/export.py" >"$WORK/dump"
+python3 tests/mount/import_export.py >"$WORK/dump"
 mkdir "$MNT/noaa"
 check "the dump goes in" cp "$WORK/dump" "$MNT/noaa/write"
 check_equal "nothing is told" "" "$(cat "$MNT/noaa/errors")"
@@ -91,27 +73,6 @@ check "listings with headers go in" cp "$WORK/ours" "$MNT/again/write"
 check "and come to the same" diff -r -x .policy "$MNT/noaa" "$MNT/again"
 
 if command -v influxd >/dev/null; then
-	python3 - "$WORK" "$MNT" <<'PY' >"$WORK/differ" 2>&1
-import sys
-sys.path.insert(0, "tests/oracle")
-from influxd import Influxd
-work, mnt = sys.argv[1:]
-with Influxd(work + "/influx") as influx:
-    # As influx -import does: statements as queries, then each context's lines to /write.
-    ddl, dml = open(work + "/dump").read().split("# DML\n")
-    influx.query("CREATE DATABASE NOAA")
-    influx.query("CREATE RETENTION POLICY long ON NOAA DURATION INF REPLICATION 1")
-    for part in dml.split("# CONTEXT-DATABASE:NOAA\n# CONTEXT-RETENTION-POLICY:")[1:]:
-        policy, lines = part.split("\n", 1)
-        influx.write("NOAA", lines, policy=policy)
-    for query in ("select count(usage), sum(n), count(ok), count(s) from {}.cpu group by host", "select * from {}.late",
-                  "select * from {}.cpu where time < 1700001000000000000"):
-        for policy in ("autogen", "long"):
-            text = query.format(policy)
-            theirs = influx.query(text, db="NOAA").decode().strip()
-            ours = open(f"{mnt}/noaa/query/{text};.json").read().strip()
-            if theirs != ours or '"series"' not in ours:
-                print(text, theirs, ours, sep="\n")
-PY
+	python3 tests/mount/import_differ.py "$WORK" "$MNT" >"$WORK/differ" 2>&1
 	check_equal "InfluxDB answers the same for the same file" "" "$(head -c 2000 "$WORK/differ")"
 fi

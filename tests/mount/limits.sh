@@ -73,31 +73,7 @@ mount_start -o query_buckets=1000,query_series=5,query_points=18000,query_second
 
 # Deep and long statements end: at a limit, or with their answer.
 check_equal "statements of 100,000 parts" "$(printf '%s\n' fields names calls sources groups keys conditions brackets)" \
-	"$(python3 - "$MNT/huge/exec" "$MNT/huge" <<'END'
-import os, sys
-os.mkdir(sys.argv[2])
-with open(sys.argv[2] + "/write", "w") as file:
-    file.write("m,h=a v=1 0\n")
-many = 100000
-for name, text in (
-        ("fields", "select v" + ",v" * many + " from m"),
-        ("names", "select v," + ",".join(f"x{i}" for i in range(many // 8)) + " from m"),
-        ("calls", "select " + ",".join(f"percentile(v,{i})" for i in range(many // 8)) + " from m"),
-        ("sources", "select v from m" + ",m" * many),
-        ("groups", "select max(v) from m group by h" + ",h" * many),
-        ("keys", "show tag values with key in (h" + ",h" * many + ")"),
-        ("conditions", "select v from m where h = 'a'" + " or h = 'a'" * (many // 8)),
-        ("brackets", "select " + "(" * 10000 + "v" + ")" * 10000 + " from m")):
-    fd = os.open(sys.argv[1], os.O_RDWR)
-    try:
-        os.write(fd, text.encode() + b"\n")
-    except OSError as error:
-        if error.strerror != "Disk quota exceeded":
-            name += ": " + error.strerror
-    os.close(fd)
-    print(name)
-END
-)"
+	"$(python3 tests/mount/limits_huge.py "$MNT/huge/exec" "$MNT/huge")"
 
 mount_stop
 mount_start -o query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
@@ -111,22 +87,7 @@ check_equal "a request of the length allowed" "" "$(ask "select v from m where h
 # A line over line_bytes, whole in one write and in two.
 mount_stop
 mount_start -o line_bytes=2000,query_points=18000,query_seconds=2,query_memory_mb=1,query_bytes=4000,streams_max=1
-check_equal "length of a line" "2001 11 $long 11 1000 $long 11" "$(python3 - "$MNT/db/write" <<'END'
-import os, sys
-fd = os.open(sys.argv[1], os.O_WRONLY)
-def write(text):
-    try:
-        return os.write(fd, text.encode())
-    except OSError as error:
-        return error.strerror
-def line(length):
-    return 'length s="' + "x" * (length - 13) + '" 1\n'
-good = "length v=1\n"
-results = [write(line(2000)), write(good + line(2001) + good), write(line(2001)), write(good)]
-results += [write(line(2001)[:1000]), write(line(2001)[1000:]), write(good)]
-print(*results)
-END
-)"
+check_equal "length of a line" "2001 11 $long 11 1000 $long 11" "$(python3 tests/mount/limits_line.py "$MNT/db/write")"
 check "is told" grep -qF "a line of more than 2000 bytes" "$MNT/db/errors"
 check "?skip=true passes over it" bash -c "printf 'length s=\"%2001d\" 1\nlength v=5 2\n' 7 >'$MNT/db/write?skip=true'"
 check_equal "and takes the rest" "length v=5 2" "$(grep -h v=5 "$MNT"/db/autogen/*/length)"
@@ -138,26 +99,7 @@ check "its words" grep -qF "an answer of more than 1 MiB" "$MNT/db/errors"
 check_equal "a stream is whole" 16001 "$(cat "$MNT/db/query/$large" | wc -l)"
 check_equal "its size is not known" 0 "$(stat -c %s "$MNT/db/query/$large;.json")"
 check_equal "it begins at once, one at a time, and no reader may sleep for longer than a query may run" \
-	"time,v,a / Disk quota exceeded / Disk quota exceeded" "$(python3 - "$MNT/db/query/" "$large" <<'END'
-import os, sys, time
-def problem(path):
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while file.read(1 << 20):
-                pass
-    except OSError as error:
-        return error.strerror
-fd = os.open(sys.argv[1] + sys.argv[2], os.O_RDONLY)
-words = [os.read(fd, 64).decode().split("\n")[0][5:13], problem(sys.argv[1] + sys.argv[2] + " and h != '7'")]
-time.sleep(2.1)
-try:
-    while os.read(fd, 1 << 20):
-        pass
-except OSError as error:
-    words.append(error.strerror)
-print(" / ".join(words))
-END
-)"
+	"time,v,a / Disk quota exceeded / Disk quota exceeded" "$(python3 tests/mount/limits_streams.py "$MNT/db/query/" "$large")"
 check "the words of streams" grep -qF "more than 1 answers over query_memory_mb are read at once" "$MNT/db/errors"
 check "the words of time" grep -qF "query-timeout limit exceeded" "$MNT/db/errors"
 check "the mount answers" test -d "$MNT/db/autogen"

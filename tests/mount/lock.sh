@@ -17,7 +17,7 @@ check_fails "and seriesfs-check" "in use by process $pid on $host" "$CHECK" "$DA
 mount_kill9
 check "after kill -9 it is free" "$SERIESFS" "$DATA" "$MNT"
 
-# Who was unmounted still writes what it has: 98 groups of a point. No script has to wait for that.
+# Who was unmounted still syncs what it has: 98 groups of a point. No script has to wait for that.
 for i in 1 2; do
 	seq 0 97 | awk -v i=$i '{ printf "c,n=%d v=%di %d000000000\n", $1, i, 1500000000 + $1 * 604800 }' >"$MNT/db/write"
 	fusermount3 -u "$MNT"
@@ -32,9 +32,10 @@ for i in 1 2; do
 	kill "$(mount_pid)"
 	mount_start 2>/dev/null
 done
-# An end that takes longer than one that stays is waited for: 800 groups, stopped in the middle.
+# An end that takes longer than one that stays is waited for: 800 groups, with more than what may stay in the log,
+# stopped in the middle.
 for _ in 1 2 3 4 5; do
-	seq 0 799 | awk '{ printf "c,n=%d v=1i %d000000000\n", $1, 1000000000 + $1 * 604800 }' >"$MNT/db/write"
+	seq 0 159999 | awk '{ n = $1 % 800; printf "c,n=%d v=1i %d000000000\n", n, 1000000000 + n * 604800 + $1 / 800 }' >"$MNT/db/write"
 	pid=$(cut -d' ' -f1 "$DATA/lock")
 	fusermount3 -u "$MNT"
 	while [ -d "/proc/$pid" ] && ! grep -q "^$pid $host stopping" "$DATA/lock"; do :; done
@@ -53,6 +54,7 @@ mount_start
 rm -r "$MNT/db"
 mkdir "$MNT/db"
 seq 0 97 | awk '{ printf "c,n=%d v=1i %d000000000\n", $1, 1500000000 + $1 * 604800 }' >"$MNT/db/write"
+echo flush >"$MNT/.seriesfs/ctl" # links are made to shards, below
 mount_stop
 
 # One that takes long is told of by name. (flock(1) plays it.)

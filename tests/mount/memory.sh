@@ -16,23 +16,7 @@ metric() { awk -v name="seriesfs_$1" '$1 == name { print $NF }' "$MNT/.seriesfs/
 
 # --- the order of rows: the same answer with little memory, where series are closed and opened again, as with much
 
-python3 - >"$WORK/points" <<'END'
-import random
-random.seed(7)
-week = 7 * 86400
-for step in range(60):
-    for s in range(400):
-        # equal times, some of their own, gaps; fields that come and go; three shard groups
-        if random.random() < 0.2:
-            continue
-        t = 1700000000 + step * (3 * week // 60) + (0 if step % 3 else s)
-        fields = [f'v={random.randrange(5)}i']
-        if random.random() < 0.5:
-            fields.append(f's="{random.choice(["a", "bb", "ccc"])} of {step} {"and more of it " * 8}"')
-        if step % 7 == 0:
-            fields = [f'w={s}.5']
-        print(f'{"cpu" if s % 3 else "mem"},host=h{s % 100:02}{",rack=r" + str(s % 5) if s % 2 else ""} {",".join(fields)} {t}000000000')
-END
+python3 tests/mount/memory_points.py >"$WORK/points"
 cat >"$WORK/queries" <<'END'
 select * from cpu
 select v, s from cpu order by time desc
@@ -161,18 +145,6 @@ peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(mount_pid)/status")
 
 mount_stop
 mount_start -o scratch_mb=1
-check_equal "unfinished lines of open files are bounded together" "5 Disk quota exceeded" "$(python3 - "$MNT/db/write" <<'END'
-import os, sys
-taken = 0
-for i in range(20):
-    fd = os.open(sys.argv[1], os.O_WRONLY)
-    try:
-        os.write(fd, b"m s=\"" + b"x" * 200000)
-        taken += 1
-    except OSError as error:
-        print(taken, error.strerror)
-        break
-END
-)"
+check_equal "unfinished lines of open files are bounded together" "5 Disk quota exceeded" "$(python3 tests/mount/memory_lines.py "$MNT/db/write")"
 check_equal "and taken again when they are closed" 1 "$(echo 'm v=1 1' >"$MNT/db/write"; grep -c v=1 "$MNT/db/autogen/m")"
 mount_stop

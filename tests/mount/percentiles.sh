@@ -4,73 +4,9 @@
 . "$(dirname "$0")/../lib/mount.sh"
 mount_start -o query_memory_mb=2
 mkdir "$MNT/db"
-cat >"$WORK/judge.py" <<'PY'
-import math, os, random, subprocess, sys
-
-mnt, seed = sys.argv[1], int(sys.argv[2])
-r = random.Random(seed)
-ROWS, HOSTS, HOUR = 20000, 10, 3600
-kinds = {
-    "i": lambda: "%di" % r.randrange(-50, 51),
-    "u": lambda: "%du" % (2**64 - 1 - r.randrange(3)),
-    "d": lambda: "%.1f" % r.uniform(-10, 10),
-    "z": lambda: r.choice(["0", "-0", "1"]),
-    "k": lambda: "%di" % (r.randrange(10) * r.randrange(80)),
-}
-values = {}
-with open(mnt + "/db/write", "w") as out:
-    for row in range(ROWS):
-        for host in range(HOSTS):
-            fields = {k: f() for k, f in kinds.items() if r.random() < 0.97}
-            if not fields:
-                continue
-            for k, text in fields.items():
-                n = float(text) if text[-1] not in "iu" else int(text[:-1])
-                values.setdefault((k, row * 2 // HOUR), []).append(n)
-            out.write("m,h=%d %s %d\n" % (host, ",".join("%s=%s" % f for f in fields.items()), row * 2 * 10**9))
-
-def percentile(v, p):
-    return sorted(v)[math.floor(len(v) * p / 100 + 0.5) - 1]
-
-def median(v):
-    v = sorted(v)
-    half = len(v) // 2
-    if len(v) % 2:
-        return float(v[half])
-    low, high = v[half - 1], v[half]
-    return float(low) + float(high - low) / 2
-
-def ask(query):
-    with open("%s/db/query/%s;.csv?epoch=s" % (mnt, query)) as f:
-        return [line.split(",")[1:] for line in f.read().splitlines()[1:]]
-
-bad = 0
-def check(what, expected, got):
-    global bad
-    if float(expected) != float(got):
-        bad += 1
-        print("seed %d, %s: expected %s, got %s" % (seed, what, expected, got))
-
-for k in kinds:
-    windows = sorted({w for kind, w in values if kind == k})
-    for p in (1, 50, 95, 99.9, 100):
-        rows = ask("select percentile(%s, %s) from m where time >= 0 and time < %ds group by time(1h)" % (k, p, ROWS * 2))
-        for w, (time, got) in zip(windows, rows):
-            check("percentile(%s, %s) of hour %d" % (k, p, w), percentile(values[k, w], p), got)
-    for call, expected in (("median(%s)", median), ("count(distinct(%s))", lambda v: len(set(v)))):
-        rows = ask("select " + call % k + " from m where time >= 0 and time < %ds group by time(1h)" % (ROWS * 2))
-        for w, (time, got) in zip(windows, rows):
-            check("%s of hour %d" % (call % k, w), expected(values[k, w]), got)
-    all_values = [n for w in windows for n in values[k, w]]
-    check("median(%s)" % k, median(all_values), ask("select median(%s) from m" % k)[0][1])
-sys.exit(bad > 0)
-PY
 seed=${SEED:-$RANDOM}
-check "exact over 200,000 values in a megabyte, seed $seed" python3 "$WORK/judge.py" "$MNT" "$seed"
+check "exact over 200,000 values in a megabyte, seed $seed" python3 tests/mount/percentiles_judge.py "$MNT" "$seed"
 echo flush >"$MNT/.seriesfs/ctl"
-python3 - >"$MNT/db/write" <<'PY'
-import random
-print("\n".join("r v=%r %d" % (random.random(), i) for i in range(300000)))
-PY
+python3 tests/mount/percentiles_points.py >"$MNT/db/write"
 check_fails "values that are all different are too much" "Disk quota exceeded" cat "$MNT/db/query/select median(v) from r"
 check "which is told" grep -q 'query memory\|memory' "$MNT/db/errors"

@@ -33,80 +33,12 @@ check_equal "never listed" "" "$(getfattr -d "$file" 2>/dev/null)"
 check "setxattr is accepted" setfattr -n user.comment -v x "$file"
 
 sleep 2.2 # quiet now: the kernel may keep its pages
-cat >"$WORK/grow.py" <<'PY'
-import mmap, os, sys
-path = sys.argv[1]
-cached = open(path, "rb")
-view = mmap.mmap(cached.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-before = view[:]
-assert before.count(b"\n") == 3, before
-reader = open(path, "rb", buffering=0)
-assert reader.read(1 << 20) == before
-with open(path, "a") as writer:
-    writer.write("v=4 1700000004000000000\n")
-size = os.fstat(reader.fileno()).st_size
-more = reader.read(1 << 20)
-assert more == b"cpu,host=a v=4 1700000004000000000\n", more
-assert size == len(before) + len(more), (size, len(before), len(more))
-assert view[:len(before)] == before
-with open(path, "a") as writer:
-    writer.write("v=0 1700000000000000000\n")   # not at the end: what is open stays as it was
-assert os.fstat(reader.fileno()).st_size == size
-assert reader.read(100) == b""
-assert open(path, "rb").read().startswith(b"cpu,host=a v=0 "), "a later open sees it"
-os.unlink(path)
-assert os.fstat(reader.fileno()).st_size == size, "removed while open"
-assert os.pread(reader.fileno(), 1 << 20, 0) == before + more
-print("fine")
-PY
-check_equal "snapshots that only grow" fine "$(python3 "$WORK/grow.py" "$file" 2>&1 | tail -n 1)"
+check_equal "snapshots that only grow" fine "$(python3 tests/mount/series_grow.py "$file" 2>&1 | tail -n 1)"
 check_equal "a removed series is gone" "" "$(ls "$group")"
 
 echo 'g v=0i 1700000000000000000' >"$MNT/db/write"
 sleep 2.2
-cat >"$WORK/torn.py" <<'PY'
-import os, re, sys, threading, time
-path, write = sys.argv[1], sys.argv[2]
-stop = time.time() + 3
-bad = []
-line = re.compile(rb"g v=\d+i \d+")
-def whole(data, where):
-    if b"\0" in data or any(not line.fullmatch(l) for l in data.split(b"\n")[:-1]) or not data.endswith(b"\n"):
-        bad.append((where, data[-120:]))
-def follow():
-    fd = os.open(path, os.O_RDONLY)
-    got = b""
-    while time.time() < stop and not bad:
-        os.fstat(fd)
-        got += os.read(fd, 1 << 20)
-    os.close(fd)
-    whole(got[:got.rindex(b"\n") + 1], "follow")
-    if b"\0" in got:
-        bad.append(("follow", got[-120:]))
-def again():
-    while time.time() < stop and not bad:
-        with open(path, "rb") as f:
-            whole(f.read(), "again")
-def append():
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND)
-    n = 1
-    while time.time() < stop:
-        os.write(fd, b"v=%di %d\n" % (n, 1700000000000000000 + n))
-        n += 1
-        if n % 50 == 0:
-            time.sleep(0.01)
-    os.close(fd)
-threads = [threading.Thread(target=t) for t in (follow, follow, again, again, append)]
-for t in threads[:2]:
-    t.start()
-time.sleep(0.1)
-for t in threads[2:]:
-    t.start()
-for t in threads:
-    t.join()
-print("fine" if not bad else bad[0])
-PY
-check_equal "readers of a growing series" fine "$(python3 "$WORK/torn.py" "$group/g" "$MNT/db/write" 2>&1 | tail -n 1)"
+check_equal "readers of a growing series" fine "$(python3 tests/mount/series_torn.py "$group/g" "$MNT/db/write" 2>&1 | tail -n 1)"
 timeout 3 tail -f -n 1 -s 0.2 "$MNT/db/autogen/g" >"$WORK/tail.out" 2>/dev/null &
 wait_until 20 '[ -s "$WORK/tail.out" ]'
 for i in 1 2 3; do echo "v=${i}i 170000010${i}000000000" >>"$MNT/db/autogen/g"; sleep 0.1; done

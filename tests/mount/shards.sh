@@ -44,14 +44,7 @@ cat "$MNT"/db/autogen/*/* >"$WORK/read.lp"
 look
 check_equal "every file is readable" "$(sort "$WORK/points.lp" | md5sum)" "$(sort "$WORK/read.lp" | md5sum)"
 check_equal "both series whole over all groups" "$points" "$(cat "$MNT/db/autogen/m,h=0" "$MNT/db/autogen/m,h=1" | wc -l)"
-cat >"$WORK/hold.py" <<'PY'
-import glob, os, sys
-# A hundred files of a hundred groups, open at once, and read when all are.
-paths = sorted(glob.glob(sys.argv[1] + "/db/autogen/*/m,h=0"))[:100]
-files = [open(path, "rb") for path in paths]
-print(len(os.listdir(f"/proc/{sys.argv[2]}/fd")), sum(len(f.read().splitlines()) for f in files))
-PY
-held=$(python3 "$WORK/hold.py" "$MNT" "$(mount_pid)")
+held=$(python3 tests/mount/shards_hold.py "$MNT" "$(mount_pid)")
 check_equal "a hundred files open at once" 200 "${held#* }"
 [ "${held% *}" -le "$descriptors_most" ] || descriptors_most=${held% *}
 check "a second round into all of them" bash -c "sed 's/,h=/,again=/' '$WORK/points.lp' >'$MNT/db/write'; echo flush >'$MNT/.seriesfs/ctl'"

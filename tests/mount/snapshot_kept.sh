@@ -7,19 +7,7 @@ mount_start -o cold_seconds=0
 mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/short" "$MNT/db/views" "$MNT/db/continuous"
 echo 'duration 20000d' >"$MNT/db/short/.policy"
 ln -s '../query/select count(v) from a;.csv' "$MNT/db/views/count"
-cat >"$WORK/pairs.py" <<'PY'
-import os, sys
-# Points of two series in one write(2), in sixteen groups: the first of a, the last of b.
-path, name, enough = sys.argv[1:]
-out = os.open(path, os.O_WRONLY)
-i = 0
-while not os.path.exists(enough):
-    i += 1
-    line = "".join(f"{'a' if k < 8 else 'b'},w={name} v={i}i {1700000000000000000 + k * 604800000000000 + i}\n"
-                   for k in range(16))
-    assert os.write(out, line.encode()) == len(line)
-PY
-for w in 1 2 3; do python3 "$WORK/pairs.py" "$MNT/db/write" $w "$WORK/enough" & done
+for w in 1 2 3; do python3 tests/mount/snapshot_kept_pairs.py "$MNT/db/write" $w "$WORK/enough" & done
 writers=$(jobs -p)
 ( while [ ! -e "$WORK/enough" ]; do echo flush >"$MNT/.seriesfs/ctl"; sleep 0.1; done ) &
 flusher=$!

@@ -4,11 +4,7 @@
 mount_start
 mkdir "$MNT/db" "$MNT/db/rp"
 echo 'shards 4' >"$MNT/db/rp/.policy"
-python3 - >"$MNT/db/write" <<'PY'
-for series in range(200):
-    for k in range(50):
-        print(f"m,host=h{series} v={series * k}i {1700000000 + k}000000000")
-PY
+python3 tests/mount/spread_points.py >"$MNT/db/write"
 echo flush >"$MNT/.seriesfs/ctl"
 check_equal "four stores" 4 "$(ls "$DATA/shard" | grep -c "[0-9]$")"
 check_equal "each has some of it" 4 "$(find "$DATA/shard" -mindepth 2 -name '*.ldb' -size +0 -o -name '*.log' -size +0 | cut -d/ -f1-20 | xargs -n 1 dirname | sort -u | wc -l)"
@@ -110,48 +106,7 @@ check_equal "all is there" "80 40 40" "$(cat "$group"/* | wc -l) $(cat "$MNT"/db
 
 # While the number changes all the time writers make groups, and fill those that mkdir makes: nothing is refused or lost.
 mkdir "$MNT/db/changing"
-cat >"$WORK/changing.py" <<'PY'
-import datetime, os, sys, threading
-db, policy = sys.argv[1] + "/db", sys.argv[1] + "/db/changing"
-monday = datetime.datetime(2018, 1, 1, tzinfo=datetime.timezone.utc)
-weeks = [monday + datetime.timedelta(days=7 * n) for n in range(40)]
-done, refused = False, []
-
-def make():
-    for week in weeks:
-        try:
-            os.mkdir(f"{policy}/{week:%Y-%m-%d}--{week + datetime.timedelta(days=7):%Y-%m-%d}")
-        except FileExistsError:
-            pass
-
-def write(writer):
-    for week in weeks:
-        for series in range(6):
-            fd = os.open(policy + "/.write", os.O_WRONLY)
-            try:
-                os.write(fd, b"m,h=%d-%d v=1 %ds\n" % (writer, series, week.timestamp() + 5 * 86400 + writer))
-            except OSError as error:
-                refused.append(error)
-            os.close(fd)
-
-def change():
-    number = 0
-    while not done:
-        number = number % 4 + 1
-        with open(policy + "/.policy", "w") as file:
-            file.write(f"shards {number}\n")
-
-workers = [threading.Thread(target=make)] + [threading.Thread(target=write, args=(n,)) for n in range(3)]
-changer = threading.Thread(target=change)
-for thread in [changer] + workers:
-    thread.start()
-for thread in workers:
-    thread.join()
-done = True
-changer.join()
-print(*refused)
-PY
-check_equal "nothing is refused" "" "$(python3 "$WORK/changing.py" "$MNT")"
+check_equal "nothing is refused" "" "$(python3 tests/mount/spread_changing.py "$MNT")"
 check_equal "nothing is lost" 720 "$(cat "$MNT"/db/changing/2*/* | sort -u | wc -l)"
 echo flush >"$MNT/.seriesfs/ctl"
 mount_kill9

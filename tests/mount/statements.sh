@@ -35,45 +35,7 @@ mount_start
 check_equal "over a remount as well" "1 a autogen 1;4 a autogen 4" "$(shards)"
 
 seq 0 399999 | sed 's/.*/big v=& &000000/' >"$MNT/a/write"
-check_equal "a running query is listed, killed, and says so" "listed killed query interrupted" "$(python3 - "$MNT/a" <<'PY'
-import os, sys, threading, time
-result = []
-def slow():
-    fd = os.open(sys.argv[1] + "/exec", os.O_RDWR)
-    try:
-        while not done:
-            os.write(fd, b"select percentile(v, 50), mode(v), count(distinct(v)), median(v), spread(v) from big where v * 2 > 1\n")
-        result.append("ended by itself")
-    except OSError:
-        with open(sys.argv[1] + "/errors") as file:
-            result.append("query interrupted" if "query interrupted" in file.read() else "another error")
-    os.close(fd)
-done = False
-thread = threading.Thread(target=slow)
-thread.start()
-def ask(text):
-    fd = os.open(sys.argv[1] + "/exec", os.O_RDWR)
-    try:
-        os.write(fd, text.encode() + b"\n")
-        return os.read(fd, 1 << 20).decode()
-    except OSError as error:
-        return error.strerror
-    finally:
-        os.close(fd)
-words = []
-for _ in range(500):
-    rows = [line for line in ask("show queries").split("\n") if "percentile(v, 50" in line]
-    if rows:
-        words = ["listed"]
-        if ask("kill query " + rows[0].split(",")[1]) == "":
-            words.append("killed")
-            break
-    time.sleep(0.01)
-thread.join(20)
-done = True
-print(" ".join(words + result))
-PY
-)"
+check_equal "a running query is listed, killed, and says so" "listed killed query interrupted" "$(python3 tests/mount/statements_kill.py "$MNT/a")"
 check_equal "a query that is none" "no such query id: 99999" \
 	"$(exec 3<>"$MNT/a/exec.json"; echo 'kill query 99999' >&3 2>/dev/null; cat <&3 | grep -o 'no such query id: 99999')"
 check "SHOW STATS has the engine's figures" grep -q '^name,points_written,' <(ask a 'show stats')

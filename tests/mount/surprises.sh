@@ -60,18 +60,8 @@ check "rmdir lets go" rmdir "$MNT/db/.snapshot/t"
 check_equal "of what is stored nothing is lost" "$count" "$(ls "$MNT/db/autogen/$group" | wc -l)"
 
 # --- ctl
-cat >"$WORK/ctl.py" <<'PY'
-import errno, os, sys
-for word in sys.argv[2:]:
-    fd = os.open(sys.argv[1], os.O_WRONLY)
-    for call in (lambda: os.write(fd, word.encode()), lambda: os.close(fd)):
-        try:
-            print(call(), end=" ")
-        except OSError as error:
-            print(errno.errorcode[error.errno], end=" ")
-PY
 check_equal "a word without a newline is done or refused by write(2)" "5 None EINVAL None 11 None " \
-	"$(python3 "$WORK/ctl.py" "$MNT/.seriesfs/ctl" flush flash "$(printf 'flush\nflush')")"
+	"$(python3 tests/mount/surprises_ctl.py "$MNT/.seriesfs/ctl" flush flash "$(printf 'flush\nflush')")"
 
 # --- directories of a group
 if [ "$(id -u)" = 0 ]; then

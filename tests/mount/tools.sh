@@ -29,20 +29,7 @@ check "dd in odd pieces" bash -c "dd if='$answer' bs=7 status=none | cmp - '$WOR
 check_equal "dd skip" "$(dd if="$WORK/want" bs=13 skip=5 count=2 status=none)" "$(dd if="$answer" bs=13 skip=5 count=2 status=none)"
 check "dash" dash -c "while read -r line; do echo \"\$line\"; done <'$answer' | cmp - '$WORK/want'"
 check "sort, diff, sha256sum" bash -c "diff <(sort '$answer') <(sort '$WORK/want') && sha256sum '$answer'"
-check_equal "Python: read, seek, mmap" fine "$(python3 - "$answer" "$WORK/want" <<'PY'
-import mmap, os, sys
-want = open(sys.argv[2], "rb").read()
-with open(sys.argv[1], "rb") as f:
-    assert f.read() == want
-    f.seek(-9, os.SEEK_END)
-    assert f.read() == want[-9:]
-    view = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
-    assert len(view) == len(want) and view[:] == want
-assert os.path.getsize(sys.argv[1]) == len(want)
-assert open(sys.argv[1]).readlines() == want.decode().splitlines(True)
-print("fine")
-PY
-)"
+check_equal "Python: read, seek, mmap" fine "$(python3 tests/mount/tools_read.py "$answer" "$WORK/want")"
 if command -v less >/dev/null; then
 	check "less" bash -c "less '$answer' </dev/null | cmp - '$WORK/want'"
 	check "less on a series" bash -c "less '$group/m,h=h0' </dev/null | cmp - '$group/m,h=h0'"
@@ -130,91 +117,15 @@ check_equal "and nothing came back" "db autogen" "$(ls -A "$MNT") $(ls -A "$db")
 # --- a slow query and those beside it ---
 mkdir "$MNT/big"
 "$TOOLS/gen" 100 "${STEPS:-4000}" rand >"$MNT/big/write"
-cat >"$WORK/slow.py" <<'PY'
-import os, subprocess, sys, time
-mnt = sys.argv[1]
-bad = []
-# A bucket for every point, forty times: seconds of work, and no two texts are the same. The
-# regexes cut the name, which may be 255 bytes long, into pieces.
-def slow(n):
-    sources = ", ".join(f"(select percentile(value, {50 + i}.{n}) as p from /s/ group by time(10s), id)"
-                        for i in range(40))
-    return f"{mnt}/big/query/select mean(p) from {sources};.csv"
-readers = [subprocess.Popen(["cat", slow(n)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for n in range(3)]
-time.sleep(0.3)
-if any(r.poll() is not None for r in readers):
-    bad.append("the query is not slow")
-slowest = 0
-for i in range(40):
-    started = time.monotonic()
-    with open(f"{mnt}/db/write", "w") as f:
-        f.write(f"w v={i}\n")
-    with open(f"{mnt}/big/autogen/w", "w") as f:
-        f.write(f"v={i}\n")
-    slowest = max(slowest, time.monotonic() - started)
-started = time.monotonic()
-os.listdir(mnt + "/db"), os.stat(mnt + "/db/autogen/w"), open(mnt + "/db/autogen/w").read()
-slowest_look = time.monotonic() - started
-if all(r.poll() is not None for r in readers):
-    bad.append("the queries ended before the writes")
-for reader in readers:
-    if reader.poll() is not None:
-        continue
-    started = time.monotonic()
-    reader.kill()
-    reader.wait(60)
-    took = time.monotonic() - started
-    print(f"a killed reader was gone after {took:.3f} s", file=sys.stderr)
-# Its query as well: the daemon has nothing left to do.
-pid = sys.stdin.readline().strip()
-def cpu():
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-deadline = time.monotonic() + 20
-busy = 1
-while busy > 0.2 and time.monotonic() < deadline:
-    before = cpu()
-    time.sleep(0.5)
-    busy = cpu() - before
-if busy > 0.2:
-    bad.append(f"the queries still run: {busy:.2f} s of CPU in half a second")
-print(f"slowest write {slowest:.3f} s, look {slowest_look:.3f} s", file=sys.stderr)
-print("\n".join(bad) if bad else "fine")
-PY
 check_equal "slow queries keep nobody waiting, and end with their readers" fine \
-	"$(mount_pid | python3 "$WORK/slow.py" "$MNT" 2>"$WORK/slow.err")"
+	"$(mount_pid | python3 tests/mount/tools_slow.py "$MNT" 2>"$WORK/slow.err")"
 sed 's/^/	/' "$WORK/slow.err"
 check_equal "every write beside them is there" 40 "$(cat "$MNT/db/autogen/w" | wc -l)"
 
 # Another that takes long, in one place: a forecast from 60,000 windows.
 mkdir "$MNT/slow"
-python3 - >"$WORK/many.lp" <<'PY'
-for k in range(60000):
-    print(f"s,host=h{k % 50} v={k * 7919 % 100003} {1700000000 + k}000000000")
-PY
+python3 tests/mount/tools_many.py >"$WORK/many.lp"
 cp "$WORK/many.lp" "$MNT/slow/write"
-cat >"$WORK/forecast.py" <<'PY'
-import os, signal, subprocess, sys, time
-mnt, query = sys.argv[1:3]
-def start():
-    return subprocess.Popen(["cat", f"{mnt}/slow/query/{query};.csv"], stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
-reader = start()
-time.sleep(0.3)
-assert reader.poll() is None, "the query was not slow"
-worst = 0
-for k in range(20):
-    begin = time.time()
-    with open(f"{mnt}/slow/write", "w") as file:
-        file.write(f"beside v={k}\n")
-    worst = max(worst, time.time() - begin)
-assert reader.poll() is None, "the query ended before the writers"
-begin = time.time()
-reader.send_signal(signal.SIGKILL)
-reader.wait(60)
-gone = time.time() - begin
-print(f"a write beside it waited {worst:.3f} s at most, the killed reader was gone in {gone:.3f} s")
-PY
 check "a slow query keeps no writer waiting, and its killed reader is gone at once" \
-	python3 "$WORK/forecast.py" "$MNT" "select holt_winters(mean(v), 10, 100) from s where time >= 1700000000s and time < 1700060000s group by time(1s)"
+	python3 tests/mount/tools_forecast.py "$MNT" "select holt_winters(mean(v), 10, 100) from s where time >= 1700000000s and time < 1700060000s group by time(1s)"
 cat "$WORK/check.out"

@@ -7,21 +7,7 @@ metric() { sed -n "s/^seriesfs_$1 //p" "$MNT/.seriesfs/metrics"; }
 ctl() { echo "$1" >"$MNT/.seriesfs/ctl"; }
 
 # 300 rows of fields of whole numbers that walk, and what Python knows of f0777.
-cat >"$WORK/wide.py" <<'PY'
-import random, sys
-r = random.Random(5)
-names = ["f%04d" % i for i in range(5000)]
-values = [r.randrange(1000) for _ in names]
-seen = []
-with open(sys.argv[1], "w") as wide:
-    for row in range(300):
-        values = [v + r.randrange(-3, 4) for v in values]
-        wide.write("wide,host=a %s %d\n" % (",".join("%s=%di" % p for p in zip(names, values)), (1700000000 + row) * 10**9))
-        seen.append(values[777])
-middle = sorted(seen)[100]
-print(sum(seen), middle, sum(v >= middle for v in seen))
-PY
-read -r total middle above < <(python3 "$WORK/wide.py" "$WORK/wide.lp")
+read -r total middle above < <(python3 tests/mount/wide.py "$WORK/wide.lp")
 mount_start
 mkdir "$MNT/db"
 cat "$WORK/wide.lp" >"$MNT/db/write"

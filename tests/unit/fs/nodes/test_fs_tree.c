@@ -32,6 +32,23 @@ TEST(tree__no_directory_is_read_or_written)
 		}
 }
 
+/* `write?rp=x` is found by its beginning: a name that begins with another one would never be. */
+TEST(tree__no_name_begins_with_another_of_its_directory)
+{
+	enum kind kind;
+	struct slice rest;
+
+	for (size_t i = 0; i < FIXED_COUNT; i++)
+		for (size_t k = 0; k < FIXED_COUNT; k++)
+			CHECK(i == k || fixed_names[i].dir != fixed_names[k].dir ||
+			      !slice_starts_with(slice_of_text(fixed_names[i].name),
+						 slice_of_text(fixed_names[k].name)));
+	CHECK(tree_find_name(KIND_DATABASE, SLICE("write?rp=x"), &kind, &rest));
+	CHECK_INT(kind, KIND_WRITE);
+	CHECK(slice_equal(rest, SLICE("?rp=x")));
+	CHECK(!tree_find_name(KIND_POLICY, SLICE("write"), &kind, &rest));
+}
+
 TEST(tree__who_may_read_a_database_may_ask_and_open_exec)
 {
 	CHECK_INT(tree_bits(MODE_DATABASE_ASK, 0750), 0440);

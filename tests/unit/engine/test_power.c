@@ -4,11 +4,13 @@
  * on, written to, flushed and started on again: numbers that are given twice show late. How much of
  * a file was synced is known since the linker wraps env_sync().
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/base/crash.h"
+#include "engine/base/log.h"
 #include "engine/base/when.h"
 #include "engine/engine.h"
 #include "tests/lib/power.h"
@@ -472,4 +474,111 @@ TEST(power__a_sync_covers_what_a_killed_process_had_written)
 	cut = cut_of(killed.to);
 	cut_off(engine, &cut, LOSES_LOG | LOSES_INDEX | LOSES_CATALOG);
 	check_after(cut.to, "first v=1i", "other z");
+}
+
+static unsigned count_names(const char *dir, const char *name)
+{
+	char path[400];
+	unsigned count = 0;
+	const struct dirent *entry;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	DIR *names = opendir(path);
+	if (!names)
+		abort();
+	while ((entry = readdir(names)))
+		count += entry->d_name[0] != '.';
+	closedir(names);
+	return count;
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned count = 0;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+/* Points of many weeks, one each. */
+static void put_weeks(struct engine *engine, int weeks)
+{
+	for (int i = 0; i < weeks; i++)
+		put(engine, "k", "a v=1i", START_NS - i * 7 * DAY_NS);
+}
+
+/* A shard group that has one point is not written for it: a shard costs a dozen syncs. */
+TEST(power__an_end_with_many_groups_keeps_them_in_the_log_and_syncs_it)
+{
+	struct cut cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut.from);
+
+	put_weeks(engine, 100);
+	unsigned before = power_syncs();
+	CHECK_INT(engine_close(engine), OK);
+	CHECK(power_syncs() - before <= 3); /* catalog, index, log */
+	CHECK_INT(count_names(cut.from, "shard"), 0);
+	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
+	cut_now(&cut);
+	engine = engine_at(cut.to);
+	CHECK_INT(count_lines(text_of(engine, "k")), 100);
+	check_nothing_is_made_up(engine, "k");
+	CHECK_INT(engine_close(engine), OK);
+	check_after(cut.to, "a v=1i", "other,series=1 y");
+}
+
+/* Few groups are written, and the log is empty: the next start has nothing to replay. */
+TEST(power__an_end_with_few_groups_writes_them)
+{
+	const char *path = test_dir();
+	struct engine *engine = engine_at(path);
+
+	put_weeks(engine, 8);
+	CHECK_INT(engine_close(engine), OK);
+	CHECK_INT(count_names(path, "shard"), 2 * 8); /* with a mark each */
+	CHECK_INT(count_names(path, "wal"), 1);
+}
+
+/* What is kept grows by a segment with each run, and not without end. */
+TEST(power__a_log_of_many_runs_goes_into_shards)
+{
+	const char *path = test_dir();
+	unsigned segments_max = 0;
+
+	for (int run = 0; run < 40; run++) {
+		struct engine *engine = engine_at(path);
+
+		if (run % 20 == 0)
+			put_weeks(engine, 9);
+		CHECK_INT(engine_close(engine), OK);
+		if (count_names(path, "wal") > segments_max)
+			segments_max = count_names(path, "wal");
+	}
+	CHECK_INT(segments_max, 16 + 1); /* and the mark */
+	CHECK_INT(count_names(path, "wal"), 1 + 1);
+}
+
+static void hear(void *arg, const char *text)
+{
+	*(bool *)arg |= strstr(text, "are missing in it") != NULL;
+}
+
+/* The clock does not take what stays in the log for flushed. */
+TEST(power__what_an_end_left_in_the_log_is_missed_when_it_is_gone)
+{
+	char path[300], segment[400];
+	bool is_missed = false;
+
+	snprintf(path, sizeof(path), "%s", test_dir());
+	struct engine *engine = engine_at(path);
+	put_weeks(engine, 100);
+	CHECK_INT(engine_close(engine), OK);
+	snprintf(segment, sizeof(segment), "%s/wal/00000001", path);
+	CHECK_INT(truncate(segment, 2000), 0);
+	log_hear(hear, &is_missed);
+	engine = engine_at(path);
+	log_hear(NULL, NULL);
+	CHECK(is_missed);
+	CHECK_INT(engine_close(engine), OK);
 }
