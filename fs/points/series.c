@@ -236,10 +236,13 @@ static int stat_open_text(struct series_view *view, struct series_stat *out)
 		out->text_bytes = series_text_bytes(view->text);
 		return OK;
 	}
-	bool grew = out->points > 0 && series_text_version(view->text) != out->version;
+	/* A text that is longer than what the kernel was told: another caller is about to tell it,
+	 * and this one must not answer with the size of before. */
+	bool grew = series_text_version(view->text) != out->version ||
+		    series_text_bytes(view->text) > view->bytes_visible;
 
 	out->text_bytes = view->bytes_visible;
-	return grew ? END : OK;
+	return grew && out->points > 0 ? END : OK;
 }
 
 int series_stat_node(struct mount *mount, struct node *node, struct series_stat *out)
@@ -343,6 +346,36 @@ struct grown_job {
 };
 
 /*
+ * Tells the kernel the new size, by storing the last byte. The answer to this GETATTR, and to any
+ * that is under way, does not: the kernel drops attributes that it asked for before it was told to
+ * forget a page. Readers would be told the new size by fstat(2) and end at the old one.
+ */
+static void tell_size(struct mount *mount, struct node *node, uint64_t bytes, char last)
+{
+	struct fuse_bufvec byte = FUSE_BUFVEC_INIT(1);
+
+	byte.buf[0].mem = &last;
+	fuse_lowlevel_notify_store(mount->session, node->id, (off_t)(bytes - 1), &byte, 0);
+}
+
+/* How long the text is now; its last byte goes to `last`. 0: nobody has it open. */
+static uint64_t grow_text(struct series_view *view, char *last)
+{
+	struct buf out = { 0 };
+	uint64_t bytes;
+
+	if (!view->text)
+		return 0;
+	series_text_grow(view->text);
+	bytes = series_text_bytes(view->text);
+	if (bytes && (series_text_read(view->text, bytes - 1, 1, &out) < 0 || out.length == 0))
+		bytes = 0;
+	*last = bytes ? out.data[0] : 0;
+	buf_release(&out);
+	return bytes;
+}
+
+/*
  * First the text grows, so that every page filled from now on is right; then
  * the page with the old end goes; then the kernel hears of the new size.
  */
@@ -350,18 +383,17 @@ static void grow_cached(struct mount *mount, struct node *node, struct series_st
 {
 	struct series_view *view = view_of(node);
 	uint64_t before, after;
+	char last = 0;
 
 	pthread_mutex_lock(&view->lock);
 	before = view->bytes_visible;
-	after = before;
-	if (view->text) {
-		series_text_grow(view->text);
-		after = series_text_bytes(view->text);
-	}
+	after = grow_text(view, &last);
 	pthread_mutex_unlock(&view->lock);
-	if (after > before)
+	if (after > before) {
 		fuse_lowlevel_notify_inval_inode(mount->session, node->id,
 						 (off_t)(before / PAGE_BYTES * PAGE_BYTES), 0);
+		tell_size(mount, node, after, last);
+	}
 	pthread_mutex_lock(&view->lock);
 	if (after > view->bytes_visible)
 		view->bytes_visible = after;

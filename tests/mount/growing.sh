@@ -22,3 +22,8 @@ sed 's/^/	/' "$WORK/grow.err"
 # A cached version: nobody wrote for a while, and then somebody does, with the file open.
 sleep 2.2
 check_equal "a quiet one that wakes up" fine "$(python3 tests/mount/growing_wake.py "$MNT/db/autogen/g" "$group/g" 2>&1 | tail -n 1)"
+# Many hold it open: the answer to one reader's stat must not cost another one what it was told.
+sleep 2.2
+check_equal "a quiet one that many have open" fine \
+	"$(python3 tests/mount/growing_crowd.py "$MNT/db/autogen/g" "$MNT/db/write" "${CROWD_SECONDS:-3}" 2>"$WORK/grow.err")"
+sed 's/^/	/' "$WORK/grow.err"
