@@ -44,12 +44,4 @@ int tag_filter_bind(struct arena *arena, struct index *index, uint32_t measureme
 		    struct diag *diag);
 bool tag_filter_takes(const struct tag_filter *filter, struct index *index, uint32_t series_id);
 
-/*
- * SHOW MEASUREMENTS asks another question: does the measurement have, among
- * these series, a value that matches (for != and !~: has it the tag, and none
- * that does)? AND and OR join the answers.
- */
-int tag_filter_measurement(struct index *index, uint32_t measurement_id, const uint32_t *series_ids,
-			   size_t count, struct expr *condition, bool *takes, struct diag *diag);
-
 #endif

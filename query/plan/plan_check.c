@@ -755,6 +755,9 @@ static int check_times(struct check *check)
 			return diag_set(check->diag, err, "unable to find time zone %.*s",
 					(int)plan->stmt->timezone.length,
 					plan->stmt->timezone.data);
+	} else if (plan->parent) {
+		/* tz() stands once, at the end: local times of a subquery are of it, too. */
+		plan->window.zone = plan->parent->window.zone;
 	}
 	fold.zone = plan->window.zone;
 	TRY(condition_split(&fold, plan->stmt->condition, &bounds, &plan->condition, check->diag));

@@ -272,8 +272,7 @@ int scope_open(struct task *task, const struct scope_spec *spec, struct scope *o
 	*out = (struct scope){ .condition = spec->condition };
 	TRY(find_database(task, spec, &out->database));
 	TRY(time_range_of(spec->condition, task->now_ns, &out->range, task->diag));
-	if (!spec->keeps_condition)
-		TRY(tag_filter_check(spec->condition, spec->mode, task->diag));
+	TRY(tag_filter_check(spec->condition, spec->mode, task->diag));
 	TRY(tag_filter_prepare(spec->condition, task->diag));
 	TRY(snapshot_open(task->env->engine, out->database.id, &out->snapshot));
 	out->index = snapshot_index(out->snapshot);
@@ -286,7 +285,7 @@ int scope_open(struct task *task, const struct scope_spec *spec, struct scope *o
 		err = deal(task, out, ids, count);
 	free(ids);
 	TRY(err);
-	return spec->keeps_condition ? OK : filter_all(task, out, spec);
+	return filter_all(task, out, spec);
 }
 
 void scope_close(struct scope *scope)

@@ -43,7 +43,6 @@ struct scope_spec {
 	enum tag_filter_mode mode;
 	bool write;	       /* the caller is going to change something */
 	bool ignores_policies; /* SHOW TAG KEYS and VALUES do not look whether they exist */
-	bool keeps_condition;  /* leave the WHERE to the caller, but for its times */
 };
 
 /*

@@ -155,7 +155,7 @@ static bool is_absent(struct task *task)
 
 typedef int measurement_taken(void *arg, const struct scope_measurement *measurement);
 
-/* The measurements that WITH and WHERE leave. */
+/* The measurements that WITH leaves, and of which WHERE leaves a series: those of SHOW SERIES. */
 static int walk_measurements(struct task *task, measurement_taken *taken, void *arg)
 {
 	struct show_stmt *show = &task->statement->show;
@@ -165,23 +165,15 @@ static int walk_measurements(struct task *task, measurement_taken *taken, void *
 				   .sources = has_with ? &with : show->sources,
 				   .source_count = has_with ? 1 : show->source_count,
 				   .condition = show->condition,
-				   .ignores_policies = has_with,
-				   .keeps_condition = true };
+				   .ignores_policies = has_with };
 	struct scope scope;
 	int err;
 
 	with.database = SLICE(""); /* InfluxDB looks at the name alone */
 	err = scope_open(task, &spec, &scope);
 	for (size_t i = 0; err >= 0 && i < scope.measurement_count; i++) {
-		const struct scope_measurement *m = &scope.measurements[i];
-		bool takes = true;
-
-		if (show->condition)
-			err = tag_filter_measurement(scope.index, m->id, m->series_ids,
-						     m->series_count, show->condition, &takes,
-						     task->diag);
-		if (err >= 0 && takes)
-			err = taken(arg, m);
+		if (scope.measurements[i].series_count)
+			err = taken(arg, &scope.measurements[i]);
 	}
 	scope_close(&scope);
 	return err;

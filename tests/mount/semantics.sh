@@ -134,11 +134,25 @@ is "p0" p "select percentile(v,0) from c" c,1,1
 is "p100" p "select percentile(v,100) from c" c,6,6
 is "p5 of windows" p "select percentile(v,5) from c where time >= 1s and time < 7s group by time(3s)" c,0,1 c,3,3 c,6,6
 
+# --- times of a subquery are the statement's
+
+# 00:00 in New York is 05:00Z.
+database q 'e v=1 2023-11-15T04:59:59Z' 'e v=2 2023-11-15T05:00:00Z'
+is "tz() and a subquery" q \
+	"select sum(x) from (select v as x from e where time >= '2023-11-15') where time < '2023-11-16' tz('America/New_York')" e,0,2
+
 # --- mode(): of those that are as frequent the one that came first
 
 database r 'c v=2,b=false,s="z" 0' 'c v=1,b=true,s="a" 5s' 'c v=1,b=true,s="a" 10s' 'c v=2,b=false,s="z" 15s' 'u v=9 1s' 'u v=3 2s'
 is "mode of two" r "select mode(v), mode(b), mode(s) from c" c,0,2,false,z
 is "mode where none comes twice" r "select mode(v) from u" u,0,9
+
+# --- SHOW … WHERE
+
+database s 'm,region=us v=1 1s' 'n v=1 1s' 'k,region=eu v=2 1s'
+is "!= takes what has none" s "show measurements where region != 'us'" measurements,k measurements,n
+is "!~ too" s "show measurements where region !~ /us/" measurements,k measurements,n
+is "= nothing" s "show measurements where region = ''" measurements,n
 
 # --- LIMIT counts rows of the answer
 
