@@ -426,7 +426,7 @@ int main(int argc, char **argv)
 	struct buf why = { 0 };
 	int code;
 
-	if (env_open_standard() < 0)
+	if (env_open_standard() < 0 || env_settle_stacks("seriesfs") < 0)
 		return EXIT_FAILED;
 	helper_note_arguments(argc, argv);
 	set_malloc();

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -691,6 +692,42 @@ int env_want_descriptors(uint64_t least, struct diag *diag)
 	return diag_set(diag, ERR_LIMIT,
 			"%llu descriptors (ulimit -n) are too few: %llu are the least",
 			(unsigned long long)descriptors, (unsigned long long)least);
+}
+
+/* A hundred nested subqueries take a tenth of it; paths of 4 KiB lie in many frames. */
+#define STACK_BYTES	  (2u << 20)
+#define STACK_BYTES_LEAST (256u << 10)
+
+/* An unlimited one stays so, and threads would have more than they need of a large one. */
+static void set_thread_stacks(void)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
+int env_settle_stacks(const char *program)
+{
+	struct rlimit limit;
+
+	set_thread_stacks();
+	if (getrlimit(RLIMIT_STACK, &limit) < 0)
+		return OK;
+	/* The kernel asks for the limit when the stack grows: no new exec is needed. */
+	if (limit.rlim_cur < STACK_BYTES && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < STACK_BYTES ? limit.rlim_max : STACK_BYTES;
+		setrlimit(RLIMIT_STACK, &limit);
+		getrlimit(RLIMIT_STACK, &limit);
+	}
+	if (limit.rlim_cur >= STACK_BYTES_LEAST)
+		return OK;
+	dprintf(STDERR_FILENO,
+		"%s: a stack of %llu KiB (ulimit -s) is too small: %u are the least\n", program,
+		(unsigned long long)limit.rlim_cur >> 10, STACK_BYTES_LEAST >> 10);
+	return ERR_LIMIT;
 }
 
 int env_disk(const char *path, struct env_disk *out)

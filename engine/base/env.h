@@ -107,6 +107,13 @@ uint64_t env_raise_descriptors(void);
 /* ERR_LIMIT, with words: it may not have `least`. */
 int env_want_descriptors(uint64_t least, struct diag *diag);
 
+/*
+ * First of all in main(): threads get 2 MiB of stack whatever `ulimit -s` says, and the main one
+ * may grow to that where the hard limit allows. OK, or ERR_LIMIT after a sentence on standard
+ * error.
+ */
+int env_settle_stacks(const char *program);
+
 struct env_disk {
 	uint64_t bytes, bytes_free, bytes_available;
 	uint64_t bytes_usable; /* by this process: all that is free for root */

@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 	static struct check check;
 	int i = 1;
 
-	if (env_open_standard() < 0)
+	if (env_open_standard() < 0 || env_settle_stacks("seriesfs-check") < 0)
 		return EXIT_UNABLE;
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		check.verbose |= strcmp(argv[i], "-v") == 0;

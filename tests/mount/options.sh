@@ -71,6 +71,38 @@ for files in 3 8 16 32 48 64 80 100 150 256 1024; do
 done
 check "64 descriptors are enough to start" bash -c "ulimit -n 64 && '$SERIESFS' '$DATA' '$MNT'"
 mount_stop
+# Threads have a stack of their own size: a small limit is raised, and a large one takes no more. Subqueries go as deep.
+deep="select v from lim.autogen.c" shallow=$deep
+for _ in $(seq 90); do deep="select v from ($deep)"; done
+nests() {
+	mkdir "$MNT/lim" && echo "c v=1i 1500000000000000000" >"$MNT/lim/write"
+	exec 4<>"$MNT/lim/exec" && echo "$deep" >&4 && [ "$(cat <&4)" = "$(cat "$MNT/lim/query/$shallow;")" ]
+	local code=$?
+	exec 4>&-
+	rm -r "$MNT/lim" && return $code
+}
+for stack in 64 100 256 8192 1000000 unlimited; do
+	check "a stack of $stack KiB: it starts" bash -c "ulimit -Ss $stack && exec timeout 20 '$SERIESFS' '$DATA' '$MNT'"
+	check "a stack of $stack KiB: it works" works
+	check "a stack of $stack KiB: a query of 91 levels" nests
+	# A sanitizer's own maps are no stacks.
+	[ "${BUILD##*/}" = build ] || { mount_stop && continue; }
+	size=$(awk '/VmSize/ { print $2 }' "/proc/$(mount_pid)/status")
+	check "a stack of $stack KiB: threads take little: $size KB" test "$size" -lt 400000
+	mount_stop
+done
+for stack in 64 100 255; do
+	check_fails "a hard limit of $stack KiB is told" "seriesfs: a stack of $stack KiB (ulimit -s) is too small: 256 are the least" \
+		bash -c "ulimit -s $stack && exec timeout 20 '$SERIESFS' '$DATA' '$MNT'"
+	check "a hard limit of $stack KiB leaves no mount" bash -c "! mountpoint -q '$MNT'"
+	check_fails "seriesfs-check tells it, too: $stack" "seriesfs-check: a stack of $stack KiB" \
+		bash -c "ulimit -s $stack && exec '${SERIESFS%/*}/seriesfs-check' '$DATA'"
+done
+check "256 KiB are enough to start" bash -c "ulimit -s 256 && '$SERIESFS' '$DATA' '$MNT'"
+check "and to work" works
+check "and for deep queries" nests
+mount_stop
+check "and to check" bash -c "ulimit -s 256 && '${SERIESFS%/*}/seriesfs-check' '$DATA'"
 # Of a file no more than 64 KiB: the writer hears EFBIG, what was taken stays, the daemon too.
 (ulimit -f 64 && exec "$SERIESFS" -o commit=1 "$DATA" "$MNT")
 pid=$(mount_pid)
