@@ -220,7 +220,8 @@ int query_run(const struct query_env *env, struct slice request,
 
 /* --- in front of points ---------------------------------------------------------------------- */
 
-int query_import(const struct query_env *env, struct slice text, struct diag *diag)
+int query_import(const struct query_env *env, struct slice text, struct dump_statement *dump,
+		 struct diag *diag)
 {
 	struct query_options options = { 0 };
 	struct run_request run = { .env = env, .options = &options, .diag = diag };
@@ -237,7 +238,7 @@ int query_import(const struct query_env *env, struct slice text, struct diag *di
 				     .statement = &run.request.statements[i],
 				     .diag = diag };
 
-		err = manage_import(&task);
+		err = manage_import(&task, dump);
 	}
 	arena_release(&run.arena);
 	return metering_end(&metering, err, diag);

@@ -31,11 +31,12 @@ enum query_shape {
 enum query_shape query_shape(struct slice path_text, struct diag *diag);
 
 /*
- * Statements that stand in front of points to be imported: CREATE DATABASE … WITH and CREATE
- * RETENTION POLICY make the policy in env->database_id, whatever database they name, unless it is
- * there. ERR_INVALID with diag: others.
+ * Statements that stand in front of points to be imported: CREATE DATABASE and CREATE RETENTION
+ * POLICY make the policy in env->database_id, unless it is there, and autogen, the default one,
+ * where there is none. ERR_INVALID with diag: others.
  */
-int query_import(const struct query_env *env, struct slice text, struct diag *diag);
+int query_import(const struct query_env *env, struct slice text, struct dump_statement *dump,
+		 struct diag *diag);
 
 /*
  * Run a request (one or more statements) and write its answer. For JSON a

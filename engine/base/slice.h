@@ -54,4 +54,12 @@ static inline struct slice slice_from(struct slice a, size_t offset)
 	return (struct slice){ a.data + offset, a.length - offset };
 }
 
+/* Without the byte order mark that editors on Windows put before a text. */
+static inline struct slice slice_without_mark(struct slice a)
+{
+	struct slice mark = SLICE("\xef\xbb\xbf");
+
+	return slice_starts_with(a, mark) ? slice_from(a, mark.length) : a;
+}
+
 #endif

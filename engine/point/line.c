@@ -23,10 +23,7 @@ struct scan {
 
 static int refuse(const struct scan *scan, const char *at, int err, const char *words)
 {
-	bool carriage_return = scan->end > scan->start && scan->end[-1] == '\r';
-
-	return diag_set_at(scan->diag, err, 1, (uint32_t)(at - scan->start) + 1, "%s%s", words,
-			   carriage_return ? " (the line ends in a carriage return)" : "");
+	return diag_set_at(scan->diag, err, 1, (uint32_t)(at - scan->start) + 1, "%s", words);
 }
 
 /*
@@ -879,8 +876,12 @@ static int parse_series_line(struct line_context *context, struct scan *scan, st
 
 int line_parse(struct line_context *context, struct slice text, struct line *out, struct diag *diag)
 {
-	struct scan scan = { text.data, text.data, text.data + text.length, diag, false };
+	struct scan scan = { text.data, text.data, NULL, diag, false };
 
+	/* The carriage return of a CRLF belongs to the line's end. */
+	if (text.length && text.data[text.length - 1] == '\r')
+		text.length--;
+	scan.end = text.data + text.length;
 	scan.newline = slice_find(text, '\n');
 	*out = (struct line){ .raw_key = slice_of(text.data, 0), .text = text };
 	skip_spaces(&scan);

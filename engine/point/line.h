@@ -81,7 +81,8 @@ int line_measure(struct slice text, size_t *length);
 int line_measure_forms(struct slice text, unsigned forms, size_t *length);
 
 /*
- * Parse one line (without its newline). END: a comment or blank, nothing there.
+ * Parse one line (without its newline; one carriage return at its end is no part of it either).
+ * END: a comment or blank, nothing there.
  * ERR_INVALID, ERR_RANGE (a time outside ±9223372036854775806) or ERR_TOO_LONG
  * with `diag` telling the column and what was expected. In a series file the
  * form is LINE_FULL when the second token (after the first unquoted,

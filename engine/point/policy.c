@@ -225,6 +225,7 @@ int policy_parse(struct slice text, struct policy_settings *settings, struct dia
 	struct policy_settings changed = *settings;
 	unsigned seen = 0;
 
+	text = slice_without_mark(text);
 	for (uint64_t number = 1; text.length; number++)
 		TRY(parse_line(take_line(&text), number, &changed, &seen, diag));
 	settle_shard_duration(&changed, seen);

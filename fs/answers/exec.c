@@ -187,6 +187,7 @@ static int run_request(struct exec_handle *handle, struct slice text)
 	struct diag diag = { 0 };
 	int err;
 
+	text = slice_without_mark(text);
 	if (is_blank(text))
 		return OK;
 	drop_answer(handle);

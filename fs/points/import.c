@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define CONTEXT_PREFIX "# CONTEXT-"
+#define CONTEXT_PREFIX	  "# CONTEXT-"
+#define WAITING_BYTES_MAX ((size_t)1 << 20)
 
 void import_init(struct import *import, const struct import_owner *owner)
 {
@@ -16,6 +17,51 @@ void import_init(struct import *import, const struct import_owner *owner)
 void import_release(struct import *import)
 {
 	buf_release(&import->database);
+	buf_release(&import->first);
+	buf_release(&import->waiting);
+}
+
+/* --- statements ------------------------------------------------------------------------ */
+
+static int judge_statement(struct import *import, struct slice line, struct diag *diag)
+{
+	struct buf named = { 0 };
+	int err = OK;
+
+	if (import->waiting.length + line.length > WAITING_BYTES_MAX)
+		err = diag_set(diag, ERR_TOO_LONG, "statements of more than %zu bytes",
+			       WAITING_BYTES_MAX);
+	if (err == OK)
+		err = import->owner.statement(import->owner.arg, line, SLICE(""), &named, diag);
+	if (err == OK && import->first.length == 0)
+		buf_append_slice(&import->first, buf_slice(&named));
+	if (err == OK) {
+		buf_append_slice(&import->waiting, line);
+		buf_append_byte(&import->waiting, '\n');
+	}
+	buf_release(&named);
+	return err;
+}
+
+/* Those about the database of the points, or of the first statement where none is told. */
+int import_finish(struct import *import, struct diag *diag)
+{
+	struct slice database =
+		buf_slice(import->database.length ? &import->database : &import->first);
+	struct slice rest = buf_slice(&import->waiting);
+	struct buf named = { 0 };
+	int err = OK;
+
+	while (err == OK && rest.length) {
+		size_t length = (size_t)(slice_find(rest, '\n') - rest.data);
+
+		err = import->owner.statement(import->owner.arg, slice_of(rest.data, length),
+					      database, &named, diag);
+		rest = slice_from(rest, length + 1);
+	}
+	buf_reset(&import->waiting);
+	buf_release(&named);
+	return err;
 }
 
 /* --- headers ------------------------------------------------------------------------- */
@@ -47,7 +93,7 @@ static int set_database(struct import *import, struct slice name, struct diag *d
 	if (import->database.length == 0)
 		buf_append_slice(&import->database, name);
 	if (slice_equal(buf_slice(&import->database), name))
-		return OK;
+		return import_finish(import, diag);
 	return diag_set(diag, ERR_INVALID,
 			"the points of database \"%.*s\" end here, those of \"%.*s\" begin: write "
 			"them to its own `write`",
@@ -58,6 +104,7 @@ static int set_database(struct import *import, struct slice name, struct diag *d
 static int set_policy(struct import *import, struct slice name, struct diag *diag)
 {
 	import->part = IMPORT_DML;
+	TRY(import_finish(import, diag));
 	return import->owner.policy(import->owner.arg, name, diag);
 }
 
@@ -93,7 +140,7 @@ static int take_line(struct import *import, struct slice line, struct diag *diag
 	if (line.data[0] == '#')
 		return take_header(import, line, diag);
 	if (import->part == IMPORT_DDL)
-		return import->owner.statement(import->owner.arg, line, diag);
+		return judge_statement(import, line, diag);
 	import->part = IMPORT_PLAIN;
 	return END; /* it is a point's */
 }
@@ -168,7 +215,12 @@ static int step(struct import *import, struct slice text, bool final, size_t *at
 
 	if (import->part == IMPORT_PLAIN || (import->part == IMPORT_DML && !is_at_context(rest))) {
 		size_t before = *at;
+		int err = import_finish(import, diag);
 
+		if (err < 0) {
+			diag->line = *lines + 1;
+			return err;
+		}
 		TRY(write_points(import, text, final, at, lines, diag));
 		return *at == before ? END : OK;
 	}

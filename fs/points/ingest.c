@@ -56,6 +56,21 @@ static int check_length(struct ingest *ingest, struct slice rest)
 	return ERR_TOO_LONG;
 }
 
+/* The owner's, behind the byte order mark that may stand before the first line of all. */
+static int store_behind_mark(struct ingest *ingest, struct slice text, bool final, size_t *consumed,
+			     uint64_t *lines, struct diag *diag)
+{
+	struct slice rest = ingest->has_begun ? text : slice_without_mark(text);
+	size_t mark_bytes = text.length - rest.length;
+	int err = ingest->owner.store(ingest->owner.arg, rest, final, consumed, lines, diag);
+
+	if (*consumed)
+		*consumed += mark_bytes;
+	/* What a close found unfinished waits for its rest, mark and all. */
+	ingest->has_begun |= *consumed > 0 || (err < 0 && !final);
+	return err;
+}
+
 /* Store the whole lines of `text`; `*consumed` tells up to where it is good. */
 static int store(struct ingest *ingest, struct slice text, bool final, size_t *consumed)
 {
@@ -64,7 +79,7 @@ static int store(struct ingest *ingest, struct slice text, bool final, size_t *c
 	int err;
 
 	*consumed = 0;
-	err = ingest->owner.store(ingest->owner.arg, text, final, consumed, &lines, &diag);
+	err = store_behind_mark(ingest, text, final, consumed, &lines, &diag);
 	number = ingest->line_count + (diag.line ? diag.line : lines + 1);
 	if (err < 0 && !final)
 		tell(ingest, err, &diag, number, slice_from(text, *consumed));
@@ -172,6 +187,8 @@ int ingest_flush(struct ingest *ingest)
 		if (err == OK)
 			drop_tail(ingest);
 	}
+	if (err == OK && ingest->owner.whole)
+		err = ingest->owner.whole(ingest->owner.arg);
 	pthread_mutex_unlock(&ingest->lock);
 	return err;
 }
@@ -185,8 +202,7 @@ void ingest_finish(struct ingest *ingest)
 
 	if (ingest->tail.length == 0)
 		return;
-	err = ingest->owner.store(ingest->owner.arg, buf_slice(&ingest->tail), true, &consumed,
-				  &lines, &diag);
+	err = store_behind_mark(ingest, buf_slice(&ingest->tail), true, &consumed, &lines, &diag);
 	if (err < 0)
 		tell(ingest, err, &diag, ingest->line_count + 1, buf_slice(&ingest->tail));
 	drop_tail(ingest);

@@ -27,6 +27,8 @@ struct ingest_owner {
 	void (*tell)(void *arg, int err, const struct diag *diag, uint64_t line_number,
 		     struct slice line);
 	void *arg;
+	/* A duplicate was closed and no line waits. NULL: nothing is to be done then. */
+	int (*whole)(void *arg);
 };
 
 struct ingest {
@@ -38,6 +40,7 @@ struct ingest {
 	struct buf tail;       /* the unfinished line */
 	size_t held;	       /* as the budget counts it */
 	uint64_t line_count;   /* whole lines that went before the tail */
+	bool has_begun;	       /* a line was stored or refused: no byte order mark comes any more */
 	int failure;	       /* what the next write answers; 0 = nothing */
 	uint64_t request_end;  /* offset behind the last request */
 	size_t request_length; /* of the last request */

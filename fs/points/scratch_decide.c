@@ -61,6 +61,7 @@ void scratch_learn_number(struct mount *mount, struct scratch *scratch)
 /* Skips blank lines and comments. OK with the line, END: there is none yet. */
 int scratch_first_line(struct slice text, bool final, struct slice *out)
 {
+	text = slice_without_mark(text);
 	while (text.length) {
 		size_t length;
 		struct slice line;

@@ -95,7 +95,7 @@ static int replace_series(struct mount *mount, struct scratch *scratch, const st
 		err = write_series_options(mount, &series, buf_slice(&key), &options);
 	if (err == OK) {
 		err = engine_series_replace(mount->engine, &options, scratch->cut,
-					    buf_slice(&scratch->bytes), &diag);
+					    slice_without_mark(buf_slice(&scratch->bytes)), &diag);
 		if (err < 0)
 			tell_replace(mount, &series, buf_slice(&key), buf_slice(&scratch->bytes),
 				     err, &diag);

@@ -28,6 +28,9 @@ struct write_stream {
 	struct writer *writer;
 	struct writer_options options; /* its own */
 	bool has_policy;	       /* somebody has named it: a file does not change it */
+	bool has_failed;	       /* a line was refused: it makes no policy the default */
+	struct buf default_policy;     /* of the import, once all of it is in */
+	uint32_t default_before_id;    /* the one that it took the place of; 0 = none */
 	struct place place;
 	struct buf text; /* of the place */
 	bool has_caller; /* opened as `write` or `.write`, by this one */
@@ -140,36 +143,12 @@ static int write_points(void *arg, struct slice text, bool final, size_t *consum
 	return writer_write(stream->writer, text, final, consumed, lines, diag);
 }
 
-static int store(void *arg, struct slice text, bool final, size_t *consumed, uint64_t *lines,
-		 struct diag *diag)
-{
-	struct write_stream *stream = arg;
-
-	if (stream->options.scope == WRITE_ANY_SERIES)
-		return import_write(&stream->import, text, final, consumed, lines, diag);
-	return write_points(stream, text, final, consumed, lines, diag);
-}
-
 /* Whoever may write to a database may make policies in it. */
 static int allow_own(void *arg, uint32_t database_id, uint32_t policy_id, bool write)
 {
 	const struct write_stream *stream = arg;
 
 	return database_id == stream->place.database_id ? OK : ERR_ACCESS;
-}
-
-/* CREATE DATABASE and the like in a dump: only for the database that is written to. */
-static int run_statement(void *arg, struct slice text, struct diag *diag)
-{
-	struct write_stream *stream = arg;
-	struct query_env env = {
-		.engine = stream->mount->engine,
-		.database_id = stream->place.database_id,
-		.access = { .check = allow_own, .arg = stream, .attrs = stream->options.attrs },
-		.limits = &stream->mount->query_limits,
-	};
-
-	return query_import(&env, text, diag);
 }
 
 /*
@@ -238,6 +217,109 @@ static void tell(void *arg, int err, const struct diag *diag, uint64_t line_numb
 	else
 		place_tell(stream->mount, &stream->place, buf_slice(&stream->text), err, diag,
 			   line_number, line);
+}
+
+static void tell_passed_over(struct write_stream *stream, struct slice text, struct slice database)
+{
+	struct diag diag = { 0 };
+
+	diag_set(&diag, OK, "passed over: the points are of database \"%.*s\"",
+		 (int)database.length, database.data);
+	tell(stream, ERR_INVALID, &diag, 0, text);
+}
+
+static int run_statement(void *arg, struct slice text, struct slice database, struct buf *named,
+			 struct diag *diag)
+{
+	struct write_stream *stream = arg;
+	struct query_env env = {
+		.engine = stream->mount->engine,
+		.database_id = stream->place.database_id,
+		.access = { .check = allow_own, .arg = stream, .attrs = stream->options.attrs },
+		.limits = &stream->mount->query_limits,
+	};
+	struct dump_statement dump = { .database = database };
+	int err = query_import(&env, text, &dump, diag);
+
+	buf_append_slice(named, buf_slice(&dump.named));
+	if (err == OK && dump.is_passed_over)
+		tell_passed_over(stream, text, database);
+	if (err == OK && dump.default_policy.length) {
+		buf_reset(&stream->default_policy);
+		buf_append_slice(&stream->default_policy, buf_slice(&dump.default_policy));
+		err = go_to_policy(stream, buf_slice(&dump.default_policy), diag);
+	}
+	buf_release(&dump.named);
+	buf_release(&dump.default_policy);
+	return err;
+}
+
+static int make_default(struct write_stream *stream, uint32_t policy_id)
+{
+	struct object policy;
+
+	TRY(catalog_get(stream->mount->catalog, policy_id, &policy));
+	policy.policy.is_default = true;
+	return engine_set_policy(stream->mount->engine, policy.id, &policy.policy);
+}
+
+/* The policy that the dump calls the default one is that now. */
+static int set_default(struct write_stream *stream)
+{
+	struct object policy, before;
+
+	if (stream->default_policy.length == 0)
+		return OK;
+	TRY(catalog_find(stream->mount->catalog, stream->place.database_id,
+			 buf_slice(&stream->default_policy), &policy));
+	buf_reset(&stream->default_policy);
+	if (catalog_default_policy(stream->mount->catalog, stream->place.database_id, &before) ==
+	    OK)
+		stream->default_before_id = before.id;
+	return make_default(stream, policy.id);
+}
+
+/*
+ * A line is refused. `{ zcat a; zcat b; } > write` closes a duplicate behind each part, so that a
+ * part may have changed the default already; it is taken back.
+ */
+static void fail_import(struct write_stream *stream)
+{
+	stream->has_failed = true;
+	if (stream->default_before_id)
+		make_default(stream, stream->default_before_id);
+	stream->default_before_id = 0;
+}
+
+static int store(void *arg, struct slice text, bool final, size_t *consumed, uint64_t *lines,
+		 struct diag *diag)
+{
+	struct write_stream *stream = arg;
+	int err;
+
+	if (stream->options.scope != WRITE_ANY_SERIES)
+		return write_points(stream, text, final, consumed, lines, diag);
+	err = import_write(&stream->import, text, final, consumed, lines, diag);
+	if (err < 0)
+		fail_import(stream);
+	return err;
+}
+
+/* A duplicate was closed, and nothing waits. */
+static int finish_import(void *arg)
+{
+	struct write_stream *stream = arg;
+	struct diag diag = { 0 };
+	int err;
+
+	if (stream->options.scope != WRITE_ANY_SERIES || stream->has_failed)
+		return OK;
+	err = import_finish(&stream->import, &diag);
+	if (err == OK)
+		err = set_default(stream);
+	if (err < 0)
+		tell(stream, err, &diag, 0, slice_of("", 0));
+	return err;
 }
 
 /* A line passed over with skip=true; comes from within store(). */
@@ -324,7 +406,7 @@ int write_stream_open(struct mount *mount, const struct place *place, struct sli
 	}
 	import_init(&stream->import,
 		    &(struct import_owner){ write_points, run_statement, go_to_policy, stream });
-	ingest_init(&stream->ingest, &(struct ingest_owner){ store, tell, stream },
+	ingest_init(&stream->ingest, &(struct ingest_owner){ store, tell, stream, finish_import },
 		    mount->options.line_bytes);
 	stream->ingest.budget = &mount->held;
 	*out = stream;
@@ -348,6 +430,7 @@ void write_stream_close(struct write_stream *stream)
 	writer_close(stream->writer);
 	ingest_release(&stream->ingest);
 	import_release(&stream->import);
+	buf_release(&stream->default_policy);
 	buf_release(&stream->text);
 	free(stream);
 }

@@ -15,6 +15,12 @@ struct arguments {
 	size_t count;
 };
 
+/* The carriage return is that of a CRLF. */
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 /* word := '"' anything but '"' '"' | anything but blanks */
 static int take_word(const char **p, const char *end, struct slice *out)
 {
@@ -26,7 +32,7 @@ static int take_word(const char **p, const char *end, struct slice *out)
 			return ERR_INVALID;
 		*p = stop + 1;
 	} else {
-		while (stop < end && *stop != ' ' && *stop != '\t')
+		while (stop < end && !is_blank(*stop))
 			stop++;
 		*p = stop;
 	}
@@ -42,7 +48,7 @@ static int split(struct slice line, struct arguments *out, struct diag *diag)
 	for (;;) {
 		const char *start;
 
-		while (p < end && (*p == ' ' || *p == '\t'))
+		while (p < end && is_blank(*p))
 			p++;
 		if (p == end)
 			return OK;

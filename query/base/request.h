@@ -86,6 +86,14 @@ struct query_env {
 	int64_t now_ns;	    /* 0 = the clock */
 };
 
+/* A statement of a dump that is imported (query_import()). */
+struct dump_statement {
+	struct slice database; /* as the dump calls the one that is imported; "": only judge */
+	struct buf named;      /* given: the database that the statement is about; the caller's */
+	bool is_passed_over;   /* given: it is another one, and nothing was done */
+	struct buf default_policy; /* given: to be the default one when all is in; the caller's */
+};
+
 /* What a SELECT is told besides its text; a zeroed struct says nothing. */
 struct select_scope {
 	const struct query_options *options; /* `rp` and `exact` are read; NULL = none given */

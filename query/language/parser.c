@@ -163,7 +163,7 @@ static struct slice without_blanks(struct slice text)
 static void parser_start(struct parser *p, struct slice given, const struct params *params,
 			 struct arena *arena, struct diag *diag)
 {
-	struct slice text = without_blanks(given);
+	struct slice text = without_blanks(slice_without_mark(given));
 
 	*p = (struct parser){ .arena = arena, .params = params, .diag = diag, .given = given };
 	lexer_init(&p->lexer, text, arena);

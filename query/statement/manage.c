@@ -172,29 +172,63 @@ static int drop_policy(struct task *task)
 	return engine_drop(task->env->engine, policy.id);
 }
 
-/* The first one is the default by itself. */
-int manage_import(struct task *task)
+/* --- policies of a dump -------------------------------------------------------- */
+
+/* What is written to a database whose policies nobody has told of comes here, as after mkdir. */
+static int make_autogen(struct task *task)
+{
+	struct policy_settings settings = policy_defaults();
+	uint32_t database_id = task->env->database_id;
+	struct object existing;
+
+	settings.is_default =
+		catalog_default_policy(task_catalog(task), database_id, &existing) < 0;
+	if (catalog_find(task_catalog(task), database_id, SLICE("autogen"), &existing) == OK)
+		return OK;
+	return engine_create_policy(task->env->engine, database_id, SLICE("autogen"), &settings,
+				    &task->env->access.attrs, &existing.id);
+}
+
+/* A dump of half a database leaves the default policy as it was: its caller sets it at the end. */
+static int make_dumped_policy(struct task *task, struct slice name, struct dump_statement *dump)
+{
+	struct policy_settings settings;
+	struct object existing;
+
+	TRY(check_policy_name(task, name));
+	TRY(settings_of(task, &settings));
+	if (catalog_find(task_catalog(task), task->env->database_id, name, &existing) == OK)
+		return OK;
+	if (settings.is_default) {
+		buf_reset(&dump->default_policy);
+		buf_append_slice(&dump->default_policy, name);
+	}
+	settings.is_default = false;
+	return create_policy_of(task, task->env->database_id, name, &settings);
+}
+
+int manage_import(struct task *task, struct dump_statement *dump)
 {
 	const struct policy_stmt *stmt = &task->statement->policy;
 	bool is_database = task->statement->kind == STATEMENT_CREATE_DATABASE;
-	struct slice name = stmt->name.length ? stmt->name : SLICE("autogen");
-	struct policy_settings settings;
-	struct object existing;
 
 	if (!is_database && task->statement->kind != STATEMENT_CREATE_POLICY)
 		return diag_set(task->diag, ERR_INVALID,
 				"an import may make its database and retention policies, and "
 				"nothing else");
+	buf_reset(&dump->named);
+	buf_append_slice(&dump->named, stmt->database);
+	if (dump->database.length == 0)
+		return OK;
+	dump->is_passed_over = !slice_equal(stmt->database, dump->database);
+	if (dump->is_passed_over)
+		return OK;
+	TRY(task_access(task, task->env->database_id, true));
+	if (!is_database || !stmt->is_with)
+		TRY(make_autogen(task));
 	if (is_database && !stmt->is_with)
 		return OK;
-	TRY(check_policy_name(task, name));
-	TRY(settings_of(task, &settings));
-	TRY(task_access(task, task->env->database_id, true));
-	if (catalog_find(task_catalog(task), task->env->database_id, name, &existing) == OK)
-		return OK;
-	if (is_database)
-		settings.is_default = false;
-	return create_policy_of(task, task->env->database_id, name, &settings);
+	return make_dumped_policy(task, stmt->name.length ? stmt->name : SLICE("autogen"), dump);
 }
 
 /* --- databases ----------------------------------------------------------------- */

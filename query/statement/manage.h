@@ -18,7 +18,7 @@ bool manage_is(enum statement_kind kind);
  */
 int manage_run(struct task *task);
 /* For query_import(). */
-int manage_import(struct task *task);
+int manage_import(struct task *task, struct dump_statement *dump);
 
 /* --- manage_points.c: rows of manage_run()'s table ------------------------- */
 

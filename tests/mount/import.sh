@@ -65,6 +65,36 @@ check "?skip passes over it" bash -c "{ cat '$WORK/hand'; echo 'worse'; echo 'af
 check "and tells its line" grep -q 'worse' "$MNT/bad/errors"
 check_equal "and goes on" 1 "$(cat "$MNT"/bad/oneday/2023*/after | wc -l)"
 
+# The policies of a dump. CREATE DATABASE makes autogen, the default one; others are what DEFAULT says.
+mkdir "$MNT/plain" "$MNT/said" "$MNT/broken"
+sed 's/RETENTION-POLICY: oneday/RETENTION-POLICY: autogen/' "$WORK/hand" >"$WORK/plain"
+check "the default policy of a new database" bash -c "cat '$WORK/plain' >'$MNT/plain/write?precision=s'"
+check_equal "is autogen" "autogen oneday" "$(ls "$MNT/plain" | xargs)"
+check_equal "and takes the points" 2 "$(cat "$MNT"/plain/autogen/2023*/treasures* | wc -l)"
+echo 'later v=1' >"$MNT/plain/write"
+check_equal "as all that comes later" later "$(ls "$MNT"/plain/autogen/202* | grep later)"
+sed 's/REPLICATION 1/REPLICATION 1 DEFAULT/; /CONTEXT-RETENTION/d' "$WORK/hand" >"$WORK/said"
+check "a policy that is said to be the default one" bash -c "cat '$WORK/said' >'$MNT/said/write?precision=s'"
+check_equal "takes the points" 2 "$(cat "$MNT"/said/oneday/2023*/treasures* | wc -l)"
+check_equal "and is that" "default true" "$(grep default "$MNT/said/oneday/.policy")"
+mkdir "$MNT/broken/autogen"
+check_fails "a dump that breaks off" "Invalid argument" bash -c "{ cat '$WORK/said'; echo bad; } >'$MNT/broken/write?precision=s'"
+check_equal "changes no default" "default false" "$(grep default "$MNT/broken/oneday/.policy")"
+echo 'later v=1' >"$MNT/broken/write"
+check_equal "which what comes later shows" later "$(ls "$MNT"/broken/autogen/202* | grep later)"
+
+# Of a dump of several databases: policies of those whose points are not in front are passed over.
+mkdir "$MNT/several"
+printf '%s\n' '# DDL' 'CREATE DATABASE db0' 'CREATE DATABASE db1' 'CREATE RETENTION POLICY short ON db1 DURATION 1h REPLICATION 1 DEFAULT' \
+	'CREATE RETENTION POLICY long ON db0 DURATION 9000d REPLICATION 1' '# DML' '# CONTEXT-DATABASE: db0' 'm v=1 1700000000' >"$WORK/several"
+check "such a dump goes in" bash -c "cat '$WORK/several' >'$MNT/several/write?precision=s'"
+check_equal "with the policies of the first" "autogen long" "$(ls "$MNT/several" | xargs)"
+check "and the others are told" grep -q 'passed over: the points are of database "db0"' "$MNT/several/errors"
+check_equal "the point is there" 1 "$(cat "$MNT"/several/autogen/2023*/m | wc -l)"
+mkdir "$MNT/statements"
+check "statements alone" bash -c "sed '/DML/,\$d' '$WORK/hand' >'$MNT/statements/write'"
+check_equal "are run at the end" "autogen oneday" "$(ls "$MNT/statements" | xargs)"
+
 # What we list is a dump that goes in again.
 mkdir "$MNT/again"
 { echo '# DML'; for rp in autogen long; do echo "# CONTEXT-RETENTION-POLICY:$rp"; cat "$MNT/noaa/$rp"/*/*; done; } >"$WORK/ours"

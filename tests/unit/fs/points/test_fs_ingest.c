@@ -45,7 +45,9 @@ static void sink_tell(void *arg, int err, const struct diag *diag, uint64_t line
 static void start(struct ingest *ingest, struct sink *sink, size_t line_bytes_max)
 {
 	*sink = (struct sink){ 0 };
-	ingest_init(ingest, &(struct ingest_owner){ sink_store, sink_tell, sink }, line_bytes_max);
+	ingest_init(ingest,
+		    &(struct ingest_owner){ .store = sink_store, .tell = sink_tell, .arg = sink },
+		    line_bytes_max);
 }
 
 static void stop(struct ingest *ingest, struct sink *sink)
