@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "query/base/words.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -11,6 +13,7 @@
 #define HEAP_KIB    (16u << 10)
 
 struct pattern {
+	struct words *words; /* NULL: it is no list of words */
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
@@ -238,8 +241,13 @@ static int compile(struct slice text, bool ignore_case, pcre2_code **out, struct
 
 int pattern_check(struct slice text, struct diag *diag)
 {
+	struct words *words;
 	pcre2_code *code;
 
+	if (words_open(text, &words)) {
+		words_close(words);
+		return OK;
+	}
 	TRY(compile(text, false, &code, diag));
 	pcre2_code_free(code);
 	return OK;
@@ -248,11 +256,19 @@ int pattern_check(struct slice text, struct diag *diag)
 int pattern_open(struct slice text, bool ignore_case, struct pattern **out, struct diag *diag)
 {
 	struct pattern *pattern;
-	pcre2_code *code;
+	struct words *words = NULL;
+	pcre2_code *code = NULL;
 
-	TRY(compile(text, ignore_case, &code, diag));
+	if (ignore_case || !words_open(text, &words))
+		TRY(compile(text, ignore_case, &code, diag));
 	pattern = calloc(1, sizeof(*pattern));
+	if (pattern && words) {
+		pattern->words = words;
+		*out = pattern;
+		return OK;
+	}
 	if (!pattern) {
+		words_close(words);
 		pcre2_code_free(code);
 		return ERR_MEMORY;
 	}
@@ -276,6 +292,7 @@ void pattern_close(struct pattern *pattern)
 {
 	if (!pattern)
 		return;
+	words_close(pattern->words);
 	pcre2_code_free(pattern->code);
 	pcre2_match_data_free(pattern->data);
 	pcre2_match_context_free(pattern->context);
@@ -284,8 +301,14 @@ void pattern_close(struct pattern *pattern)
 
 int pattern_find(struct pattern *pattern, struct slice subject, bool *found)
 {
-	int count = pcre2_match(pattern->code, (PCRE2_SPTR)(subject.length ? subject.data : ""),
-				subject.length, 0, 0, pattern->data, pattern->context);
+	int count;
+
+	if (pattern->words) {
+		*found = words_find(pattern->words, subject);
+		return OK;
+	}
+	count = pcre2_match(pattern->code, (PCRE2_SPTR)(subject.length ? subject.data : ""),
+			    subject.length, 0, 0, pattern->data, pattern->context);
 
 	*found = count >= 0;
 	return count >= 0 || count == PCRE2_ERROR_NOMATCH ? OK : ERR_LIMIT;

@@ -242,6 +242,7 @@ struct select_stmt {
 	struct expr **dimensions;
 	size_t dimension_count;
 	enum fill_option fill;
+	bool fill_is_said;
 	struct expr *fill_value; /* FILL_NUMBER: an EXPR_INTEGER or EXPR_NUMBER */
 	struct sort sort;
 	int64_t limit, offset, slimit, soffset; /* 0 = none */

@@ -142,6 +142,7 @@ static int parse_fill(struct parser *p, struct select_stmt *select)
 			      &arg));
 	if (!arg)
 		return OK;
+	select->fill_is_said = true;
 	if (fill_of_word(arg, &select->fill))
 		return OK;
 	if (arg->kind != EXPR_INTEGER && arg->kind != EXPR_NUMBER)

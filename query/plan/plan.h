@@ -89,6 +89,7 @@ struct plan {
 	struct window_spec window;
 	struct window_spec reach; /* with the windows before it that calls look back at */
 	bool has_first;		  /* a lower bound was given */
+	bool ends_with_points;	  /* no window is filled behind the last point of a group */
 	bool is_descending;
 	bool inherits_window;
 	enum fill_option fill;

@@ -704,6 +704,9 @@ static void set_fill(struct plan *plan)
 	plan->fill = plan->stmt->fill;
 	if (plan->fill == FILL_NULL && (plan->parent || plan->stmt->target))
 		plan->fill = FILL_NONE;
+	/* 0.8 gave the windows that have points. */
+	if (plan->stmt->is_old && !plan->stmt->fill_is_said)
+		plan->fill = FILL_NONE;
 	if (!value)
 		return;
 	plan->fill_is_integer = value->kind == EXPR_INTEGER;
@@ -713,12 +716,25 @@ static void set_fill(struct plan *plan)
 				     : cell_cast(cell_of_float(plan->fill_value), DATA_INTEGER).i;
 }
 
+/*
+ * People read these to the last point: hours of empty windows up to now() behind it, which nobody
+ * has asked for, are not what they look for. Programs get what InfluxDB gives.
+ */
+static bool ends_with_points(const struct plan *plan, const struct bounds *bounds)
+{
+	const struct select_scope *scope = plan->context->scope;
+
+	return !bounds->has_last && !plan->parent && scope && !scope->has_range && scope->options &&
+	       (scope->options->format == QUERY_TXT || scope->options->format == QUERY_SVG);
+}
+
 static void set_range(struct plan *plan, const struct bounds *bounds)
 {
 	const struct select_scope *scope = plan->context->scope;
 	struct window_spec *window = &plan->window;
 	const struct plan *parent = plan->parent;
 
+	plan->ends_with_points = ends_with_points(plan, bounds);
 	/* To InfluxDB the first of all times is no bound. */
 	plan->has_first = bounds->has_first && bounds->first_ns != TIME_MIN_NS;
 	window->time_first_ns = bounds->has_first ? bounds->first_ns : TIME_MIN_NS;

@@ -69,6 +69,21 @@ static int run_pass(struct calls *calls, int64_t windows, struct plan_call **lea
 	return err;
 }
 
+/* The windows behind the last point of all are not there to be filled. */
+static void end_with_points(struct calls *calls)
+{
+	const struct plan *plan = calls->plan;
+	int64_t last_ns = TIME_MIN_NS;
+
+	for (size_t i = 0; i < plan->leaf_count; i++)
+		for (size_t k = 0; k < calls->leaves[i].count; k++)
+			if (calls->leaves[i].items[k].time_ns > last_ns)
+				last_ns = calls->leaves[i].items[k].time_ns;
+	for (size_t i = 0; i < plan->leaf_count; i++)
+		if (calls->windows[i].time_last_ns > last_ns)
+			calls->windows[i].time_last_ns = last_ns;
+}
+
 static int run_leaves(struct calls *calls)
 {
 	const struct plan *plan = calls->plan;
@@ -93,6 +108,8 @@ static int run_leaves(struct calls *calls)
 		last = next;
 	}
 	free(leaves);
+	if (err >= 0 && plan->ends_with_points)
+		end_with_points(calls);
 	return err;
 }
 
