@@ -118,7 +118,10 @@ static int batch_begin(struct salvage *salvage)
 	return OK;
 }
 
-/* Types are told once, by a record that may be lost: the columns know as well. */
+/*
+ * Types are told by a record that may be lost: the columns know as well. Of several records for a
+ * field the last stands (I15).
+ */
 static void set_type(struct salvage *salvage, uint64_t field_key, enum value_type type)
 {
 	enum value_type stored;
@@ -220,7 +223,11 @@ static void put_records(struct salvage *salvage)
 
 	for (size_t i = 0; i < count; i++)
 		switch (records[i].kind) {
-		case RECORD_TYPES: set_type(salvage, records[i].field_key, records[i].type); break;
+		case RECORD_TYPES:
+			if (records[i].type != VALUE_NONE)
+				shard_batch_change_type(salvage->batch, records[i].field_key,
+							records[i].type);
+			break;
 		case RECORD_MASKS: shard_batch_mask(salvage->batch, &records[i].mask); break;
 		default:
 			shard_batch_set_mtime(salvage->batch, records[i].stamp.series_id,

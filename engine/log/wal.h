@@ -46,6 +46,7 @@ struct wal_record {
 	size_t layout_count;
 	const struct memtable_row *rows;
 	size_t row_count;
+	uint64_t types_epoch; /* of the group, when its types were asked; not in the log */
 };
 void wal_record_encode(const struct wal_record *record, struct buf *out);
 /* Everything it points at lies in `arena` or borrows `payload`. ERR_CORRUPT, ERR_LIMIT. */

@@ -71,6 +71,9 @@ static void group_free(struct live_group *group)
 	memtable_release(group->sealed);
 	text_cache_release(&group->texts);
 	idmap_release(&group->types);
+	idmap_release(&group->sealed_types);
+	idmap_release(&group->met);
+	idmap_release(&group->witnesses);
 	present_release(group->present);
 	free(group->shards);
 	free(group->cuts.items);
@@ -461,8 +464,80 @@ int live_group_type(struct live_group *group, uint64_t field_key, enum value_typ
 
 void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type)
 {
+	/* The log tells it before a shard was asked: it may know another one. */
+	group->is_retyped |= idmap_find(&group->types, field_key) == MAP_NONE;
 	idmap_set(&group->types, field_key, type);
 	group->is_typed = true;
+}
+
+void live_group_ask(struct live_group *group)
+{
+	pthread_mutex_lock(&group->lock);
+	if (group->question_count++ == 0)
+		idmap_release(&group->met);
+	pthread_mutex_unlock(&group->lock);
+}
+
+bool live_group_answer(struct live_group *group, uint64_t field_key, bool is_there)
+{
+	pthread_mutex_lock(&group->lock);
+	bool forgets = !is_there && idmap_find(&group->met, field_key) == MAP_NONE;
+	if (forgets) {
+		idmap_set(&group->types, field_key, VALUE_NONE);
+		group->is_retyped = true;
+		atomic_fetch_add(&group->types_epoch, 1);
+		atomic_fetch_add(&group->version, 1);
+	}
+	group->question_count--;
+	pthread_mutex_unlock(&group->lock);
+	return forgets;
+}
+
+/* The type is what the group says, and becomes it where the group has forgotten its own. */
+static int settle_type(struct live_group *group, uint64_t field_key, enum value_type type)
+{
+	enum value_type known;
+
+	TRY(live_group_type(group, field_key, &known));
+	if (known == VALUE_NONE)
+		live_group_set_type(group, field_key, type);
+	return known == VALUE_NONE || known == type ? OK : ERR_TYPE;
+}
+
+static int settle_layout(struct live_group *group, uint32_t series_id, const struct layout *layout,
+			 bool has_changed)
+{
+	uint32_t measurement_id = index_series_measurement(group->index, series_id);
+
+	for (uint32_t i = 0; i < layout->field_count; i++) {
+		uint64_t key = shard_field_key(measurement_id, layout->fields[i].field_id);
+
+		if (has_changed)
+			TRY(settle_type(group, key, layout->fields[i].type));
+		if (group->question_count)
+			idmap_set(&group->met, key, 1);
+	}
+	return OK;
+}
+
+/* I15, where somebody looks for a field or has forgotten a type since the rows were resolved. */
+static int settle_types(struct live_group *group, const struct wal_record *record)
+{
+	bool has_changed = record->types_epoch != atomic_load(&group->types_epoch);
+	const struct layout *last = NULL;
+
+	if (!has_changed && group->question_count == 0)
+		return OK;
+	for (size_t i = 0; i < record->row_count; i++) {
+		const struct layout *layout = record->layouts[record->rows[i].layout];
+
+		/* A layout is of one measurement: rows of it that follow one another say nothing
+		 * new. */
+		if (layout != last)
+			TRY(settle_layout(group, record->rows[i].series_id, layout, has_changed));
+		last = layout;
+	}
+	return OK;
 }
 
 /* --- writing --------------------------------------------------------------------------- */
@@ -527,6 +602,7 @@ static int apply_locked(struct live_group *group, struct wal_record *record, uin
 
 	if (group->dropped)
 		return ERR_STALE;
+	TRY(settle_types(group, record));
 	record->database_id = group->database_id;
 	record->policy_id = group->policy_id;
 	record->group_id = group->id;

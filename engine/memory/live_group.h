@@ -43,9 +43,16 @@ struct live_group {
 	uint64_t sequence_last;		  /* protected by lock; of this run, 0 = none */
 	struct idmap types;		  /* protected by lock; field key -> enum value_type */
 	bool is_typed;			  /* protected by lock; a writer has put one there */
-	struct view *views;		  /* protected by lock; all that are open */
-	_Atomic int64_t written_ns;	  /* monotonic; 0 = not in this run */
-	uint64_t settled_version;	  /* protected by rewriter.lock; nothing to rewrite then */
+	bool is_retyped;		  /* protected by lock; shards may tell other types */
+	struct idmap sealed_types;	  /* under flush_lock; `types` when it was sealed */
+	_Atomic uint64_t types_epoch;	  /* changed under lock, when a type is forgotten */
+	/* protected by lock; of fields whose type somebody asks for, those that rows have met */
+	struct idmap met;
+	uint32_t question_count;
+	struct idmap witnesses;	    /* protected by lock; field key -> a series that had it last */
+	struct view *views;	    /* protected by lock; all that are open */
+	_Atomic int64_t written_ns; /* monotonic; 0 = not in this run */
+	uint64_t settled_version;   /* protected by rewriter.lock; nothing to rewrite then */
 	bool keeps_names; /* protected by rewriter.lock: ERR_LAYER, so that a rewrite is in vain */
 	struct cuts cuts; /* protected by lock; of scratch files */
 	_Atomic uint64_t version; /* changes with any point, mask or mtime */
@@ -110,8 +117,18 @@ bool live_group_holds(const struct live_group *group, int64_t time_ns);
 int live_group_type(struct live_group *group, uint64_t field_key, enum value_type *type);
 void live_group_set_type(struct live_group *group, uint64_t field_key, enum value_type type);
 /*
+ * I15: a field has one type in the rows of a group that are not deleted. So its type is forgotten
+ * only when no row has it. Looking for one takes time; rows that come meanwhile are noted from
+ * live_group_ask() on. What writers agreed to before `types_epoch` changed is looked at again
+ * when it is applied.
+ */
+void live_group_ask(struct live_group *group);
+/* `is_there`: a row with the field was found. True: the type is forgotten. */
+bool live_group_answer(struct live_group *group, uint64_t field_key, bool is_there);
+/*
  * Log a record and bring it into the memtable. A series that the group did not have changes the
- * group's mtime. ERR_STALE: dropped. On failure nothing happened.
+ * group's mtime. ERR_STALE: dropped. ERR_TYPE: what was agreed to at `types_epoch` holds no more.
+ * On failure nothing happened.
  */
 int live_group_apply(struct live_group *group, struct wal_record *record, uint64_t *sequence);
 /* A series came or went: the group's mtime is now. */

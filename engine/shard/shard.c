@@ -614,8 +614,12 @@ void shard_batch_set_type(struct shard_batch *batch, uint64_t field_key, enum va
 	if (known == VALUE_NONE)
 		known = type_find(&batch->shard->types, field_key); /* only we change it */
 	/* Another one is there only where names were lost, and numbers stand for others (I7). */
-	if (known != VALUE_NONE)
-		return;
+	if (known == VALUE_NONE)
+		shard_batch_change_type(batch, field_key, type);
+}
+
+void shard_batch_change_type(struct shard_batch *batch, uint64_t field_key, enum value_type type)
+{
 	idmap_set(&batch->new_types, field_key, type);
 	record_type_encode(&batch->types, field_key, type);
 }

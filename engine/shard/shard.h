@@ -137,6 +137,8 @@ void shard_batch_set_mtime(struct shard_batch *batch, uint32_t series_id, int64_
 			   int64_t ctime_ns);
 /* A type, unless one is known: that stays. */
 void shard_batch_set_type(struct shard_batch *batch, uint64_t field_key, enum value_type type);
+/* A type in the place of the one that is known: no row is left that had that. */
+void shard_batch_change_type(struct shard_batch *batch, uint64_t field_key, enum value_type type);
 /* Bytes it will write, for the counters. */
 size_t shard_batch_bytes(const struct shard_batch *batch);
 /*

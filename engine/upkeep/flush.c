@@ -230,6 +230,23 @@ static int add_series(const struct sealed *sealed, struct shard_batch *batch, ui
 
 /* --- one group ------------------------------------------------------------------------- */
 
+/* What a shard says of a field whose type was forgotten since: a start asks the shard. */
+static int change_types(const struct live_group *group, struct shard *shard,
+			struct shard_batch *batch)
+{
+	uint64_t key;
+	uint32_t type;
+
+	for (size_t i = 0; idmap_next(&group->sealed_types, &i, &key, &type);) {
+		enum value_type stored;
+
+		TRY(shard_field_type(shard, key, &stored));
+		if (type != VALUE_NONE && stored != VALUE_NONE && stored != type)
+			shard_batch_change_type(batch, key, (enum value_type)type);
+	}
+	return OK;
+}
+
 static int flush_shard(const struct sealed *sealed, uint32_t number, const uint32_t *ids,
 		       size_t count)
 {
@@ -245,6 +262,8 @@ static int flush_shard(const struct sealed *sealed, uint32_t number, const uint3
 	for (size_t i = 0; err == OK && i < count; i++)
 		if (live_group_shard_number(sealed->group, ids[i]) == number)
 			err = add_series(sealed, batch, ids[i]);
+	if (err == OK)
+		err = change_types(sealed->group, shard, batch);
 	if (err < 0) {
 		shard_batch_abandon(batch);
 		return err;
@@ -316,6 +335,20 @@ static int flush_group(struct sealed *sealed)
 	return err;
 }
 
+/*
+ * The types of the very rows that are sealed: those of later rows are in the log alone, and may be
+ * lost with them.
+ */
+static void seal_types(struct live_group *group)
+{
+	uint64_t key;
+	uint32_t type;
+
+	idmap_release(&group->sealed_types);
+	for (size_t i = 0; group->is_retyped && idmap_next(&group->types, &i, &key, &type);)
+		idmap_set(&group->sealed_types, key, type);
+}
+
 /* False: there is nothing to write. A memtable that could not be written before comes first. */
 static bool seal(struct live_group *group, struct sealed *out)
 {
@@ -324,6 +357,7 @@ static bool seal(struct live_group *group, struct sealed *out)
 		group->sealed = group->active;
 		group->sealed_generation = wal_sequence(group->engine->wal);
 		group->sealed_was_tried = false;
+		seal_types(group);
 		group->active = memtable_new();
 	}
 	bool any = group->sealed && !group->dropped;

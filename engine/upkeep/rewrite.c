@@ -209,10 +209,19 @@ static size_t rows_to_write(const struct pending *pending)
 	return pending->row_count;
 }
 
+static bool has_any(const struct batch_column *column, size_t first, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (column_has(column, first + i))
+			return true;
+	return false;
+}
+
 static void take_column(struct pending *pending, struct pending_column *to,
 			const struct batch_column *from, size_t first, size_t count)
 {
-	if (from->type == VALUE_NONE)
+	/* Rows whose values are all deleted may have had another type (I15). */
+	if (from->type == VALUE_NONE || (to->type != from->type && !has_any(from, first, count)))
 		return;
 	if (to->type == VALUE_NONE) {
 		to->type = from->type;

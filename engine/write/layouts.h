@@ -17,6 +17,7 @@ struct known_layout {
 	struct slice measurement;     /* its name, the index's */
 	bool is_plain;		      /* the names may be guessed */
 	uint32_t typed_group_id;      /* the writer's: group that has agreed to the types */
+	uint64_t typed_epoch;	      /* of that group, when it did */
 	uint32_t batch, batch_layout; /* the writer's: its number in batch number `batch` */
 	struct slice *names;	      /* the index's */
 	struct layout layout;	      /* the last: it has no fixed size */

@@ -28,6 +28,7 @@
 #include "engine/upkeep/room.h"
 #include "engine/write/feeding.h"
 #include "engine/write/layouts.h"
+#include "engine/write/retype.h"
 
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
@@ -51,6 +52,8 @@ struct writer {
 	bool is_fed;		 /* a continuous query has copied the last batch */
 
 	struct live_group *group; /* of the batch, or of the last line; may be NULL */
+	uint64_t types_epoch;	  /* of the group, when the batch began */
+	bool is_replacing;	  /* all is stored at once, by engine_series_replace() */
 
 	struct layouts layouts;
 
@@ -65,6 +68,8 @@ struct writer {
 	bool lost;		/* a batch of this call could not be stored */
 	int64_t time_oldest_ns; /* what the policy still takes */
 };
+
+static int batch_store(struct writer *writer);
 
 /* --- life --------------------------------------------------------------------- */
 
@@ -294,35 +299,57 @@ static int refuse_type(const struct line *line, const struct line_field *field,
 		value_type_name(field->type), value_type_name(stored));
 }
 
+/* The first field from `*at` on that the group has with another type; their number when none. */
+static int find_clash(struct live_group *group, uint32_t measurement_id, const struct line *line,
+		      const uint32_t *ids, bool reserve, size_t *at, enum value_type *stored)
+{
+	int err = OK;
+
+	pthread_mutex_lock(&group->lock);
+	for (; err == OK && *at < line->field_count; ++*at) {
+		uint64_t key = shard_field_key(measurement_id, ids[*at]);
+		enum value_type type = line->fields[*at].type;
+
+		if (ids[*at] == ID_NONE)
+			continue;
+		err = live_group_type(group, key, stored);
+		if (err == OK && *stored == VALUE_NONE && reserve)
+			live_group_set_type(group, key, type);
+		else if (err == OK && *stored != VALUE_NONE && *stored != type)
+			break;
+	}
+	pthread_mutex_unlock(&group->lock);
+	return err;
+}
+
 /*
  * Do the fields agree with the group? With `reserve`, those that are new there
- * get their type. `ids[i]` may be ID_NONE: a field that no point has yet.
+ * get their type. `ids[i]` may be ID_NONE: a field that no point has yet. Of what was deleted
+ * no type is left.
  */
 static int check_types(struct writer *writer, struct live_group *group, uint32_t measurement_id,
 		       const struct line *line, const uint32_t *ids, bool reserve,
 		       struct diag *diag)
 {
-	int err = OK;
+	enum value_type stored;
+	size_t at = 0;
 
-	pthread_mutex_lock(&group->lock);
-	for (size_t i = 0; err == OK && i < line->field_count; i++) {
-		uint64_t key = shard_field_key(measurement_id, ids[i]);
-		enum value_type stored;
+	for (;;) {
+		bool forgotten = false;
 
-		if (ids[i] == ID_NONE)
-			continue;
-		err = live_group_type(group, key, &stored);
-		if (err < 0)
-			break;
-		if (stored == VALUE_NONE && reserve)
-			live_group_set_type(group, key, line->fields[i].type);
-		else if (stored != VALUE_NONE && stored != line->fields[i].type)
-			err = refuse_type(line, &line->fields[i],
-					  index_measurement_name(writer->index, measurement_id),
-					  stored, diag);
+		TRY(find_clash(group, measurement_id, line, ids, reserve, &at, &stored));
+		if (at == line->field_count)
+			return OK;
+		/* Rows of this writer that wait have the field, perhaps; a replacement waits for
+		 * its end. */
+		if (group == writer->group && !writer->is_replacing)
+			TRY(batch_store(writer));
+		TRY(retype_forget(group, measurement_id, ids[at], &forgotten));
+		if (!forgotten)
+			return refuse_type(line, &line->fields[at],
+					   index_measurement_name(writer->index, measurement_id),
+					   stored, diag);
 	}
-	pthread_mutex_unlock(&group->lock);
-	return err;
 }
 
 /* --- resolving ------------------------------------------------------------------------------ */
@@ -349,13 +376,20 @@ static uint32_t find_measurement(struct writer *writer, struct slice name)
 		       : index_measurement_find(writer->index, name);
 }
 
+/* Has the group agreed to the types, and forgotten none since? */
+static bool has_agreed(struct live_group *group, const struct known_layout *known)
+{
+	return known->typed_group_id == group->id &&
+	       known->typed_epoch == atomic_load(&group->types_epoch);
+}
+
 /* What the line has, where the last one of its measurement had it, too, and the group agreed. */
 static struct known_layout *met_again(struct writer *writer, const struct line *line,
 				      uint32_t measurement_id)
 {
 	struct known_layout *known = layouts_last(&writer->layouts, measurement_id);
 
-	return known && writer->group && known->typed_group_id == writer->group->id &&
+	return known && writer->group && has_agreed(writer->group, known) &&
 			       known_layout_has_names(known, line->fields, line->field_count) &&
 			       known_layout_has_types(known, line)
 		       ? known
@@ -520,7 +554,8 @@ static int store_rows(struct writer *writer, bool in_midst)
 				     .layouts = writer->now.layouts,
 				     .layout_count = writer->now.layout_count,
 				     .rows = writer->now.rows,
-				     .row_count = writer->now.row_count };
+				     .row_count = writer->now.row_count,
+				     .types_epoch = writer->types_epoch };
 	uint64_t sequence;
 
 	if (writer->now.row_count == 0)
@@ -603,7 +638,10 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 	TRY(resolve(writer, line, found, &known, diag));
 	if (!writer->group)
 		TRY(at_time(line, enter_group(writer, line->time_ns, true, diag), diag));
-	if (known->typed_group_id != writer->group->id) {
+	if (writer->now.row_count == 0)
+		writer->types_epoch = atomic_load(&writer->group->types_epoch);
+	if (!has_agreed(writer->group, known)) {
+		uint64_t epoch = atomic_load(&writer->group->types_epoch);
 		uint32_t *ids = field_ids(writer, line->field_count);
 
 		for (size_t i = 0; i < line->field_count; i++)
@@ -611,6 +649,7 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 		TRY(check_types(writer, writer->group, known->measurement_id, line, ids, true,
 				diag));
 		known->typed_group_id = writer->group->id;
+		known->typed_epoch = epoch;
 	}
 	batch_add(writer, found->series_id, known, line);
 	return OK;
@@ -991,7 +1030,8 @@ static int replace_store(struct writer *writer, uint64_t cut)
 				     .layouts = writer->now.layouts,
 				     .layout_count = writer->now.layout_count,
 				     .rows = writer->now.rows,
-				     .row_count = writer->now.row_count };
+				     .row_count = writer->now.row_count,
+				     .types_epoch = writer->types_epoch };
 	uint64_t sequence;
 
 	TRY(replace_target(writer, &mask));
@@ -1014,6 +1054,7 @@ int engine_series_replace(struct engine *engine, const struct writer_options *op
 	TRY(room_take(engine, text.length, diag));
 	TRY(writer_open(engine, options, &writer));
 	writer->arrival_ns = engine_arrival_ns(engine);
+	writer->is_replacing = true;
 	int err = gather(writer, text, diag);
 	if (err == OK)
 		err = replace_store(writer, cut);
