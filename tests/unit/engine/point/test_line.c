@@ -105,7 +105,7 @@ TEST(line__refusals_speak_as_influxdb_does)
 		  "\"9223372036854775808\": value out of range" },
 		{ "cpu time=1",
 		  "invalid field name: input field \"time\" on measurement \"cpu\" is invalid" },
-		{ "cpu v=1\r", "invalid number" },
+		{ "cpu v=1\r\r", "invalid number" }, /* one ends a line with its newline */
 		{ "cpu v=1e", "invalid float" },
 		{ "cpu,=a v=", "missing tag key" },
 		{ "cpu,h= v", "missing tag value" },
