@@ -16,7 +16,7 @@ struct rollup {
 	struct slice text;
 	struct select_stmt *select; /* as parsed; runs parse their own */
 	struct schedule schedule;
-	bool is_grouped;
+	bool is_grouped, is_stepwise;
 };
 
 /* The windows, as a run will see them: InfluxDB's rules about offsets and zones are the plan's. */
@@ -38,6 +38,29 @@ static int read_windows(struct rollup *rollup, const struct query_env *env,
 	return err;
 }
 
+/* A call over another one goes from window to window. */
+static bool find_transform(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	*found |= expr->kind == EXPR_CALL && expr->call.arg_count &&
+		  expr->call.args[0]->kind == EXPR_CALL && !expr_is_call(expr, "count") &&
+		  !math_argument_count(expr->call.name);
+	return !*found;
+}
+
+static bool looks_over_windows(struct select_stmt *select)
+{
+	bool found = select->limit || select->offset || select->slimit || select->soffset ||
+		     (select->fill != FILL_NULL && select->fill != FILL_NONE);
+
+	for (size_t i = 0; i < select->field_count; i++)
+		expr_walk(select->fields[i].expr, find_transform, &found);
+	for (size_t i = 0; i < select->source_count; i++)
+		found |= select->sources[i].kind == SOURCE_SUBQUERY;
+	return found;
+}
+
 static int open_text(struct rollup *rollup, const struct query_env *env, struct slice text,
 		     struct diag *diag)
 {
@@ -52,6 +75,7 @@ static int open_text(struct rollup *rollup, const struct query_env *env, struct 
 	rollup->schedule.for_ns = stored.resample_for_ns;
 	select_interval(rollup->select, &interval_ns, &months);
 	rollup->is_grouped = interval_ns || months;
+	rollup->is_stepwise = looks_over_windows(rollup->select);
 	if (!rollup->is_grouped)
 		return OK;
 	/* The plan changes the tree it is made of. */
@@ -87,6 +111,11 @@ void rollup_close(struct rollup *rollup)
 const struct schedule *rollup_schedule(const struct rollup *rollup)
 {
 	return rollup->is_grouped ? &rollup->schedule : NULL;
+}
+
+bool rollup_is_stepwise(const struct rollup *rollup)
+{
+	return rollup->is_stepwise;
 }
 
 bool rollup_backfills(const struct rollup *rollup, int64_t *from_ns)

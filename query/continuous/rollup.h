@@ -25,6 +25,11 @@ void rollup_close(struct rollup *rollup);
 
 /* Does it group by time? NULL: no, it is fed by writes. */
 const struct schedule *rollup_schedule(const struct rollup *rollup);
+/*
+ * Does a row of one run depend on how many windows the run has? Sums that go on, differences,
+ * fill(), LIMIT: then what was missed is run boundary by boundary, as it would have been.
+ */
+bool rollup_is_stepwise(const struct rollup *rollup);
 /* Is existing data to be computed when it is made, and from when on (TIME_MIN_NS: all of it)? */
 bool rollup_backfills(const struct rollup *rollup, int64_t *from_ns);
 /* How long its target keeps points; 0 = for ever, or there is no such policy yet. */

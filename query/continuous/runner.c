@@ -366,7 +366,9 @@ static int run_range(struct runner *runner, struct entry *entry, struct window r
 	if (range.start_ns < first_ns)
 		range.start_ns = first_ns;
 	while (range.start_ns < range.end_ns) {
-		struct window part = rollup_part(entry->rollup, &env, range);
+		struct window part = rollup_is_stepwise(entry->rollup)
+					     ? range
+					     : rollup_part(entry->rollup, &env, range);
 
 		if (part.start_ns < part.end_ns)
 			TRY(run_part(runner, entry, &part, false));
@@ -375,15 +377,8 @@ static int run_range(struct runner *runner, struct entry *entry, struct window r
 	return OK;
 }
 
-/* The run that comes for the boundary `next_ns`. */
-static void run(struct runner *runner, struct entry *entry, int64_t next_ns, int64_t now_ns)
+static void note_run(struct runner *runner, struct entry *entry, int64_t boundary_ns, int err)
 {
-	const struct schedule *schedule = rollup_schedule(entry->rollup);
-	int64_t boundary_ns = schedule_boundary(schedule, now_ns);
-	int err = run_range(runner, entry, schedule_range(schedule, next_ns, now_ns));
-
-	if (err == ERR_CANCELLED)
-		return;
 	pthread_mutex_lock(&runner->lock);
 	/* What failed is made up for by the next run. */
 	if (err >= 0)
@@ -391,6 +386,43 @@ static void run(struct runner *runner, struct entry *entry, int64_t next_ns, int
 	entry->tried_ns = boundary_ns;
 	pthread_mutex_unlock(&runner->lock);
 	runner->is_changed = true;
+}
+
+/*
+ * Each boundary up to now by itself, as it would have been run in its time: a restart, or a
+ * long look at another query, changes no row.
+ */
+static int run_steps(struct runner *runner, struct entry *entry, int64_t next_ns, int64_t now_ns)
+{
+	const struct schedule *schedule = rollup_schedule(entry->rollup);
+	int64_t first_ns = schedule_advance(schedule, now_ns, -CATCH_UP_WINDOWS);
+
+	if (next_ns < first_ns)
+		next_ns = schedule_next(schedule, schedule_boundary(schedule, first_ns));
+	for (;;) {
+		int64_t boundary_ns = schedule_boundary(schedule, next_ns);
+		int64_t after_ns = schedule_next(schedule, boundary_ns);
+
+		/* The last one comes for now, as ever. */
+		if (after_ns > now_ns || after_ns <= next_ns)
+			return run_range(runner, entry, schedule_range(schedule, next_ns, now_ns));
+		TRY(run_range(runner, entry, schedule_range(schedule, next_ns, next_ns)));
+		note_run(runner, entry, boundary_ns, OK);
+		keep_sometimes(runner);
+		next_ns = after_ns;
+	}
+}
+
+/* The run that comes for the boundary `next_ns`. */
+static void run(struct runner *runner, struct entry *entry, int64_t next_ns, int64_t now_ns)
+{
+	const struct schedule *schedule = rollup_schedule(entry->rollup);
+	int err = rollup_is_stepwise(entry->rollup)
+			  ? run_steps(runner, entry, next_ns, now_ns)
+			  : run_range(runner, entry, schedule_range(schedule, next_ns, now_ns));
+
+	if (err != ERR_CANCELLED)
+		note_run(runner, entry, schedule_boundary(schedule, now_ns), err);
 }
 
 static void run_when_due(struct runner *runner, struct entry *entry, int64_t now_ns)

@@ -300,10 +300,48 @@ static void release(struct calls *calls)
 	arena_release(&calls->arena);
 }
 
+static int series_has_past(const struct plan *plan, const struct group_series *series,
+			   struct run *run, bool *found)
+{
+	struct rows_spec spec = { .policy_id = series->source->policy_id,
+				  .series_id = series->series_id,
+				  .time_first_ns = TIME_MIN_NS,
+				  .time_last_ns = plan->window.time_last_ns,
+				  .descending = true,
+				  .cancelled = run->env->cancelled,
+				  .rows_max = 1 };
+	struct rows_stream *rows;
+	struct batch batch;
+	int err;
+
+	TRY(rows_open(snapshot_rows(series->source->snapshot), &spec, &rows));
+	err = rows_next(rows, &batch);
+	*found = err == OK && batch.row_count > 0;
+	rows_close(rows);
+	return err < 0 ? err : OK;
+}
+
+/*
+ * Windows of a group that are empty for a continuous query are filled from its first point on: run
+ * late, it would see points that were not there in its time.
+ */
+static int has_past(const struct calls *calls, bool *found)
+{
+	*found = !fills_empty_range(calls->plan);
+	for (size_t i = 0; i < calls->plan->leaf_count; i++)
+		*found |= calls->leaves[i].count > 0;
+	for (size_t i = 0; !*found && i < calls->group->series_count; i++)
+		if (!calls->group->series[i].inner)
+			TRY(series_has_past(calls->plan, &calls->group->series[i], calls->run,
+					    found));
+	return OK;
+}
+
 int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		  struct emitter *emitter)
 {
 	struct calls calls = { .plan = plan, .group = group, .run = run };
+	bool has_rows = false;
 	int err = OK;
 
 	calls.leaves = calloc(plan->leaf_count + 1, sizeof(*calls.leaves));
@@ -313,9 +351,11 @@ int rows_of_calls(struct plan *plan, const struct group *group, struct run *run,
 		err = ERR_MEMORY;
 	if (err >= 0)
 		err = run_leaves(&calls);
-	for (size_t i = 0; err >= 0 && i < plan->call_count; i++)
-		err = points_of(&calls, plan->calls[i], count_of_limit(plan), &calls.results[i]);
 	if (err >= 0)
+		err = has_past(&calls, &has_rows);
+	for (size_t i = 0; err >= 0 && has_rows && i < plan->call_count; i++)
+		err = points_of(&calls, plan->calls[i], count_of_limit(plan), &calls.results[i]);
+	if (err >= 0 && has_rows)
 		err = line_up(&calls, emitter);
 	release(&calls);
 	return err;

@@ -126,6 +126,13 @@ static int add_point(struct run *run, struct points *out, struct point point)
 	return OK;
 }
 
+bool fills_empty_range(const struct plan *plan)
+{
+	const struct select_scope *scope = plan->context->scope;
+
+	return plan->fill == FILL_NUMBER && !plan->parent && scope && scope->has_range;
+}
+
 int fill_points(const struct plan *plan, const struct window_spec *window,
 		const struct plan_call *call, bool is_descending, size_t count_max, struct run *run,
 		struct points *points)
@@ -142,7 +149,7 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 	int err = OK;
 
 	if (!window_is_given(window) || plan->fill == FILL_NONE || !call->function->is_filled ||
-	    points->count == 0)
+	    (points->count == 0 && !fills_empty_range(plan)))
 		return OK;
 	if (fill.option == FILL_NULL && call->function->is_counting)
 		fill.option = FILL_NUMBER;

@@ -13,4 +13,10 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		const struct plan_call *call, bool is_descending, size_t count_max, struct run *run,
 		struct points *points);
 
+/*
+ * A run of a continuous query sees one window: fill(0) is asked for so that it is written also
+ * when nothing came.
+ */
+bool fills_empty_range(const struct plan *plan);
+
 #endif
