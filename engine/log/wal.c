@@ -359,34 +359,43 @@ int wal_sync(struct wal *wal)
 
 /*
  * Writers go on in the new segment while the disk works on the old one. Nobody is told meanwhile
- * that what is in the new one is durable: that takes sync_lock.
+ * that what is in the new one is durable: that takes sync_lock, which is held until the end.
  */
-static int rotate_locked(struct wal *wal, uint64_t *segment)
+int wal_rotate_begin(struct wal *wal, struct wal_rotation *rotation)
 {
-	struct journal *full;
-	uint64_t sequence;
+	pthread_mutex_lock(&wal->sync_lock);
+	int err = next_segment(wal, &rotation->full, &rotation->sequence);
+	if (err < 0)
+		pthread_mutex_unlock(&wal->sync_lock);
+	else
+		rotation->segment = wal->segment;
+	return err;
+}
 
-	TRY(next_segment(wal, &full, &sequence));
-	*segment = wal->segment;
-	int err = journal_sync(full);
-	journal_close(full);
+int wal_rotate_end(struct wal *wal, struct wal_rotation *rotation)
+{
+	int err = journal_sync(rotation->full);
+
+	journal_close(rotation->full);
 	if (err == OK) {
-		wal->sequence_synced = sequence;
-		return OK;
+		wal->sequence_synced = rotation->sequence;
+	} else {
+		pthread_mutex_lock(&wal->lock);
+		wal->failed = true;
+		pthread_mutex_unlock(&wal->lock);
 	}
-	pthread_mutex_lock(&wal->lock);
-	wal->failed = true;
-	pthread_mutex_unlock(&wal->lock);
+	pthread_mutex_unlock(&wal->sync_lock);
 	return err;
 }
 
 int wal_rotate(struct wal *wal, uint64_t *segment)
 {
+	struct wal_rotation rotation;
+
 	TRY(wal_sync(wal));
-	pthread_mutex_lock(&wal->sync_lock);
-	int err = rotate_locked(wal, segment);
-	pthread_mutex_unlock(&wal->sync_lock);
-	return err;
+	TRY(wal_rotate_begin(wal, &rotation));
+	*segment = rotation.segment;
+	return wal_rotate_end(wal, &rotation);
 }
 
 int wal_link(struct wal *wal, uint64_t segment, const char *dir)

@@ -86,6 +86,16 @@ void wal_pass(struct wal *wal, uint64_t sequence);
 int wal_sync(struct wal *wal);
 /* Sync, and go on in a new segment, whose number is given. */
 int wal_rotate(struct wal *wal, uint64_t *segment);
+/*
+ * The same in two steps, for a caller that keeps writers out: the first syncs nothing. Once it
+ * succeeded, the same thread ends it; in between it takes no lock that is held over a sync.
+ */
+struct wal_rotation {
+	struct journal *full;
+	uint64_t segment, sequence;
+};
+int wal_rotate_begin(struct wal *wal, struct wal_rotation *rotation);
+int wal_rotate_end(struct wal *wal, struct wal_rotation *rotation);
 /* Links in `dir` to the segments before `segment`; the caller holds trims off. Not synced. */
 int wal_link(struct wal *wal, uint64_t segment, const char *dir);
 /* Delete the segments before `segment`: everything in them is elsewhere. */

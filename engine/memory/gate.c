@@ -77,4 +77,5 @@ void gate_open(struct gate *gate)
 	gate->is_closed = false;
 	pthread_cond_broadcast(&gate->changed);
 	pthread_mutex_unlock(&gate->lock);
+	crash_at(CRASH_GATE_OPENED);
 }

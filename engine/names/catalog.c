@@ -206,8 +206,6 @@ static int write_copy(struct catalog *catalog, uint32_t database_id, const char 
 	TRY(rewrite_print(&catalog->tree, database_id, rewrite));
 	TRY(journal_open(path, &journal));
 	int err = rewrite_append(rewrite, journal, &sequence);
-	if (err == OK)
-		err = journal_sync(journal);
 	journal_close(journal);
 	return err;
 }

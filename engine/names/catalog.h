@@ -133,7 +133,7 @@ int catalog_set_payload(struct catalog *catalog, uint32_t id, struct slice paylo
 /* How many LevelDB instances a group has, before its first point fixes it. */
 int catalog_set_shards(struct catalog *catalog, uint32_t group_id, uint32_t shards);
 /*
- * Write a new catalog that knows one database, as this one does; synced. ERR_NOT_FOUND: no such
+ * Write a new catalog that knows one database, as this one does; not synced. ERR_NOT_FOUND: no such
  * database.
  */
 int catalog_copy(struct catalog *catalog, uint32_t database_id, const char *path);

@@ -33,15 +33,47 @@ struct freezing {
 	struct path dir;  /* in trash/ until it is whole */
 };
 
-static int take_instant(struct freezing *freezing)
+/* Within the closed gate: what it writes is synced when writers go on. */
+static int take_instant(struct freezing *freezing, struct wal_rotation *rotation)
 {
 	struct engine *engine = freezing->engine;
 
 	TRY(catalog_copy(engine->names.catalog, freezing->database_id,
 			 path_top(freezing->dir.text, TOP_CATALOG).text));
-	TRY(wal_rotate(engine->wal, &freezing->segment));
-	return live_groups(engine, freezing->database_id, 0, INT64_MIN, INT64_MAX,
-			   &freezing->groups, &freezing->group_count);
+	TRY(live_groups(engine, freezing->database_id, 0, INT64_MIN, INT64_MAX, &freezing->groups,
+			&freezing->group_count));
+	return wal_rotate_begin(engine->wal, rotation);
+}
+
+static int sync_catalog(const struct freezing *freezing)
+{
+	struct path path = path_top(freezing->dir.text, TOP_CATALOG);
+	uint64_t size;
+	int fd;
+
+	TRY(env_open_append(path.text, &fd, &size));
+	int err = env_sync(fd);
+	env_close(fd);
+	return err;
+}
+
+/* Writers stand for the memory and the files of an instant, and for no sync. */
+static int hold_writers(struct freezing *freezing)
+{
+	struct engine *engine = freezing->engine;
+	struct wal_rotation rotation;
+
+	/* Without it a sync that is under way would be waited for while writers stand, and the next
+	 * one would have much to write. */
+	TRY(wal_sync(engine->wal));
+	gate_close(&engine->gate);
+	int err = take_instant(freezing, &rotation);
+	gate_open(&engine->gate);
+	if (err < 0)
+		return err;
+	freezing->segment = rotation.segment;
+	TRY(wal_rotate_end(engine->wal, &rotation));
+	return sync_catalog(freezing);
 }
 
 /* --- what is linked and copied -------------------------------------------------------- */
@@ -112,9 +144,7 @@ static int freeze_into(struct freezing *freezing)
 	/* What is in memory goes into shards first: the log that is linked stays small. */
 	TRY(engine_flush(engine));
 	flush_hold_off(engine);
-	gate_close(&engine->gate);
-	int err = take_instant(freezing);
-	gate_open(&engine->gate);
+	int err = hold_writers(freezing);
 	if (err == OK)
 		err = arrivals_write(engine);
 	if (err == OK)

@@ -582,3 +582,39 @@ TEST(power__what_an_end_left_in_the_log_is_missed_when_it_is_gone)
 	CHECK(is_missed);
 	CHECK_INT(engine_close(engine), OK);
 }
+
+static unsigned syncs_closed;
+
+static void check_no_sync(void *arg)
+{
+	CHECK_INT(power_syncs(), syncs_closed);
+	*(bool *)arg = true;
+}
+
+static void note_syncs(void *arg)
+{
+	syncs_closed = power_syncs();
+	plan_at(CRASH_GATE_OPENED, check_no_sync, arg);
+}
+
+/* An instant keeps writers out for no sync, and is durable when it returns all the same. */
+TEST(power__writers_wait_for_no_sync_of_a_snapshot)
+{
+	struct cut cut = cut_of(test_dir());
+	struct engine *engine = engine_at(cut.from), *frozen;
+	bool was_opened = false;
+
+	put_weeks(engine, 3);
+	plan_at(CRASH_GATE_CLOSED, note_syncs, &was_opened);
+	CHECK_INT(engine_freeze(engine, database_called(engine, "k"), "s"), OK);
+	plan_at(CRASH_NEVER, NULL, NULL);
+	CHECK(was_opened);
+	cut.loses = LOSES_LOG | LOSES_INDEX | LOSES_CATALOG;
+	cut_now(&cut);
+	CHECK_INT(engine_close(engine), OK);
+	engine = engine_at(cut.to);
+	CHECK_INT(engine_open_frozen(engine, database_called(engine, "k"), "s", &frozen), OK);
+	CHECK_INT(count_lines(text_of(frozen, "k")), 3);
+	engine_close_frozen(frozen);
+	CHECK_INT(engine_close(engine), OK);
+}
