@@ -197,6 +197,7 @@ static int32_t rule_offset(const struct zone *zone, int64_t time_s, int64_t *fro
 static int32_t lookup(const struct zone *zone, int64_t time_s, int64_t *from, int64_t *until)
 {
 	size_t low = 0, high = zone->count;
+	int32_t offset;
 
 	/* the number of transitions at or before the time */
 	while (low < high) {
@@ -207,8 +208,12 @@ static int32_t lookup(const struct zone *zone, int64_t time_s, int64_t *from, in
 		else
 			high = middle;
 	}
-	if (low == zone->count && zone->has_rule)
-		return rule_offset(zone, time_s, from, until);
+	if (low == zone->count && zone->has_rule) {
+		offset = rule_offset(zone, time_s, from, until);
+		if (low && *from < zone->times_s[low - 1]) /* the rule holds from there on */
+			*from = zone->times_s[low - 1];
+		return offset;
+	}
 	*from = low == 0 ? INT64_MIN : zone->times_s[low - 1];
 	*until = low == zone->count ? INT64_MAX : zone->times_s[low];
 	return low == 0 ? zone->first_offset_s : zone->offsets_s[low - 1];
@@ -228,7 +233,9 @@ int64_t zone_offset_ns(const struct zone *zone, int64_t time_ns)
 
 int32_t zone_span_s(const struct zone *zone, int64_t time_s, int64_t *from_s, int64_t *until_s)
 {
-	return lookup(zone, time_s, from_s, until_s);
+	*from_s = INT64_MIN;
+	*until_s = INT64_MAX;
+	return zone ? lookup(zone, time_s, from_s, until_s) : 0;
 }
 
 /* No clock is further from UTC, nor put back further at once. */

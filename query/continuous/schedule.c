@@ -31,6 +31,18 @@ int64_t schedule_next(const struct schedule *schedule, int64_t last_run_ns)
 	return window_of(&schedule->window, last_run_ns).end_ns;
 }
 
+/* The first window that begins no earlier than `for_ns` before, counted in windows. */
+static int64_t first_start(const struct schedule *schedule, int64_t time_ns, int64_t for_ns)
+{
+	const struct window_spec *window = &schedule->window;
+	int64_t interval_ns = window_length_ns(window), start_ns;
+
+	time_ns = add(window_moved(window, time_ns, -(for_ns / interval_ns)),
+		      -(for_ns % interval_ns));
+	start_ns = window_start(schedule, time_ns);
+	return start_ns < time_ns ? window_of(window, time_ns).end_ns : start_ns;
+}
+
 struct window schedule_range(const struct schedule *schedule, int64_t next_ns, int64_t now_ns)
 {
 	int64_t interval_ns = window_length_ns(&schedule->window);
@@ -42,16 +54,12 @@ struct window schedule_range(const struct schedule *schedule, int64_t next_ns, i
 	if (every_ns > interval_ns)
 		every_ns = interval_ns;
 	return (struct window){
-		window_start(schedule, add(next_ns, interval_ns - for_ns - 1)),
+		first_start(schedule, next_ns, for_ns),
 		window_start(schedule, add(now_ns, interval_ns - every_ns)),
 	};
 }
 
 int64_t schedule_advance(const struct schedule *schedule, int64_t start_ns, int64_t count)
 {
-	int64_t length_ns = window_length_ns(&schedule->window), ns;
-
-	if (__builtin_mul_overflow(length_ns, count, &ns))
-		ns = count < 0 ? TIME_MIN_NS : TIME_MAX_NS;
-	return window_start(schedule, add(start_ns, ns));
+	return window_start(schedule, window_moved(&schedule->window, start_ns, count));
 }

@@ -8,35 +8,8 @@ int64_t window_length_ns(const struct window_spec *spec)
 	return spec->months ? spec->months * 30 * NS_PER_DAY : spec->interval_ns;
 }
 
-/* The UTC time at which a local month begins, counted from year 0. */
-static int64_t month_start(const struct window_spec *spec, int64_t month)
-{
-	int64_t year = floor_div(month, 12), local_s, utc_s;
-	__int128 ns;
-
-	local_s = days_from_civil(year, (int)floor_mod(month, 12) + 1, 1) * 86400;
-	utc_s = zone_utc_of_local(spec->zone, local_s);
-	ns = (__int128)utc_s * NS_PER_SECOND + spec->offset_ns;
-	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
-}
-
-static int64_t month_of(const struct window_spec *spec, int64_t time_ns)
-{
-	int64_t seconds = floor_div(time_ns - spec->offset_ns, NS_PER_SECOND);
-	struct civil civil = civil_of_seconds(seconds + zone_offset_s(spec->zone, seconds));
-	int64_t month = civil.year * 12 + civil.month - 1;
-
-	return month - floor_mod(month, spec->months);
-}
-
-static struct window month_window(const struct window_spec *spec, int64_t time_ns)
-{
-	int64_t month = month_of(spec, time_ns);
-
-	return (struct window){ month_start(spec, month), month_start(spec, month + spec->months) };
-}
-
-/* --- windows on the clock of a zone ---------------------------------------------------------- */
+/* --- windows on the clock of a zone --------------------------------------------------------------
+ */
 
 /* A piece of time in which the clock is never put forward or back. */
 struct piece {
@@ -46,31 +19,54 @@ struct piece {
 /* No clock is further from UTC, nor put back further at once. */
 #define ZONE_NS_MAX (26 * 3600 * (__int128)NS_PER_SECOND)
 
-static struct piece piece_at(const struct window_spec *spec, __int128 time_ns)
-{
-	int64_t from_s, until_s;
-	int64_t time_s = (int64_t)(time_ns < 0 ? (time_ns - NS_PER_SECOND + 1) / NS_PER_SECOND
-					       : time_ns / NS_PER_SECOND);
-	int32_t ahead_s = zone_span_s(spec->zone, time_s, &from_s, &until_s);
-
-	return (struct piece){ (__int128)from_s * NS_PER_SECOND, (__int128)until_s * NS_PER_SECOND,
-			       (__int128)ahead_s * NS_PER_SECOND };
-}
-
-static __int128 floor_div_wide(__int128 a, __int128 b)
+static __int128 floor_div_wide(__int128 a, int64_t b)
 {
 	__int128 quotient = a / b;
 
 	return quotient * b > a ? quotient - 1 : quotient;
 }
 
+static struct piece piece_at(const struct window_spec *spec, __int128 time_ns)
+{
+	int64_t from_s, until_s;
+	int32_t ahead_s = zone_span_s(spec->zone, (int64_t)floor_div_wide(time_ns, NS_PER_SECOND),
+				      &from_s, &until_s);
+
+	return (struct piece){ (__int128)from_s * NS_PER_SECOND, (__int128)until_s * NS_PER_SECOND,
+			       (__int128)ahead_s * NS_PER_SECOND };
+}
+
+/* What the clock shows when window `number` begins, if it shows it at all. */
+static __int128 local_start(const struct window_spec *spec, int64_t number)
+{
+	int64_t month = number * spec->months;
+
+	if (!spec->months)
+		return (__int128)number * spec->interval_ns + spec->offset_ns;
+	return (__int128)days_from_civil(floor_div(month, 12), (int)floor_mod(month, 12) + 1, 1) *
+		       NS_PER_DAY +
+	       spec->offset_ns;
+}
+
+/* The window that begins last at or before what the clock shows. */
+static int64_t number_of(const struct window_spec *spec, __int128 local_ns)
+{
+	struct civil civil;
+
+	local_ns -= spec->offset_ns;
+	if (!spec->months)
+		return (int64_t)floor_div_wide(local_ns, spec->interval_ns);
+	civil = civil_of_seconds((int64_t)floor_div_wide(local_ns, NS_PER_SECOND));
+	return floor_div(civil.year * 12 + civil.month - 1, spec->months);
+}
+
 /*
  * When window `number` begins: where the clock first shows its local time, or has passed it. What
  * it shows twice is the first; what it leaves out is where it goes on.
  */
-static __int128 boundary_of(const struct window_spec *spec, __int128 number)
+static __int128 boundary_of(const struct window_spec *spec, int64_t number)
 {
-	__int128 local_ns = number * spec->interval_ns + spec->offset_ns;
+	__int128 local_ns = local_start(spec, number);
 	struct piece piece = piece_at(spec, local_ns - ZONE_NS_MAX);
 
 	while (local_ns - piece.ahead_ns >= piece.until_ns)
@@ -79,15 +75,16 @@ static __int128 boundary_of(const struct window_spec *spec, __int128 number)
 							 : piece.from_ns;
 }
 
+/* Where the clock is put by `change_ns`: is that no less than a window? */
 static bool is_long_change(const struct window_spec *spec, __int128 change_ns)
 {
-	return (change_ns < 0 ? -change_ns : change_ns) >= spec->interval_ns;
+	return !spec->months && (change_ns < 0 ? -change_ns : change_ns) >= spec->interval_ns;
 }
 
 /*
  * A window no longer than what the clock is put forward or back goes on as if it were not: an hour
  * that comes twice is two of them. Where that leaves the multiples of the interval, windows end
- * and begin with the change. False: a shorter change is near.
+ * and begin with the change. False: a change is near that is shorter than a window.
  */
 static bool cut_at_changes(const struct window_spec *spec, const struct piece *piece,
 			   __int128 *start_ns, __int128 *end_ns)
@@ -117,13 +114,12 @@ static int64_t in_time(__int128 ns)
 	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
 }
 
-static struct window zone_window(const struct window_spec *spec, int64_t time_ns)
+static struct window local_window(const struct window_spec *spec, int64_t time_ns)
 {
 	struct piece piece = piece_at(spec, time_ns);
-	__int128 number =
-		floor_div_wide(time_ns + piece.ahead_ns - spec->offset_ns, spec->interval_ns);
-	__int128 start_ns = number * spec->interval_ns + spec->offset_ns - piece.ahead_ns;
-	__int128 end_ns = start_ns + spec->interval_ns;
+	int64_t number = number_of(spec, time_ns + piece.ahead_ns);
+	__int128 start_ns = local_start(spec, number) - piece.ahead_ns;
+	__int128 end_ns = local_start(spec, number + 1) - piece.ahead_ns;
 
 	if (!cut_at_changes(spec, &piece, &start_ns, &end_ns)) {
 		while (boundary_of(spec, number) > time_ns)
@@ -136,6 +132,9 @@ static struct window zone_window(const struct window_spec *spec, int64_t time_ns
 	return (struct window){ in_time(start_ns), in_time(end_ns) };
 }
 
+/* --- windows -------------------------------------------------------------------------------------
+ */
+
 struct window window_of(const struct window_spec *spec, int64_t time_ns)
 {
 	struct window window;
@@ -145,10 +144,8 @@ struct window window_of(const struct window_spec *spec, int64_t time_ns)
 		return (struct window){ spec->time_first_ns, spec->time_last_ns == INT64_MAX
 								     ? INT64_MAX
 								     : spec->time_last_ns + 1 };
-	if (spec->months)
-		return month_window(spec, time_ns);
-	if (spec->zone)
-		return zone_window(spec, time_ns);
+	if (spec->months || spec->zone)
+		return local_window(spec, time_ns);
 	time_ns = (int64_t)((uint64_t)time_ns - (uint64_t)spec->offset_ns);
 	past_ns = time_ns % spec->interval_ns;
 	if (past_ns < 0)
@@ -178,23 +175,11 @@ uint64_t window_count(const struct window_spec *spec)
 
 	if (!window_is_given(spec) || spec->time_last_ns < spec->time_first_ns)
 		return 1;
-	if (spec->months)
-		return (uint64_t)((month_of(spec, spec->time_last_ns) -
-				   month_of(spec, spec->time_first_ns)) /
-				  spec->months) +
-		       1;
 	span = (__int128)window_of(spec, spec->time_last_ns - 1).start_ns -
 	       window_of(spec, spec->time_first_ns).start_ns;
-	return (uint64_t)(span / spec->interval_ns) + 1;
-}
-
-void window_walk_begin(struct window_walk *walk, const struct window_spec *spec, bool is_descending,
-		       int64_t start_ns)
-{
-	assert(window_is_given(spec));
-	*walk = (struct window_walk){ .spec = spec,
-				      .is_descending = is_descending,
-				      .start_ns = start_ns };
+	return (uint64_t)(span /
+			  (spec->months ? spec->months * 28 * NS_PER_DAY : spec->interval_ns)) +
+	       1;
 }
 
 static int64_t saturating_add(int64_t a, int64_t b)
@@ -206,21 +191,40 @@ static int64_t saturating_add(int64_t a, int64_t b)
 	return sum;
 }
 
-void window_walk_step(struct window_walk *walk)
+int64_t window_after(const struct window_spec *spec, int64_t start_ns)
 {
-	const struct window_spec *spec = walk->spec;
+	if (!spec->months && !spec->zone)
+		return saturating_add(start_ns, spec->interval_ns);
+	return start_ns >= TIME_MAX_NS ? INT64_MAX : local_window(spec, start_ns).end_ns;
+}
 
-	if (spec->months) {
-		walk->start_ns = month_start(
-			spec, month_of(spec, walk->start_ns) +
-				      (walk->is_descending ? -spec->months : spec->months));
-	} else if (spec->zone && walk->is_descending && walk->start_ns > TIME_MIN_NS) {
-		walk->start_ns = window_of(spec, walk->start_ns - 1).start_ns;
-	} else if (spec->zone && !walk->is_descending && walk->start_ns < TIME_MAX_NS) {
-		walk->start_ns = window_of(spec, walk->start_ns).end_ns;
-	} else {
-		walk->start_ns =
-			saturating_add(walk->start_ns, walk->is_descending ? -spec->interval_ns
-									   : spec->interval_ns);
-	}
+int64_t window_before(const struct window_spec *spec, int64_t start_ns)
+{
+	if (!spec->months && !spec->zone)
+		return saturating_add(start_ns, -spec->interval_ns);
+	return start_ns <= TIME_MIN_NS ? INT64_MIN : local_window(spec, start_ns - 1).start_ns;
+}
+
+/* Windows of a zone are counted one by one up to here; so many more are taken as of one length. */
+#define WINDOWS_COUNTED 4096
+
+int64_t window_moved(const struct window_spec *spec, int64_t time_ns, int64_t count)
+{
+	int64_t left = count < 0 ? -count : count, start_ns, past_ns;
+	__int128 ns;
+
+	if (!spec->months && !spec->zone)
+		return in_time((__int128)time_ns + (__int128)count * spec->interval_ns);
+	start_ns = window_of(spec, time_ns).start_ns;
+	past_ns = time_ns - start_ns;
+	for (; left && left <= WINDOWS_COUNTED && start_ns > TIME_MIN_NS && start_ns < TIME_MAX_NS;
+	     left--)
+		start_ns = count < 0 ? window_before(spec, start_ns) : window_after(spec, start_ns);
+	ns = start_ns + (count < 0 ? -(__int128)left : (__int128)left) * window_length_ns(spec);
+	/* A time behind the end of a shorter window is the end's. */
+	start_ns = in_time(ns);
+	ns += past_ns;
+	if (past_ns && ns > local_window(spec, start_ns).end_ns)
+		ns = local_window(spec, start_ns).end_ns;
+	return in_time(ns);
 }

@@ -42,15 +42,12 @@ struct window window_of(const struct window_spec *spec, int64_t time_ns);
 uint64_t window_count(const struct window_spec *spec);
 
 /*
- * Walking from window to window, as fill() does: `start_ns` is the next one.
+ * When the window begins that follows the one that begins at `start_ns`, or precedes it. INT64_MAX,
+ * INT64_MIN: there is none.
  */
-struct window_walk {
-	const struct window_spec *spec;
-	bool is_descending;
-	int64_t start_ns;
-};
-void window_walk_begin(struct window_walk *walk, const struct window_spec *spec, bool is_descending,
-		       int64_t start_ns);
-void window_walk_step(struct window_walk *walk);
+int64_t window_after(const struct window_spec *spec, int64_t start_ns);
+int64_t window_before(const struct window_spec *spec, int64_t start_ns);
+/* A time so many windows later (negative: earlier), as far behind its window's start. */
+int64_t window_moved(const struct window_spec *spec, int64_t time_ns, int64_t count);
 
 #endif

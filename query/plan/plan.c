@@ -46,17 +46,10 @@ int64_t plan_looks_back(struct slice name, bool has_inner, int64_t count)
 
 static int64_t moved(const struct window_spec *spec, int64_t time_ns, int64_t windows)
 {
-	__int128 ns = (__int128)time_ns + (__int128)windows * spec->interval_ns;
-	int64_t seconds = floor_div(time_ns, NS_PER_SECOND);
-
 	/* A bound beyond all times stays there: nothing lies in such a range. */
 	if (windows == 0 || time_ns > TIME_MAX_NS || time_ns < TIME_MIN_NS)
 		return time_ns;
-	if (spec->months)
-		ns += (__int128)(zone_add_months(spec->zone, seconds, windows * spec->months) -
-				 seconds) *
-		      NS_PER_SECOND;
-	return ns < TIME_MIN_NS ? TIME_MIN_NS : ns > TIME_MAX_NS ? TIME_MAX_NS : (int64_t)ns;
+	return window_moved(spec, time_ns, windows);
 }
 
 struct window_spec plan_widened(const struct plan *plan, int64_t windows)

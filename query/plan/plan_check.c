@@ -870,6 +870,7 @@ static int check_join(struct plan *plan, const struct source *source, struct pla
 			       .is_descending = plan->is_descending };
 	join->window.time_first_ns = plan->window.time_first_ns;
 	join->window.time_last_ns = plan->window.time_last_ns;
+	join->window.zone = plan->window.zone;
 	return OK;
 }
 

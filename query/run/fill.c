@@ -141,8 +141,7 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		.plan = plan, .call = call, .option = plan->fill, .is_descending = is_descending
 	};
 	struct points out = { 0 };
-	struct window_walk walk;
-	int64_t first, last;
+	int64_t start_ns, last;
 	/* The rows of all calls are the same: those of the first are counted, also over groups. */
 	bool counts = call == plan->calls[0];
 	size_t next = 0;
@@ -153,16 +152,15 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 		return OK;
 	if (fill.option == FILL_NULL && call->function->is_counting)
 		fill.option = FILL_NUMBER;
-	bounds_of(is_descending, window, points, &first, &last);
-	window_walk_begin(&walk, window, is_descending, first);
+	bounds_of(is_descending, window, points, &start_ns, &last);
 	while (err >= 0 && out.count < count_max &&
-	       (next < points->count || !is_before(is_descending, last, walk.start_ns))) {
+	       (next < points->count || !is_before(is_descending, last, start_ns))) {
 		const struct point *point = next < points->count ? &points->items[next] : NULL;
 
-		if (!point || is_before(is_descending, walk.start_ns, point->time_ns)) {
-			struct point made = { .time_ns = walk.start_ns };
+		if (!point || is_before(is_descending, start_ns, point->time_ns)) {
+			struct point made = { .time_ns = start_ns };
 
-			made.value = fill_value(&fill, walk.start_ns, point);
+			made.value = fill_value(&fill, start_ns, point);
 			err = counts ? run_count_bucket(run) : OK;
 			if (err >= 0)
 				err = add_point(run, &out, made);
@@ -171,7 +169,8 @@ int fill_points(const struct plan *plan, const struct window_spec *window,
 			err = add_point(run, &out, *point);
 			next++;
 		}
-		window_walk_step(&walk);
+		start_ns = is_descending ? window_before(window, start_ns)
+					 : window_after(window, start_ns);
 	}
 	points_release(points);
 	*points = out;

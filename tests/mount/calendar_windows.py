@@ -19,33 +19,38 @@ def ask(text):
         os.close(fd)
     return [(int(t), n) for _, t, n in (line.split(",") for line in lines)]
 
-def month_of(zone, t, months):
-    at = datetime.datetime.fromtimestamp(t, zone)
-    month = at.year * 12 + at.month - 1
-    return month - month % months
+def shown_month(zone, t, offset):
+    """The month on the wall, where months begin `offset` seconds late."""
+    at = datetime.datetime.fromtimestamp(t, zone).replace(tzinfo=None) - datetime.timedelta(seconds=offset)
+    return at.year * 12 + at.month - 1
 
-def begin(zone, month, known={}):
-    """The first minute of a local month."""
-    key = (str(zone), month)
+def begin(zone, month, offset, known={}):
+    """When the clock first shows a local month's begin, and the offset, or has passed it."""
+    key = (str(zone), month, offset)
     if key not in known:
-        t = int(datetime.datetime(month // 12, month % 12 + 1, 1, tzinfo=utc).timestamp()) - 16 * 3600
-        while month_of(zone, t, 1) < month:
+        t = int(datetime.datetime(month // 12, month % 12 + 1, 1, tzinfo=utc).timestamp()) + offset - 16 * 3600
+        while shown_month(zone, t, offset) < month:
             t += 1800
         known[key] = t
     return known[key]
+
+def month_of(zone, t, months, offset):
+    month = shown_month(zone, t, offset)
+    month -= month % months
+    return month - months if begin(zone, month, offset) > t else month + months if begin(zone, month + months, offset) <= t else month
 
 def expected(zone, months, offset, first, last, fill, is_descending):
     groups = {}
     for n, t in enumerate(points):
         if first <= t < last:
-            groups.setdefault(month_of(zone, t - offset, months), []).append(n)
+            groups.setdefault(month_of(zone, t, months, offset), []).append(n)
     if not groups:
         return []
     rows = []
-    month, end = month_of(zone, first - offset, months), month_of(zone, last - 1 - offset, months)
+    month, end = month_of(zone, first, months, offset), month_of(zone, last - 1, months, offset)
     while month <= end:
         values = groups.get(month)
-        rows.append((begin(zone, month) + offset, sum(values) if values else None))
+        rows.append((begin(zone, month, offset), sum(values) if values else None))
         month += months
     out, before = [], None
     for t, value in rows:
