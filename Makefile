@@ -72,7 +72,7 @@ unit-tests: $(UNIT_TESTS) $(REPLAYS)
 tools: $(TOOLS) $(TORTURE)
 
 # Loops over vectors are what these are: -O2 of gcc 12 leaves most of them scalar.
-VECTOR_SRC := $(filter engine/codec/% %/chunk.c %/function_fold.c %/tally.c,$(ENGINE_SRC) $(QUERY_SRC))
+VECTOR_SRC := $(filter engine/codec/% engine/chunk/chunk% engine/chunk/row_times.c %/function_fold.c %/tally.c,$(ENGINE_SRC) $(QUERY_SRC))
 $(call object,$(VECTOR_SRC)): CFLAGS += $(if $(DEBUG),,-O3)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

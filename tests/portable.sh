@@ -9,7 +9,7 @@ passed=0 failed=0
 
 flags="-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$PWD -Wall -Werror -Wno-unused-parameter
 	-fno-strict-aliasing -ffp-contract=off"
-sources=$(find "$PWD/engine" -name chunk.c -o -name summary.c -o -name value.c -o -path '*/engine/codec/*.c' -o -path '*/engine/base/*.c')
+sources=$(find "$PWD/engine" -path "*/engine/chunk/*.c" -o -name value.c -o -path '*/engine/codec/*.c' -o -path '*/engine/base/*.c')
 unit() { find tests/unit -name "test_$1.c"; }
 # compile NAME COMPILER: what is below the store, into $work/NAME
 compile() {
