@@ -7,6 +7,7 @@
 #include "engine/base/limits.h"
 #include "engine/chunk/chunk_inner.h"
 
+/* Without sums in the head the checksum of the whole chunk covers the payload. */
 static struct part part_decode(struct reader *head, bool sums)
 {
 	uint64_t bytes = reader_varint(head);
@@ -21,6 +22,7 @@ static struct part cells_part_decode(struct reader *head, bool sums)
 	return (struct part){ bytes, sums && bytes ? reader_u32(head) : 0 };
 }
 
+/* ERR_CORRUPT: the head tells more bytes than follow it. */
 static int part_take(struct reader *payloads, const struct part *part, struct slice *payload)
 {
 	if (part->bytes > reader_left(payloads))
@@ -29,6 +31,7 @@ static int part_take(struct reader *payloads, const struct part *part, struct sl
 	return OK;
 }
 
+/* The checksum comes first: nothing is believed of bytes that it does not cover. */
 static int head_open(struct slice chunk, struct decoding *d)
 {
 	struct reader in = reader_of(chunk);

@@ -1,6 +1,6 @@
 /*
  * What was last known of the series of a group as text: kept with the group, so that a stat of an
- * unchanged series formats nothing. read/series_text.c makes and reads them.
+ * unchanged series formats nothing. read/view_text.c makes them, series_text.c reads by them.
  */
 #ifndef ENGINE_MEMORY_TEXT_CACHE_H
 #define ENGINE_MEMORY_TEXT_CACHE_H

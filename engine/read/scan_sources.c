@@ -32,6 +32,7 @@ static void collect_masks(struct scan *scan)
 	pthread_mutex_unlock(&view->group->lock);
 }
 
+/* A capture is taken under the lock and read without it: writers go on while the scan reads. */
 static void collect_captures(struct scan *scan)
 {
 	const struct view *view = scan->spec.view;
@@ -66,6 +67,7 @@ static int compare_times(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
+/* Chunks that a flush brought after the view was made hold rows that its memtables have, too. */
 static void collect_sources(struct scan *scan)
 {
 	struct chunk_refs refs = { 0 };

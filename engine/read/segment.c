@@ -17,6 +17,7 @@ static bool wanted(const struct scan *scan, int64_t time_ns, uint64_t sequence)
 	       !masks_hide(&scan->masks, time_ns, sequence);
 }
 
+/* A column without a value yet: every bit of validity is clear. */
 static struct batch_column column_new(struct scan *scan, enum value_type type, size_t rows)
 {
 	return (struct batch_column){ type, arena_need(&scan->arena, rows * sizeof(union value)),
@@ -148,6 +149,7 @@ static size_t column_of(const struct scan *scan, uint32_t field_id)
 	return scan->spec.field_count;
 }
 
+/* Rows that follow one another mostly have one layout: it is mapped once. */
 struct layout_map {
 	const struct layout *layout;
 	size_t *columns;
@@ -167,6 +169,7 @@ static void map_layout(struct scan *scan, struct layout_map *map, const struct l
 	map->layout = layout;
 }
 
+/* A captured row at a place of the columns; a field that was not asked for is passed over. */
 static void put_row(struct scan *scan, struct segment *out, size_t at, size_t capacity,
 		    const struct captured_row *row, struct layout_map *map)
 {
@@ -216,6 +219,7 @@ int segment_load_capture(struct scan *scan, const struct source *source, int64_t
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
+/* A field of another type than the column has so far leaves the older value. */
 static void put_from(struct scan *scan, struct segment *out, size_t at, size_t capacity,
 		     const struct segment *from, size_t row)
 {
@@ -230,6 +234,7 @@ static void put_from(struct scan *scan, struct segment *out, size_t at, size_t c
 	}
 }
 
+/* A step takes the earlier row, or both of one time: then the newer is put over the older. */
 void segment_merge(struct scan *scan, struct segment *older, const struct segment *newer)
 {
 	size_t capacity = older->row_count + newer->row_count, a = 0, b = 0, at = 0;

@@ -21,6 +21,7 @@
 
 /* --- stat -------------------------------------------------------------------------------- */
 
+/* Sums over groups; mtime and ctime are the latest of any group. */
 static void add_to_stat(struct series_stat *stat, const struct view_info *seen,
 			const struct text_info *info)
 {
@@ -43,6 +44,7 @@ static void add_to_stat(struct series_stat *stat, const struct view_info *seen,
 		stat->ctime_ns = seen->ctime_ns;
 }
 
+/* A group that never had a row of the series is left out: nothing is formatted for it. */
 static int stat_group(struct live_group *group, uint32_t series_id, struct series_stat *out)
 {
 	struct view view;
@@ -205,6 +207,7 @@ static bool parts_are_same(const struct series_text *text, const struct part *pa
 	return true;
 }
 
+/* Parts are replaced as a whole: readings point into the views of the old ones, so they end. */
 static void text_adopt(struct series_text *text, struct part *parts, size_t count)
 {
 	for (size_t i = 0; i < READINGS_MAX; i++)
@@ -318,6 +321,7 @@ static const struct checkpoint *checkpoint_before(const struct text_info *info, 
 	return &info->checkpoints[low];
 }
 
+/* From the checkpoint before the offset: lines up to it are formatted and thrown away. */
 static int reading_open(struct series_text *text, struct reading *reading, size_t part,
 			uint64_t offset)
 {
@@ -402,6 +406,7 @@ static int reading_take(struct reading *reading, const struct row_text *rows, ui
 	return err < 0 ? err : OK;
 }
 
+/* A length within one part; the caller goes on with the next. */
 static int read_part(struct series_text *text, size_t part, uint64_t offset, size_t length,
 		     struct buf *out)
 {

@@ -13,16 +13,14 @@
 #include "fs/answers/answer_inner.h"
 #include "fs/answers/query_dir.h"
 #include "fs/answers/stream.h"
-#include "fs/nodes/access.h"
 #include "fs/nodes/attr.h"
-#include "fs/nodes/place.h"
 #include "fs/nodes/reply.h"
 #include "fs/snapshots/frozen_engine.h"
 
 /* How long a LOOKUP waits, so that most have the exact size at once; it holds up its directory. */
 #define LOOKUP_WAIT_NS (50 * NS_PER_MS)
 
-/* --- evaluation ---------------------------------------------------------------- */
+/* --- the evaluation is over ------------------------------------------------------- */
 
 static void reply_open_waiting(struct wait *wait, struct mount *mount)
 {
@@ -65,6 +63,7 @@ static enum answer_state state_after(const struct answer *answer, int err)
 	return err == ERR_CANCELLED && answer->cancelled ? ANSWER_GONE : ANSWER_FAILED;
 }
 
+/* Replies come after the lock: a reply to OPEN takes it again. */
 static void finish(struct answer *answer, int err)
 {
 	struct answer_table *table = answer->mount->answers;
@@ -89,6 +88,7 @@ static void finish(struct answer *answer, int err)
 	reply_all(waits, answer->mount);
 }
 
+/* The job of an answer, in the pool; gives up its reference at the end. */
 static void run(struct job *job)
 {
 	struct answer *answer = (struct answer *)job;
@@ -143,6 +143,7 @@ static struct node *node_of(struct mount *mount, struct answer *answer)
 	return node;
 }
 
+/* With the lock; the request is replied to once, by reply_waiting() or reply_over(). */
 static void add_wait(struct answer *answer, enum wait_kind kind, fuse_req_t req, struct node *node,
 		     const struct fuse_file_info *info)
 {
@@ -387,6 +388,7 @@ static void reply_over(struct wait *waits, struct mount *mount)
 	}
 }
 
+/* Requests of callers that went away, and LOOKUPs that waited enough; `all`: every request. */
 static void look_after(struct mount *mount, bool all)
 {
 	struct answer_table *table = mount->answers;

@@ -44,6 +44,7 @@ struct evaluation {
 	struct caller caller;	 /* the answer's, with what is known of its groups */
 };
 
+/* A mode depends on groups: they are read now, while the caller whose LOOKUP began this waits. */
 static void need_groups(struct evaluation *evaluation, uint32_t id, bool write)
 {
 	struct answer_table *table = evaluation->answer->mount->answers;
