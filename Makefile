@@ -111,7 +111,8 @@ $(BUILD)/tests/test_cold: LDFLAGS += $(foreach f,rename mkdir sync_dir remove_tr
 # What one statement passes through, with a call at each basic block: test_work counts them.
 COUNTED := $(filter $(addprefix %/,plan_bind.c plan_check.c plan_names.c plan_sources.c plan_values.c plan_wildcards.c \
 	show.c show_index.c manage.c manage_points.c query.c select.c groups.c aggregate.c raw.c rows.c scope.c \
-	tag_filter.c task.c snapshot.c view.c live.c index.c index_look.c index_tables.c postings.c series.c map.c), \
+	tag_filter.c task.c snapshot.c view.c live.c index.c index_look.c index_tables.c index_additions.c postings.c \
+	series.c map.c), \
 	$(BASE_SRC) $(ENGINE_SRC) $(QUERY_SRC))
 $(BUILD)/counted/%.o: %.c
 	@mkdir -p $(@D)
