@@ -13,63 +13,19 @@
  */
 #include "engine/write/writer.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/base/array.h"
 #include "engine/base/counters.h"
-#include "engine/base/crash.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
-#include "engine/base/when.h"
-#include "engine/memory/objects.h"
-#include "engine/memory/state.h"
 #include "engine/upkeep/flush.h"
 #include "engine/upkeep/room.h"
-#include "engine/write/feeding.h"
-#include "engine/write/layouts.h"
-#include "engine/write/retype.h"
+#include "engine/write/writer_inner.h"
 
 #define BATCH_POINTS_MAX     65536u
 #define BATCH_TEXT_BYTES_MAX (4u << 20)
 #define FED_TEXT_BYTES_MAX   (128u << 10) /* so that feeding begins soon */
-
-/* A line that was measured and whose series was looked for. */
-struct ahead {
-	size_t length; /* newline included */
-	struct slice line;
-	struct index_found found;
-};
-
-struct writer {
-	struct engine *engine;
-	struct writer_options options;
-	char *series_key; /* options.series_key lies here */
-	struct index *index;
-	struct line_context lines;
-	struct row_batch now;
-	struct feeding *feeding; /* NULL until a batch was given to it */
-	bool is_fed;		 /* a continuous query has copied the last batch */
-
-	struct live_group *group; /* of the batch, or of the last line; may be NULL */
-	uint64_t types_epoch;	  /* of the group, when the batch began */
-	bool is_replacing;	  /* all is stored at once, by engine_series_replace() */
-
-	struct layouts layouts;
-
-	struct index_found own; /* WRITE_ONE_SERIES: the file's, when there is one */
-	struct ahead ahead[INDEX_FIND_MAX];
-	size_t ahead_count, ahead_next;
-
-	uint32_t batch; /* counts batches, for known_layout */
-	int64_t arrival_ns;
-	size_t field_count;	/* values in the batch */
-	uint64_t stored_count;	/* batches that are stored */
-	bool lost;		/* a batch of this call could not be stored */
-	int64_t time_oldest_ns; /* what the policy still takes */
-};
-
-static int batch_store(struct writer *writer);
 
 /* --- life --------------------------------------------------------------------- */
 
@@ -124,139 +80,6 @@ void writer_close(struct writer *writer)
 	free(writer);
 }
 
-/* --- policies and groups --------------------------------------------------------- */
-
-/* The policy that takes the points; `object` is complete. */
-static int find_policy(struct writer *writer, struct object *policy)
-{
-	struct catalog *catalog = writer->engine->names.catalog;
-
-	if (writer->options.policy_id) {
-		int err = catalog_get(catalog, writer->options.policy_id, policy);
-
-		return err == ERR_NOT_FOUND ? ERR_STALE : err;
-	}
-	return catalog_default_policy(catalog, writer->options.database_id, policy);
-}
-
-/* It is there, and no policy is the default: queries shall find what is written. */
-static int adopt_autogen(struct engine *engine, uint32_t database_id, struct object *policy)
-{
-	TRY(catalog_find(engine->names.catalog, database_id, SLICE("autogen"), policy));
-	policy->policy.is_default = true;
-	return catalog_set_policy(engine->names.catalog, policy->id, &policy->policy);
-}
-
-static int make_autogen(struct writer *writer, struct object *policy)
-{
-	struct engine *engine = writer->engine;
-	struct policy_settings settings = policy_defaults();
-	struct object database;
-	uint32_t id;
-
-	if (catalog_get(engine->names.catalog, writer->options.database_id, &database) < 0)
-		return ERR_STALE;
-	names_make_begin(&engine->names);
-	int err = find_policy(writer, policy);
-	if (err == ERR_NOT_FOUND) {
-		settings.is_default = true;
-		err = engine_create_policy(engine, writer->options.database_id, SLICE("autogen"),
-					   &settings, &writer->options.attrs, &id);
-		if (err == OK)
-			err = catalog_get(engine->names.catalog, id, policy);
-		else if (err == ERR_EXISTS)
-			err = adopt_autogen(engine, database.id, policy);
-	}
-	names_make_end(&engine->names);
-	return err;
-}
-
-/* Make the group for a time, unless another writer has made it meanwhile. */
-static int make_group(struct writer *writer, const struct object *policy, int64_t time_ns,
-		      struct object *out)
-{
-	struct catalog *catalog = writer->engine->names.catalog;
-	struct object *groups;
-	size_t count;
-
-	names_make_begin(&writer->engine->names);
-	int err = catalog_find_group(catalog, policy->id, floor_div(time_ns, NS_PER_SECOND), out);
-	if (err == ERR_NOT_FOUND)
-		err = catalog_list(catalog, policy->id, OBJECT_GROUP, &groups, &count);
-	else
-		groups = NULL;
-	if (err == OK && groups) {
-		*out = (struct object){ .parent_id = policy->id,
-					.kind = OBJECT_GROUP,
-					.attrs = policy->attrs };
-		out->attrs.atime_ns = out->attrs.mtime_ns = out->attrs.ctime_ns = 0;
-		group_window_for(policy->policy.shard_duration_ns, time_ns, &out->window);
-		for (size_t i = 0; i < count; i++)
-			group_window_cut(&out->window, time_ns, &groups[i].window);
-		out->window.shards = policy->policy.shards;
-		err = room_take_shards(writer->engine, out->window.shards);
-		if (err == OK)
-			err = catalog_add(catalog, out);
-	}
-	free(groups);
-	names_make_end(&writer->engine->names);
-	return err;
-}
-
-static int check_retention(const struct writer *writer, int64_t time_ns, struct diag *diag)
-{
-	if (time_ns >= writer->time_oldest_ns)
-		return OK;
-	return diag_set(diag, ERR_RANGE,
-			"points beyond retention policy: the time is older than the policy keeps");
-}
-
-/* The group that a file stands for. */
-static int find_own_group(struct writer *writer, int64_t time_ns, struct diag *diag,
-			  struct live_group **out)
-{
-	int err = live_group_get(writer->engine, writer->options.group_id, out);
-
-	if (err < 0)
-		return err == ERR_NOT_FOUND ? ERR_STALE : err;
-	if (live_group_holds(*out, time_ns))
-		return OK;
-	live_group_release(*out);
-	return diag_set(diag, ERR_RANGE, "the time is outside the window of this shard group");
-}
-
-/*
- * The group for a time, referenced. With `make`, it is made when it is not there; without,
- * `*out` is NULL then.
- */
-static int find_group(struct writer *writer, int64_t time_ns, bool make, struct diag *diag,
-		      struct live_group **out)
-{
-	struct object policy, object;
-	int err = find_policy(writer, &policy);
-
-	*out = NULL;
-	if (err == ERR_NOT_FOUND && !make)
-		return OK;
-	if (err == ERR_NOT_FOUND)
-		err = make_autogen(writer, &policy);
-	if (err < 0)
-		return err;
-	writer->time_oldest_ns = policy.policy.duration_ns
-					 ? writer->arrival_ns - policy.policy.duration_ns
-					 : INT64_MIN;
-	TRY(check_retention(writer, time_ns, diag));
-	if (writer->options.group_id)
-		return find_own_group(writer, time_ns, diag, out);
-	err = catalog_find_group(writer->engine->names.catalog, policy.id,
-				 floor_div(time_ns, NS_PER_SECOND), &object);
-	if (err == ERR_NOT_FOUND && !make)
-		return OK;
-	if (err == ERR_NOT_FOUND)
-		err = make_group(writer, &policy, time_ns, &object);
-	return err < 0 ? err : live_group_of(writer->engine, &object, out);
-}
-
 /* --- series and fields --------------------------------------------------------------- */
 
 static struct slice line_key(const struct writer *writer, const struct line *line)
@@ -285,71 +108,6 @@ static int check_own_key(struct writer *writer, const struct line *line, struct 
 					 ? writer->options.series_key.length
 					 : 300),
 			   writer->options.series_key.data);
-}
-
-static int refuse_type(const struct line *line, const struct line_field *field,
-		       struct slice measurement, enum value_type stored, struct diag *diag)
-{
-	return diag_set_at(
-		diag, ERR_TYPE, 1, line_field_column(line, field->key),
-		"field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type "
-		"%s, already exists as type %s",
-		(int)(field->key.length < 200 ? field->key.length : 200), field->key.data,
-		(int)(measurement.length < 200 ? measurement.length : 200), measurement.data,
-		value_type_name(field->type), value_type_name(stored));
-}
-
-/* The first field from `*at` on that the group has with another type; their number when none. */
-static int find_clash(struct live_group *group, uint32_t measurement_id, const struct line *line,
-		      const uint32_t *ids, bool reserve, size_t *at, enum value_type *stored)
-{
-	int err = OK;
-
-	pthread_mutex_lock(&group->lock);
-	for (; err == OK && *at < line->field_count; ++*at) {
-		uint64_t key = shard_field_key(measurement_id, ids[*at]);
-		enum value_type type = line->fields[*at].type;
-
-		if (ids[*at] == ID_NONE)
-			continue;
-		err = live_group_type(group, key, stored);
-		if (err == OK && *stored == VALUE_NONE && reserve)
-			live_group_set_type(group, key, type);
-		else if (err == OK && *stored != VALUE_NONE && *stored != type)
-			break;
-	}
-	pthread_mutex_unlock(&group->lock);
-	return err;
-}
-
-/*
- * Do the fields agree with the group? With `reserve`, those that are new there
- * get their type. `ids[i]` may be ID_NONE: a field that no point has yet. Of what was deleted
- * no type is left.
- */
-static int check_types(struct writer *writer, struct live_group *group, uint32_t measurement_id,
-		       const struct line *line, const uint32_t *ids, bool reserve,
-		       struct diag *diag)
-{
-	enum value_type stored;
-	size_t at = 0;
-
-	for (;;) {
-		bool forgotten = false;
-
-		TRY(find_clash(group, measurement_id, line, ids, reserve, &at, &stored));
-		if (at == line->field_count)
-			return OK;
-		/* Rows of this writer that wait have the field, perhaps; a replacement waits for
-		 * its end. */
-		if (group == writer->group && !writer->is_replacing)
-			TRY(batch_store(writer));
-		TRY(retype_forget(group, measurement_id, ids[at], &forgotten));
-		if (!forgotten)
-			return refuse_type(line, &line->fields[at],
-					   index_measurement_name(writer->index, measurement_id),
-					   stored, diag);
-	}
 }
 
 /* --- resolving ------------------------------------------------------------------------------ */
@@ -418,8 +176,8 @@ static int resolve_new(struct writer *writer, const struct line *line, struct in
 		TRY(index_fields(writer->index, found->measurement_id, line->fields,
 				 line->field_count, false, ids));
 		if (writer->group)
-			TRY(check_types(writer, writer->group, found->measurement_id, line, ids,
-					false, diag));
+			TRY(writer_check_types(writer, writer->group, found->measurement_id, line,
+					       ids, false, diag));
 	}
 	TRY(index_add_series(writer->index, raw_key, measurement, tags, tag_count,
 			     &found->series_id, diag));
@@ -438,6 +196,7 @@ static void find_own_series(struct writer *writer, struct index_found *found)
 	*found = writer->own;
 }
 
+/* The series of a line and its fields as a layout: guessed, looked up, or made. */
 static int resolve(struct writer *writer, const struct line *line, struct index_found *found,
 		   struct known_layout **out, struct diag *diag)
 {
@@ -468,12 +227,7 @@ static int resolve(struct writer *writer, const struct line *line, struct index_
 
 /* --- the batch ---------------------------------------------------------------------------- */
 
-static void batch_reset(struct writer *writer)
-{
-	writer->batch++;
-	writer->now.row_count = writer->now.layout_count = writer->field_count = 0;
-}
-
+/* The layout's number in the batch; a copy, since another line may change the one that is known. */
 static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 {
 	size_t bytes =
@@ -491,6 +245,8 @@ static uint32_t batch_layout(struct writer *writer, struct known_layout *known)
 	return known->batch_layout;
 }
 
+/* Strings of the line lie in the arena of the batch, or in the caller's text, until it is stored.
+ */
 static void batch_add(struct writer *writer, uint32_t series_id, struct known_layout *known,
 		      const struct line *line)
 {
@@ -504,81 +260,6 @@ static void batch_add(struct writer *writer, uint32_t series_id, struct known_la
 		(struct memtable_row){ series_id, batch_layout(writer, known), line->time_ns,
 				       values };
 	writer->field_count += line->field_count;
-}
-
-void engine_set_feed(struct engine *engine, engine_feed *feed, void *arg)
-{
-	engine->feed.arg = arg;
-	engine->feed.each = feed;
-}
-
-/*
- * What continuous queries make of the batch. In the midst of a write it may take its time on a
- * second core: then `writer->now` is another batch, and none of the first is looked at again.
- */
-static void feed(struct writer *writer, bool in_midst)
-{
-	struct engine *engine = writer->engine;
-	struct stored stored = { .database_id = writer->group->database_id,
-				 .policy_id = writer->group->policy_id,
-				 .index = writer->index,
-				 .rows = writer->now.rows,
-				 .row_count = writer->now.row_count,
-				 .layouts = writer->now.layouts,
-				 .layout_count = writer->now.layout_count };
-
-	if (!engine->feed.each || writer->options.feeds_nothing)
-		return;
-	if (in_midst && writer->is_fed && !writer->feeding)
-		writer->feeding = feeding_open(engine);
-	if (in_midst && writer->is_fed && writer->feeding) {
-		feeding_give(writer->feeding, &stored, &writer->now);
-		return;
-	}
-	if (writer->feeding)
-		feeding_wait(writer->feeding);
-	writer->is_fed = engine->feed.each(engine->feed.arg, &stored);
-}
-
-/* A window that fill() made lies where the wall clock is, however wrong that is. */
-static void note_times(const struct writer *writer)
-{
-	if (!writer->options.is_derived)
-		arrivals_note_times(writer->engine, writer->now.rows, writer->now.row_count);
-}
-
-/* Store the batch: all of it or nothing. */
-static int store_rows(struct writer *writer, bool in_midst)
-{
-	struct wal_record record = { .arrival_ns = writer->arrival_ns,
-				     .layouts = writer->now.layouts,
-				     .layout_count = writer->now.layout_count,
-				     .rows = writer->now.rows,
-				     .row_count = writer->now.row_count,
-				     .types_epoch = writer->types_epoch };
-	uint64_t sequence;
-
-	if (writer->now.row_count == 0)
-		return OK;
-	assert(gate_is_inside()); /* I10: an instant that is frozen has all of the call, or nothing
-				   */
-	int err = live_group_apply(writer->group, &record, &sequence);
-	if (err == OK) {
-		note_times(writer);
-		counter_add(COUNTER_POINTS_WRITTEN, writer->now.row_count);
-		counter_add(COUNTER_VALUES_WRITTEN, writer->field_count);
-		writer->stored_count++;
-		crash_at(CRASH_WRITE_STORED);
-		feed(writer, in_midst);
-	}
-	writer->lost |= err < 0;
-	batch_reset(writer);
-	return err;
-}
-
-static int batch_store(struct writer *writer)
-{
-	return store_rows(writer, false);
 }
 
 /*
@@ -607,13 +288,13 @@ static int enter_group(struct writer *writer, int64_t time_ns, bool make, struct
 
 	if (writer->group && !writer->group->dropped && live_group_holds(writer->group, time_ns) &&
 	    writer->now.row_count > 0)
-		return check_retention(writer, time_ns, diag);
-	TRY(find_group(writer, time_ns, make, diag, &group));
+		return writer_check_retention(writer, time_ns, diag);
+	TRY(writer_find_group(writer, time_ns, make, diag, &group));
 	if (group == writer->group) {
 		live_group_release(group);
 		return OK;
 	}
-	int err = batch_store(writer);
+	int err = writer_store(writer);
 	live_group_release(writer->group);
 	writer->group = group;
 	return err;
@@ -646,8 +327,8 @@ static int add_line(struct writer *writer, struct line *line, struct index_found
 
 		for (size_t i = 0; i < line->field_count; i++)
 			ids[i] = known->layout.fields[i].field_id;
-		TRY(check_types(writer, writer->group, known->measurement_id, line, ids, true,
-				diag));
+		TRY(writer_check_types(writer, writer->group, known->measurement_id, line, ids,
+				       true, diag));
 		known->typed_group_id = writer->group->id;
 		known->typed_epoch = epoch;
 	}
@@ -799,7 +480,7 @@ static int take_lines(struct writer *writer, struct slice text, bool final,
 		    progress->at - progress->stored <
 			    (writer->is_fed ? FED_TEXT_BYTES_MAX : BATCH_TEXT_BYTES_MAX))
 			continue;
-		TRY(store_rows(writer, true));
+		TRY(writer_store_in_midst(writer));
 		note_stored(progress);
 	}
 }
@@ -814,7 +495,7 @@ static int write_once(struct writer *writer, struct slice text, bool final, size
 	*lines = 0;
 	TRY(begin(writer, text.length, diag));
 	err = take_lines(writer, text, final, &progress);
-	stored = batch_store(writer);
+	stored = writer_store(writer);
 	if (writer->feeding)
 		feeding_wait(writer->feeding);
 	gate_leave(&writer->engine->gate);
@@ -955,7 +636,7 @@ static int put_some(struct writer *writer, const struct new_point *points, size_
 		if (err < 0)
 			pass_over(writer, err, &why, points[i].key, 0);
 		if (writer->now.row_count >= BATCH_POINTS_MAX)
-			TRY(batch_store(writer));
+			TRY(writer_store(writer));
 	}
 	return OK;
 }
@@ -970,7 +651,7 @@ int writer_put(struct writer *writer, const struct new_point *points, size_t cou
 	for (size_t at = 0; err == OK && at < count; at += INDEX_FIND_MAX)
 		err = put_some(writer, points + at,
 			       count - at < INDEX_FIND_MAX ? count - at : INDEX_FIND_MAX, diag);
-	stored = batch_store(writer);
+	stored = writer_store(writer);
 	gate_leave(&writer->engine->gate);
 	if (err == OK)
 		err = stored;
@@ -983,12 +664,9 @@ int writer_put(struct writer *writer, const struct new_point *points, size_t cou
 	return err;
 }
 
-/* --- replacing a series -------------------------------------------------------------------------
- */
+/* --- a text whole --- */
 
-/* Every line of a text into one batch, stored by the caller; a bad one is told, nothing is stored.
- */
-static int gather(struct writer *writer, struct slice text, struct diag *diag)
+int writer_gather(struct writer *writer, struct slice text, struct diag *diag)
 {
 	size_t at = 0, length;
 	uint64_t number = 0;
@@ -1009,60 +687,4 @@ static int gather(struct writer *writer, struct slice text, struct diag *diag)
 		at += length;
 	}
 	return err < 0 ? err : OK;
-}
-
-/* The group and the series that are replaced, though not a line may be there for them. */
-static int replace_target(struct writer *writer, struct mask *mask)
-{
-	if (!writer->group)
-		TRY(live_group_get(writer->engine, writer->options.group_id, &writer->group));
-	return index_series(writer->index, writer->options.series_key, false, &mask->series_id,
-			    NULL);
-}
-
-static int replace_store(struct writer *writer, uint64_t cut)
-{
-	struct mask mask = { .time_first_ns = TIME_MIN_NS,
-			     .time_last_ns = TIME_MAX_NS,
-			     .sequence = cut };
-	struct wal_record record = { .arrival_ns = writer->arrival_ns,
-				     .masks = &mask,
-				     .layouts = writer->now.layouts,
-				     .layout_count = writer->now.layout_count,
-				     .rows = writer->now.rows,
-				     .row_count = writer->now.row_count,
-				     .types_epoch = writer->types_epoch };
-	uint64_t sequence;
-
-	TRY(replace_target(writer, &mask));
-	record.mask_count = cut > 0 && mask.series_id != ID_NONE;
-	if (record.mask_count == 0 && record.row_count == 0)
-		return OK;
-	TRY(budget_wait(&writer->engine->budget));
-	int err = live_group_apply(writer->group, &record, &sequence);
-	if (err == OK)
-		note_times(writer);
-	return err;
-}
-
-int engine_series_replace(struct engine *engine, const struct writer_options *options, uint64_t cut,
-			  struct slice text, struct diag *diag)
-{
-	struct writer *writer;
-
-	assert(options->group_id && options->scope == WRITE_ONE_SERIES);
-	TRY(room_take(engine, text.length, diag));
-	TRY(writer_open(engine, options, &writer));
-	writer->arrival_ns = engine_arrival_ns(engine);
-	writer->is_replacing = true;
-	int err = gather(writer, text, diag);
-	if (err == OK)
-		err = replace_store(writer, cut);
-	if (err == ERR_SPACE && room_make(engine))
-		err = replace_store(writer, cut);
-	if (err == OK && engine->options.sync_writes)
-		err = engine_sync(engine);
-	writer->now.row_count = 0;
-	writer_close(writer);
-	return err;
 }
