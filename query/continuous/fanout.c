@@ -15,6 +15,7 @@
 #include "query/continuous/feeder.h"
 #include "query/continuous/rollup.h"
 
+/* A query of the list, and its feeders that no thread uses now. */
 struct fed_query {
 	struct object object;
 	bool is_broken;
@@ -34,6 +35,7 @@ struct fanout {
 	_Atomic uint64_t version; /* of the catalog that `queries` was made from */
 };
 
+/* Kept for fanout_stat(), and told to the function of the options. */
 static void tell(struct fanout *fanout, struct fed_query *query, int err, const struct diag *diag)
 {
 	atomic_store(&query->err, err);
@@ -43,6 +45,7 @@ static void tell(struct fanout *fanout, struct fed_query *query, int err, const 
 /* --- a query -------------------------------------------------------------------------------------
  */
 
+/* NULL: as many threads feed as feeders are there; the caller opens another one. */
 static struct feeder *take_feeder(struct fed_query *query)
 {
 	struct feeder *feeder;
@@ -61,6 +64,7 @@ static void give_back(struct fed_query *query, struct feeder *feeder)
 	pthread_mutex_unlock(&query->lock);
 }
 
+/* A good point takes the last error away; one that was refused in the same batch sets it again. */
 static void note_fed(struct fanout *fanout, struct fed_query *query, struct feeder *feeder,
 		     uint64_t written)
 {
@@ -76,6 +80,7 @@ static void note_fed(struct fanout *fanout, struct fed_query *query, struct feed
 		tell(fanout, query, refused, &diag);
 }
 
+/* A feeder that failed is closed: the next batch opens one that knows nothing of this one. */
 static void feed_query(struct fanout *fanout, struct fed_query *query, const struct stored *stored)
 {
 	struct feeder *feeder = take_feeder(query);
@@ -117,6 +122,7 @@ static void query_close(struct fed_query *query)
 /* --- the list
  * ------------------------------------------------------------------------------------- */
 
+/* Queries with GROUP BY time() are the runner's. */
 static bool is_ungrouped(struct fanout *fanout, const struct object *object)
 {
 	struct query_env env = { .engine = fanout->options.engine,
@@ -231,6 +237,7 @@ static void refresh(struct fanout *fanout)
 	pthread_rwlock_unlock(&fanout->lock);
 }
 
+/* Called by each writer with a batch; false: without a query to feed batches may be large. */
 static bool feed(void *arg, const struct stored *stored)
 {
 	struct fanout *fanout = arg;

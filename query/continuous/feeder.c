@@ -33,6 +33,7 @@ struct fed_source {
 	struct pattern *pattern;
 };
 
+/* What is remembered of a series: whether it feeds, and its tags. */
 struct fed_series {
 	uint32_t measurement_id;
 	bool is_source;
@@ -98,6 +99,7 @@ static int refuse_source(struct feeder *feeder)
 			"from joins or subqueries");
 }
 
+/* Rights are those of the query's owner, not of the writer whose point it is. */
 struct checker {
 	const struct fanout_options *options;
 	const struct object *query;
@@ -301,6 +303,7 @@ static bool is_source(struct feeder *feeder, const struct stored *stored, struct
 	return false;
 }
 
+/* Tags that GROUP BY names stay on the points of the target. */
 static bool goes_on(const struct feeder *feeder, struct slice key)
 {
 	for (size_t i = 0; !feeder->has_all_tags && i < feeder->select->dimension_count; i++) {
@@ -327,6 +330,7 @@ static void set_tags(struct feeder *feeder, struct index *index, uint32_t series
 			out->tags[out->tag_count++] = tags[i];
 }
 
+/* Found by number, or made; when too many are known all are forgotten, so memory is bounded. */
 static struct fed_series *series_of(struct feeder *feeder, const struct stored *stored,
 				    uint32_t series_id)
 {
@@ -383,6 +387,7 @@ static void add_fields(struct feeder *feeder, const struct stored *stored, uint3
 	pattern_close(pattern);
 }
 
+/* As a SELECT names it, and an expression without an alias is `expr`. */
 static struct slice column_name(const struct field *field)
 {
 	if (field->alias.length)
@@ -390,6 +395,7 @@ static struct slice column_name(const struct field *field)
 	return field->expr->kind == EXPR_VARREF ? field->expr->varref.name : SLICE("expr");
 }
 
+/* Names of expressions that are fields of the layout; other names may be tags. */
 static void set_slots(struct feeder *feeder, const struct stored *stored, uint32_t measurement_id,
 		      const struct layout *fields, struct fed_layout *out)
 {
@@ -409,6 +415,7 @@ static void set_slots(struct feeder *feeder, const struct stored *stored, uint32
 	}
 }
 
+/* Made once a batch: numbers of layouts mean others in the next one. */
 static struct fed_layout *layout_of(struct feeder *feeder, const struct stored *stored,
 				    uint32_t number, uint32_t measurement_id)
 {
@@ -449,6 +456,7 @@ static struct cell field_cell(const struct layout *fields, const struct memtable
 	return cell_of_value(fields->fields[field].type, row->values[field]);
 }
 
+/* A field hides a tag of the same name. */
 static struct cell slot_cell(const struct feeder *feeder, const struct fed_series *series,
 			     const struct fed_layout *layout, const struct layout *fields,
 			     const struct memtable_row *row, size_t slot)
@@ -461,6 +469,7 @@ static struct cell slot_cell(const struct feeder *feeder, const struct fed_serie
 	return cell_null();
 }
 
+/* A series that was begun in this batch with the same columns is gone on with, not begun again. */
 static int begin_series(struct feeder *feeder, struct fed_series *series,
 			const struct fed_layout *layout, uint32_t number)
 {
@@ -505,6 +514,7 @@ static bool make_cells(struct feeder *feeder, const struct fed_series *series,
 	return true;
 }
 
+/* Layouts of the batch before are void: `batch` tells which were made in this one. */
 static void begin_batch(struct feeder *feeder, const struct stored *stored)
 {
 	feeder->batch++;
