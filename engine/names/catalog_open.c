@@ -27,6 +27,10 @@ static int replay_record(void *arg, uint64_t sequence, struct slice payload)
 	struct replay *replay = arg;
 	uint64_t last = replay->catalog->sequence;
 
+	/*
+	 * Behind the first gap in what was not durable nothing is taken: a change without those
+	 * before it may be of an object that is not there.
+	 */
 	replay->cut +=
 		replay->cut || (replay->records && sequence > last + 1 && last >= replay->kept);
 	if (replay->cut)
@@ -162,6 +166,7 @@ int catalog_sync(struct catalog *catalog)
 	int err = OK;
 
 	pthread_rwlock_rdlock(&catalog->lock);
+	/* Read before the sync: a record that is appended during it may not be in it. */
 	uint64_t sequence = catalog->sequence;
 	pthread_rwlock_unlock(&catalog->lock);
 	pthread_mutex_lock(&catalog->sync_lock);

@@ -12,6 +12,7 @@
 #include "engine/base/log.h"
 #include "engine/names/index_inner.h"
 
+/* Records that the journal lacks: from `first` to the one before `end`. */
 struct gap {
 	uint64_t first, end;
 };
@@ -90,6 +91,7 @@ uint64_t index_lacked(struct index *index, uint64_t records)
 	return lacked;
 }
 
+/* File and log each hold a part: sorted by kind, no addition comes before what it needs. */
 static int sort_record(void *arg, uint64_t sequence, struct slice payload)
 {
 	additions_sort(payload, arg); /* what is none was counted before */
@@ -189,6 +191,7 @@ int index_sync(struct index *index)
 	look(index);
 	uint64_t records = index->sequence;
 	unlock(index);
+	/* Without index->lock: a sync takes milliseconds, and all writers would stand for it. */
 	pthread_mutex_lock(&index->sync_lock);
 	int err = journal_sync(index->journal);
 	if (err == OK) {
