@@ -543,9 +543,9 @@ static int split_binary(struct split *split, const struct expr *expr, struct exp
 	if (op == TOKEN_AND || op == TOKEN_OR)
 		return split_logic(split, expr, rest);
 	*rest = NULL;
-	if (expr_is_time(expr->binary.left))
+	if (expr_is_time(expr_unwrap(expr->binary.left)))
 		return split_time(split, op, expr->binary.right);
-	if (expr_is_time(expr->binary.right))
+	if (expr_is_time(expr_unwrap(expr->binary.right)))
 		return split_time(split, mirrored(op), expr->binary.left);
 	*rest = fold_inner(split->fold, expr);
 	return *rest ? OK : ERR_LIMIT;

@@ -5,14 +5,12 @@
 
 #include "engine/base/bits.h"
 #include "query/base/pattern.h"
-#include "query/expression/time_range.h"
 #include "query/language/print.h"
 
 enum filter_kind {
 	FILTER_CONSTANT,
 	FILTER_TAG,  /* its value is one of a set */
-	FILTER_PAIR, /* `a = b` of two tags: has both; `a != b`: has the first only */
-	FILTER_SAME, /* `a = b` of two tags, as a SELECT takes it: has both, of one value */
+	FILTER_SAME, /* `a = b` of two tags: has both, and they are one value, or not */
 	FILTER_AND,
 	FILTER_OR,
 };
@@ -135,11 +133,52 @@ static int refuse(const char *before, const struct expr *expr, struct diag *diag
 	return ERR_INVALID;
 }
 
+/* InfluxDB shows the node as Go prints it. */
+static int refuse_for_measurements(const struct expr *expr, struct diag *diag)
+{
+	switch (expr->kind) {
+	case EXPR_BOOLEAN:
+		return diag_set(diag, ERR_INVALID, "&influxql.BooleanLiteral{Val:%s}",
+				expr->boolean ? "true" : "false");
+	case EXPR_INTEGER:
+		return diag_set(diag, ERR_INVALID, "&influxql.IntegerLiteral{Val:%lld}",
+				(long long)expr->integer);
+	case EXPR_STRING:
+		return diag_set(diag, ERR_INVALID, "&influxql.StringLiteral{Val:\"%.*s\"}",
+				(int)expr->string.length, expr->string.data);
+	case EXPR_VARREF:
+		return diag_set(diag, ERR_INVALID, "&influxql.VarRef{Val:\"%.*s\", Type:0}",
+				(int)expr->varref.name.length, expr->varref.name.data);
+	default: return refuse("invalid condition expression: ", expr, diag);
+	}
+}
+
+/* SHOW MEASUREMENTS takes less: the tag stands on the left, a text or a regex on the right. */
+static int check_for_measurements(struct expr *expr, struct diag *diag)
+{
+	struct expr *value = expr_unwrap(expr->binary.right);
+	enum token op = expr->binary.op;
+
+	if (!is_tag_operator(op))
+		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
+	if (expr_unwrap(expr->binary.left)->kind != EXPR_VARREF)
+		return diag_set(diag, ERR_INVALID, "left side of '%s' must be a tag key",
+				token_spelling(op));
+	if (value->kind != EXPR_STRING && value->kind != EXPR_REGEX)
+		return diag_set(diag, ERR_INVALID, "right side of '%s' must be a tag value string",
+				token_spelling(op));
+	return OK;
+}
+
 int tag_filter_check(struct expr *condition, enum tag_filter_mode mode, struct diag *diag)
 {
 	struct expr *expr = condition ? expr_unwrap(condition) : NULL;
 
-	if (!expr || expr->kind == EXPR_BOOLEAN || expr_is_time_term(expr))
+	if (!expr || expr_is_time_term(expr))
+		return OK;
+	if (mode == TAG_FILTER_MEASUREMENTS && expr->kind != EXPR_BINARY)
+		return refuse_for_measurements(expr, diag);
+	if (expr->kind == EXPR_BOOLEAN)
 		return OK;
 	if (expr->kind != EXPR_BINARY)
 		return refuse("invalid condition expression: ", expr, diag);
@@ -147,6 +186,8 @@ int tag_filter_check(struct expr *condition, enum tag_filter_mode mode, struct d
 		TRY(tag_filter_check(expr->binary.left, mode, diag));
 		return tag_filter_check(expr->binary.right, mode, diag);
 	}
+	if (mode == TAG_FILTER_MEASUREMENTS)
+		return check_for_measurements(expr, diag);
 	if ((mode == TAG_FILTER_SHOW && !is_tag_comparison(expr)) ||
 	    (mode == TAG_FILTER_KEYS && !is_tag_operator(expr->binary.op)))
 		return diag_set(diag, ERR_INVALID, "invalid tag comparison operator");
@@ -215,9 +256,9 @@ static int bind_tag(struct arena *arena, struct index *index, uint32_t measureme
 }
 
 static int bind_pair(struct arena *arena, struct index *index, uint32_t measurement_id,
-		     const struct comparison *c, enum filter_kind kind, struct tag_filter **out)
+		     const struct comparison *c, struct tag_filter **out)
 {
-	struct tag_filter *filter = *out = new_filter(arena, kind);
+	struct tag_filter *filter = *out = new_filter(arena, FILTER_SAME);
 
 	if (!filter)
 		return ERR_LIMIT;
@@ -227,13 +268,18 @@ static int bind_pair(struct arena *arena, struct index *index, uint32_t measurem
 	return OK;
 }
 
-static bool is_field(struct index *index, uint32_t measurement_id, const struct expr *column)
+/* To SELECT a name that is a tag and a field is the field; SHOW knows tags. */
+static bool is_field(struct index *index, uint32_t measurement_id, const struct expr *column,
+		     enum tag_filter_mode mode)
 {
+	struct slice name = column->varref.name;
 	uint32_t field_id = ID_NONE;
 
 	if (column->varref.type != DATA_UNKNOWN)
 		return column->varref.type != DATA_TAG;
-	return index_field(index, measurement_id, column->varref.name, false, &field_id) >= 0 &&
+	if (mode != TAG_FILTER_REMOVE && index_tag_key_find(index, measurement_id, name) != ID_NONE)
+		return false;
+	return index_field(index, measurement_id, name, false, &field_id) >= 0 &&
 	       field_id != ID_NONE;
 }
 
@@ -268,8 +314,6 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 	struct comparison c = comparison_of(expr);
 	bool yes;
 
-	if (mode == TAG_FILTER_KEYS && expr_unwrap(expr->binary.left)->kind != EXPR_VARREF)
-		return bind_constant(arena, true, out);
 	if (!is_tag_comparison(expr))
 		return bind_other(arena, mode, out, diag);
 	if (!c.column)
@@ -277,19 +321,17 @@ static int bind_comparison(struct arena *arena, struct index *index, uint32_t me
 				     literals_equal(expr_unwrap(expr->binary.left), c.value) ==
 					     is_positive(c.op),
 				     out);
-	if (slice_equal(c.column->varref.name, SLICE("_name")) &&
+	if (mode != TAG_FILTER_REMOVE && slice_equal(c.column->varref.name, SLICE("_name")) &&
 	    (c.value->kind == EXPR_STRING || c.value->kind == EXPR_REGEX)) {
 		TRY(answers(&c, index_measurement_name(index, measurement_id), &yes));
 		return bind_constant(arena, yes, out);
 	}
-	if (is_field(index, measurement_id, c.column))
+	if (is_field(index, measurement_id, c.column, mode))
 		return bind_other(arena, mode, out, diag);
 	if (c.value->kind == EXPR_STRING || c.value->kind == EXPR_REGEX)
 		return bind_tag(arena, index, measurement_id, &c, out);
-	if (c.value->kind == EXPR_VARREF &&
-	    (mode == TAG_FILTER_REMOVE || !is_field(index, measurement_id, c.value)))
-		return bind_pair(arena, index, measurement_id, &c,
-				 mode == TAG_FILTER_SELECT ? FILTER_SAME : FILTER_PAIR, out);
+	if (c.value->kind == EXPR_VARREF && !is_field(index, measurement_id, c.value, mode))
+		return bind_pair(arena, index, measurement_id, &c, out);
 	return bind_other(arena, mode, out, diag);
 }
 
@@ -303,8 +345,6 @@ static int bind(struct arena *arena, struct index *index, uint32_t measurement_i
 	if (expr->kind == EXPR_BOOLEAN)
 		return bind_constant(arena, expr->boolean, out);
 	assert(expr->kind == EXPR_BINARY); /* tag_filter_check() said so */
-	if (expr_is_time_term(expr))
-		return bind_constant(arena, true, out);
 	if (!is_logic(expr))
 		return bind_comparison(arena, index, measurement_id, expr, mode, out, diag);
 	*out = filter = new_filter(arena, expr->binary.op == TOKEN_AND ? FILTER_AND : FILTER_OR);
@@ -330,12 +370,11 @@ static bool has_tag(struct index *index, uint32_t series_id, uint32_t key_id)
 	return key_id != ID_NONE && index_series_tag(index, series_id, key_id) != ID_NONE;
 }
 
-static bool has_same(struct index *index, uint32_t series_id, uint32_t first_id, uint32_t second_id)
+static bool is_same(struct index *index, uint32_t series_id, uint32_t first_id, uint32_t second_id)
 {
 	uint32_t measurement_id = index_series_measurement(index, series_id);
 
-	return has_tag(index, series_id, first_id) && has_tag(index, series_id, second_id) &&
-	       slice_equal(index_tag_value_name(index, measurement_id, first_id,
+	return slice_equal(index_tag_value_name(index, measurement_id, first_id,
 						index_series_tag(index, series_id, first_id)),
 			   index_tag_value_name(index, measurement_id, second_id,
 						index_series_tag(index, series_id, second_id)));
@@ -354,12 +393,11 @@ bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t 
 		if (value_id >= f->tag.value_count)
 			return f->tag.absent;
 		return bit_is_set(f->tag.bits, value_id);
-	case FILTER_PAIR:
-		return has_tag(index, series_id, f->pair.first_id) &&
-		       has_tag(index, series_id, f->pair.second_id) == f->pair.is_equal;
 	case FILTER_SAME:
-		return has_same(index, series_id, f->pair.first_id, f->pair.second_id) ==
-		       f->pair.is_equal;
+		return has_tag(index, series_id, f->pair.first_id) &&
+		       has_tag(index, series_id, f->pair.second_id) &&
+		       is_same(index, series_id, f->pair.first_id, f->pair.second_id) ==
+			       f->pair.is_equal;
 	case FILTER_AND:
 		return tag_filter_takes(f->both.left, index, series_id) &&
 		       tag_filter_takes(f->both.right, index, series_id);
@@ -369,5 +407,3 @@ bool tag_filter_takes(const struct tag_filter *f, struct index *index, uint32_t 
 	}
 	return false;
 }
-
-/* --- measurements ---------------------------------------------------------- */

@@ -3,8 +3,9 @@
  * or DROP SERIES means.
  *
  * Each comparison becomes a bit per value of its tag, so that a regex runs once
- * a value and a series costs a bit per comparison. An absent tag is ''. Time
- * terms are passed over (time_range.h has them).
+ * a value and a series costs a bit per comparison. An absent tag is ''. The
+ * condition is what condition_split() leaves, so that it means what it means to
+ * a SELECT.
  */
 #ifndef QUERY_TAG_FILTER_H
 #define QUERY_TAG_FILTER_H
@@ -17,10 +18,11 @@
  * some of SHOW from its index, the rest by a SELECT of series.
  */
 enum tag_filter_mode {
-	TAG_FILTER_SHOW,   /* with a field: takes every series; by another operator: an error */
-	TAG_FILTER_KEYS,   /* the same, but that a tag may be calculated with, to no effect */
-	TAG_FILTER_SELECT, /* takes no series */
-	TAG_FILTER_REMOVE, /* an error */
+	TAG_FILTER_SHOW, /* with a field: takes every series; by another operator: an error */
+	TAG_FILTER_KEYS, /* the same, but that a tag may be calculated with, to no effect */
+	TAG_FILTER_MEASUREMENTS, /* as SHOW; all but `tag = 'text'` and its kin: an error */
+	TAG_FILTER_SELECT,	 /* takes no series */
+	TAG_FILTER_REMOVE,	 /* an error */
 };
 
 struct tag_filter;

@@ -78,6 +78,19 @@ struct expr *expr_unwrap(struct expr *expr)
 	return expr;
 }
 
+static bool is_comparison(enum token op)
+{
+	return op == TOKEN_EQ || op == TOKEN_NEQ || op == TOKEN_LT || op == TOKEN_LTE ||
+	       op == TOKEN_GT || op == TOKEN_GTE || op == TOKEN_EQ_REGEX || op == TOKEN_NEQ_REGEX;
+}
+
+bool expr_is_time_term(const struct expr *expr)
+{
+	return expr->kind == EXPR_BINARY && is_comparison(expr->binary.op) &&
+	       (expr_is_time(expr_unwrap(expr->binary.left)) ||
+		expr_is_time(expr_unwrap(expr->binary.right)));
+}
+
 /* --- the databases that a statement names ---------------------------------------- */
 
 struct names {

@@ -116,6 +116,8 @@ static inline bool expr_is_call(const struct expr *expr, const char *name)
 }
 /* Is it the column `time`, in any case? */
 bool expr_is_time(const struct expr *expr);
+/* Is it a comparison with the column `time`? */
+bool expr_is_time_term(const struct expr *expr);
 /* Without the brackets around it. */
 struct expr *expr_unwrap(struct expr *expr);
 static inline bool expr_is_literal(const struct expr *expr)

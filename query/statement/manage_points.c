@@ -70,10 +70,8 @@ int manage_delete(struct task *task)
 int manage_drop_series(struct task *task)
 {
 	struct scope_spec spec = spec_of(&task->statement->remove);
-	struct time_range range;
 
-	TRY(time_range_of(spec.condition, task->now_ns, &range, task->diag));
-	if (range.is_given)
+	if (scope_names_time(spec.condition))
 		return diag_set(task->diag, ERR_INVALID,
 				"DROP SERIES doesn't support time in WHERE clause");
 	return remove_scope(task, &spec);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "engine/base/array.h"
+#include "engine/base/when.h"
 #include "query/base/pattern.h"
+#include "query/expression/fold.h"
 
 /* A source, as it is looked up. */
 struct choice {
@@ -148,6 +150,8 @@ static int list_choice(struct scope *scope, const struct choice *choice, uint32_
 
 	*ids = NULL;
 	*count = 0;
+	if (scope->range.first_ns > scope->range.last_ns)
+		return OK;
 	if (choice->name.length) {
 		measurement_id = index_measurement_find(scope->index, choice->name);
 		if (measurement_id == ID_NONE)
@@ -241,8 +245,8 @@ static int filter_measurement(struct task *task, struct scope *scope, const stru
 	size_t kept = 0;
 
 	TRY(task_check(task));
-	TRY(tag_filter_bind(task->arena, scope->index, measurement->id, spec->condition, spec->mode,
-			    &filter, task->diag));
+	TRY(tag_filter_bind(task->arena, scope->index, measurement->id, scope->condition,
+			    spec->mode, &filter, task->diag));
 	for (size_t i = 0; i < measurement->series_count; i++)
 		if (tag_filter_takes(filter, scope->index, measurement->series_ids[i]))
 			measurement->series_ids[kept++] = measurement->series_ids[i];
@@ -263,17 +267,50 @@ static int filter_all(struct task *task, struct scope *scope, const struct scope
 	return OK;
 }
 
+static bool is_time_term(void *arg, struct expr *expr)
+{
+	bool *found = arg;
+
+	*found = *found || expr_is_time_term(expr);
+	return !*found;
+}
+
+bool scope_names_time(struct expr *condition)
+{
+	bool found = false;
+
+	if (condition)
+		expr_walk(condition, is_time_term, &found);
+	return found;
+}
+
+/* Times are taken out of WHERE as SELECT takes them, so that both mean the same rows. */
+static int split_condition(struct task *task, const struct scope_spec *spec, struct scope *scope)
+{
+	struct fold fold = {
+		.arena = task->arena, .has_now = true, .has_math = true, .now_ns = task->now_ns
+	};
+	struct bounds bounds;
+
+	TRY(condition_split(&fold, spec->condition, &bounds, &scope->condition, task->diag));
+	scope->range = (struct time_range){ TIME_MIN_NS, TIME_MAX_NS };
+	if (bounds.has_first && bounds.first_ns > TIME_MIN_NS)
+		scope->range.first_ns = bounds.first_ns;
+	if (bounds.has_last && bounds.last_ns < TIME_MAX_NS)
+		scope->range.last_ns = bounds.last_ns;
+	TRY(tag_filter_check(spec->condition, spec->mode, task->diag));
+	return tag_filter_prepare(scope->condition, task->diag);
+}
+
 int scope_open(struct task *task, const struct scope_spec *spec, struct scope *out)
 {
 	uint32_t *ids = NULL;
 	size_t count = 0;
 	int err;
 
-	*out = (struct scope){ .condition = spec->condition };
+	*out = (struct scope){ 0 };
 	TRY(find_database(task, spec, &out->database));
-	TRY(time_range_of(spec->condition, task->now_ns, &out->range, task->diag));
-	TRY(tag_filter_check(spec->condition, spec->mode, task->diag));
-	TRY(tag_filter_prepare(spec->condition, task->diag));
+	TRY(split_condition(task, spec, out));
 	TRY(snapshot_open(task->env->engine, out->database.id, &out->snapshot));
 	out->index = snapshot_index(out->snapshot);
 	TRY(task_policies(task, out->database.id, &out->policies, &out->policy_count,

@@ -10,7 +10,6 @@
 #define QUERY_SCOPE_H
 
 #include "query/expression/tag_filter.h"
-#include "query/expression/time_range.h"
 #include "query/statement/task.h"
 
 struct scope_measurement {
@@ -20,6 +19,10 @@ struct scope_measurement {
 	size_t series_count;
 };
 
+struct time_range {
+	int64_t first_ns, last_ns; /* closed; first > last: nothing */
+};
+
 struct scope {
 	struct object database;
 	struct index *index;
@@ -27,8 +30,8 @@ struct scope {
 	struct time_range range;
 	struct scope_measurement *measurements; /* those that have series, by name */
 	size_t measurement_count;
-	uint32_t *series_ids; /* all of them, one measurement after the other */
-	struct expr *condition;
+	uint32_t *series_ids;	/* all of them, one measurement after the other */
+	struct expr *condition; /* without its times; NULL = none */
 	/* Those of the database that the caller may read; what stands in others is not there. */
 	struct object *policies;
 	size_t policy_count;
@@ -50,6 +53,8 @@ struct scope_spec {
  * ERR_INVALID, ERR_NOT_FOUND in InfluxDB's words; ERR_ACCESS, ERR_LIMIT.
  */
 int scope_open(struct task *task, const struct scope_spec *spec, struct scope *out);
+/* Has the condition (NULL: none) a term of time? */
+bool scope_names_time(struct expr *condition);
 void scope_close(struct scope *scope);
 
 #endif

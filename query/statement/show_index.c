@@ -64,29 +64,12 @@ static int lazy_end(struct lazy_series *lazy)
 
 /* --- scopes ----------------------------------------------------------------- */
 
-static bool is_time_term(void *arg, struct expr *expr)
-{
-	bool *found = arg;
-
-	*found = *found || expr_is_time_term(expr);
-	return !*found;
-}
-
-static bool has_time(struct expr *condition)
-{
-	bool found = false;
-
-	if (condition)
-		expr_walk(condition, is_time_term, &found);
-	return found;
-}
-
 /* SHOW with a time, and what counts exactly, is a SELECT to InfluxDB. */
 static enum tag_filter_mode mode_of(enum statement_kind kind, struct expr *condition)
 {
 	switch (kind) {
 	case STATEMENT_SHOW_SERIES:
-		return has_time(condition) ? TAG_FILTER_SELECT : TAG_FILTER_SHOW;
+		return scope_names_time(condition) ? TAG_FILTER_SELECT : TAG_FILTER_SHOW;
 	case STATEMENT_SHOW_TAG_KEYS:
 	case STATEMENT_SHOW_TAG_VALUES: return TAG_FILTER_KEYS;
 	case STATEMENT_SHOW_SERIES_CARDINALITY:
@@ -135,7 +118,7 @@ static int for_measurements(struct task *task,
 
 static int refuse_time(struct task *task, const char *statement)
 {
-	if (!has_time(task->statement->show.condition))
+	if (!scope_names_time(task->statement->show.condition))
 		return OK;
 	return diag_set(task->diag, ERR_INVALID, "%s doesn't support time in WHERE clause",
 			statement);
@@ -165,16 +148,15 @@ static int walk_measurements(struct task *task, measurement_taken *taken, void *
 				   .sources = has_with ? &with : show->sources,
 				   .source_count = has_with ? 1 : show->source_count,
 				   .condition = show->condition,
+				   .mode = TAG_FILTER_MEASUREMENTS,
 				   .ignores_policies = has_with };
 	struct scope scope;
 	int err;
 
 	with.database = SLICE(""); /* InfluxDB looks at the name alone */
 	err = scope_open(task, &spec, &scope);
-	for (size_t i = 0; err >= 0 && i < scope.measurement_count; i++) {
-		if (scope.measurements[i].series_count)
-			err = taken(arg, &scope.measurements[i]);
-	}
+	for (size_t i = 0; err >= 0 && i < scope.measurement_count; i++)
+		err = taken(arg, &scope.measurements[i]);
 	scope_close(&scope);
 	return err;
 }
@@ -693,13 +675,7 @@ static int print_tag_value_count(struct task *task, struct scope *scope,
 
 int show_tag_values_cardinality(struct task *task)
 {
-	struct time_range range;
-
 	TRY(refuse_grouping(task));
-	TRY(time_range_of(task->statement->show.condition, task->now_ns, &range, task->diag));
-	/* To InfluxDB each value is a row of time 0. */
-	if (range.first_ns > 0 || range.last_ns < 0)
-		return OK;
 	return with_key_pattern(task, print_tag_value_count);
 }
 
