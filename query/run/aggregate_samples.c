@@ -109,17 +109,19 @@ int aggregate_take_keys(struct aggregate *aggregate, const struct plan_call *cal
 			struct samples *samples, const struct rows *rows)
 {
 	const struct batch_column *column = &rows->block->columns[call->slot];
+	const union value *values = column->values;
+	const enum data_type type = call->type; /* once: a store into keys could be one into it */
 	uint64_t *keys;
 
 	TRY(aggregate_reserve_keys(aggregate, samples, rows->end - rows->first));
 	keys = samples->keys + samples->count - samples->tallied;
 	if (!column->valid) {
 		for (size_t row = rows->first; row < rows->end; row++)
-			*keys++ = key_of_value(call->type, column->values[row]);
+			*keys++ = key_of_value(type, values[row]);
 	} else {
 		for (size_t row = rows->first; row < rows->end; row++)
 			if (column_has(column, row))
-				*keys++ = key_of_value(call->type, column->values[row]);
+				*keys++ = key_of_value(type, values[row]);
 	}
 	samples->count = samples->tallied + (size_t)(keys - samples->keys);
 	return OK;
