@@ -31,7 +31,7 @@ static int ask(struct engine *engine, const char *database, const char *text, st
 	env.database_id = found.id;
 	err = query_options_parse(slice_of_text(text), &options, &buffer, &statement, diag);
 	if (err >= 0)
-		err = query_run(&env, statement, &options, &sink, diag);
+		err = query_run(&env, statement, &options, &sink, NULL, diag);
 	buf_release(&buffer);
 	return err;
 }

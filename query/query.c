@@ -6,10 +6,10 @@
 
 #include "engine/base/when.h"
 #include "query/base/metering.h"
-#include "query/expression/fold.h"
 #include "query/format/format.h"
 #include "query/language/parser.h"
 #include "query/language/print.h"
+#include "query/lasting.h"
 #include "query/run/explain.h"
 #include "query/run/select.h"
 #include "query/statement/dotted.h"
@@ -181,8 +181,7 @@ static void name_parse_error(struct diag *diag)
 {
 	struct diag whole = { 0 };
 
-	if (strncmp(diag->text, "error parsing query parameters", 30) == 0 ||
-	    strncmp(diag->text, "error parsing json value", 24) == 0)
+	if (diag->stands_alone)
 		return;
 	diag_set_at(&whole, ERR_INVALID, diag->line, diag->column, "error parsing query: %.900s",
 		    diag->text);
@@ -190,7 +189,8 @@ static void name_parse_error(struct diag *diag)
 }
 
 int query_run(const struct query_env *env, struct slice request,
-	      const struct query_options *options, const struct query_sink *sink, struct diag *diag)
+	      const struct query_options *options, const struct query_sink *sink, bool *lasts,
+	      struct diag *diag)
 {
 	struct run_request run = { .env = env, .options = options, .diag = diag };
 	struct metering metering;
@@ -202,6 +202,8 @@ int query_run(const struct query_env *env, struct slice request,
 	format_open(&format, options, sink);
 	run.result = format_result(&format);
 	err = parse(&run, request);
+	if (lasts)
+		*lasts = err >= 0 && !options->fresh && request_lasts(&run.request, &run.arena);
 	if (err < 0) {
 		name_parse_error(diag);
 		format_request_error(&format, diag->text);
@@ -244,64 +246,7 @@ int query_import(const struct query_env *env, struct slice text, struct dump_sta
 	return metering_end(&metering, err, diag);
 }
 
-/* --- does the clock matter? ------------------------------------------------------------------ */
-
-static bool find_now(void *arg, struct expr *expr)
-{
-	bool *found = arg;
-
-	*found |= expr_is_call(expr, "now") || expr_is_call(expr, "sample");
-	return !*found;
-}
-
-static bool select_uses_now(struct select_stmt *select, struct arena *arena)
-{
-	struct fold fold = { .arena = arena, .has_now = true };
-	struct bounds bounds;
-	struct diag diag = { 0 };
-	bool found = false, has_window = false;
-	struct expr *rest;
-
-	for (size_t i = 0; i < select->field_count; i++)
-		expr_walk(select->fields[i].expr, find_now, &found);
-	for (size_t i = 0; i < select->dimension_count; i++) {
-		expr_walk(select->dimensions[i], find_now, &found);
-		has_window |= select->dimensions[i]->kind == EXPR_CALL;
-	}
-	if (select->condition)
-		expr_walk(select->condition, find_now, &found);
-	/* Windows without an upper bound end now. */
-	if (has_window && !found &&
-	    (condition_split(&fold, select->condition, &bounds, &rest, &diag) < 0 ||
-	     !bounds.has_last))
-		found = true;
-	for (size_t i = 0; !found && i < select->source_count; i++)
-		if (select->sources[i].kind == SOURCE_SUBQUERY)
-			found = select_uses_now(select->sources[i].subquery, arena);
-	return found;
-}
-
-bool query_uses_now(struct slice text)
-{
-	struct arena arena = { 0 };
-	struct diag diag = { 0 };
-	struct request request;
-	bool found = parse_request(text, NULL, &arena, &request, NULL, &diag) < 0;
-
-	for (size_t i = 0; !found && i < request.count; i++) {
-		struct statement *statement = &request.statements[i];
-
-		if (statement->kind == STATEMENT_SELECT)
-			found = select_uses_now(statement->select, &arena);
-		else
-			found = true;
-	}
-	arena_release(&arena);
-	return found;
-}
-
-/* --- continuous queries -------------------------------------------------------------------------
- */
+/* --- continuous queries --------------------------------------------------------------------- */
 
 int query_check_continuous(const struct query_env *env, struct slice text, struct diag *diag)
 {

@@ -45,14 +45,13 @@ int query_import(const struct query_env *env, struct slice text, struct dump_sta
  * for parse errors, with nothing run). Statements before it have taken effect.
  * A name in it that is not there, or there already, is ERR_INVALID like all else
  * that is wrong with a request.
+ *
+ * `lasts` (may be NULL) is set before anything runs: may the answer be given again as long as
+ * nothing is written?
  */
 int query_run(const struct query_env *env, struct slice request,
-	      const struct query_options *options, const struct query_sink *sink,
+	      const struct query_options *options, const struct query_sink *sink, bool *lasts,
 	      struct diag *diag);
-
-/* Does the answer depend on now() (so that it may not be reused while nothing changed)? Parses
- * only. */
-bool query_uses_now(struct slice request);
 
 /* A saved continuous query's text, checked: OK, or ERR_INVALID with diag. Prints it as stored into
  * `name`d form. */

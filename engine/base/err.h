@@ -38,6 +38,7 @@ struct diag {
 	char text[DIAG_TEXT_BYTES_MAX]; /* one sentence, no newline, NUL-terminated */
 	uint64_t line;			/* from 1, within what was given; 0 = unknown */
 	uint32_t column;		/* from 1, in bytes; 0 = unknown */
+	bool stands_alone;		/* the sentence says what failed: no words in front */
 };
 
 /* Nothing said: what a zeroed one is, at a fraction of the cost where it is done for each line. */
@@ -46,6 +47,7 @@ static inline void diag_reset(struct diag *diag)
 	diag->text[0] = '\0';
 	diag->line = 0;
 	diag->column = 0;
+	diag->stands_alone = false;
 }
 
 /* The row's sentence for `err`; never NULL. */

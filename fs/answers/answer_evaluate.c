@@ -73,14 +73,6 @@ static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, boo
 	return OK;
 }
 
-/* SHOW answers about the running server too, which no version counts. */
-static bool is_select(struct slice statement)
-{
-	while (statement.length && strchr(" \t\r\n", statement.data[0]))
-		statement = slice_from(statement, 1);
-	return statement.length >= 6 && strncasecmp(statement.data, "select", 6) == 0;
-}
-
 int answer_evaluate(struct answer *answer, struct engine *engine, struct diag *diag)
 {
 	struct mount *mount = answer->mount;
@@ -109,9 +101,7 @@ int answer_evaluate(struct answer *answer, struct engine *engine, struct diag *d
 	if (err == OK) {
 		answer->catalog_version = catalog_version(mount->catalog);
 		add_database(answer, answer->place.database_id);
-		answer->keeps =
-			is_select(statement) && !options.fresh && !query_uses_now(statement);
-		err = query_run(&env, statement, &options, &sink, diag);
+		err = query_run(&env, statement, &options, &sink, &answer->keeps, diag);
 	}
 	buf_release(&buffer);
 	return err;

@@ -161,7 +161,7 @@ static int run_statements(struct exec_handle *handle, struct slice text, struct 
 	int err;
 
 	handle->is_too_large = false;
-	err = query_run(&env, text, &handle->options, &sink, diag);
+	err = query_run(&env, text, &handle->options, &sink, NULL, diag);
 	if (!handle->is_too_large)
 		return err;
 	drop_answer(handle);

@@ -200,7 +200,7 @@ static int evaluate(struct stream *stream, struct engine *engine, struct diag *d
 		query_options_parse(buf_slice(&stream->text), &options, &buffer, &statement, diag);
 
 	if (err == OK)
-		err = query_run(&env, statement, &options, &sink, diag);
+		err = query_run(&env, statement, &options, &sink, NULL, diag);
 	buf_release(&buffer);
 	return err;
 }

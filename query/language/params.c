@@ -7,6 +7,7 @@
  * A value of the wrong kind becomes one that fails where it is used: nobody
  * minds it elsewhere.
  */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "engine/base/buf.h"
@@ -24,10 +25,23 @@ struct reader {
 	unsigned depth;
 };
 
+/* InfluxDB names these mistakes itself: nothing is to stand in front of them. */
+__attribute__((format(printf, 2, 3))) static int fail_alone(struct reader *r, const char *format,
+							    ...)
+{
+	char text[DIAG_TEXT_BYTES_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	r->diag->stands_alone = true;
+	return diag_set(r->diag, ERR_INVALID, "%s", text);
+}
+
 static int fail(struct reader *r, const char *expected)
 {
-	return diag_set(r->diag, ERR_INVALID, "error parsing query parameters: expected %s",
-			expected);
+	return fail_alone(r, "error parsing query parameters: expected %s", expected);
 }
 
 static void skip_blanks(struct reader *r)
@@ -403,8 +417,8 @@ static int read_param(struct reader *r, struct param *out)
 	is_plain = peek(r) != '{' && peek(r) != '[';
 	TRY(read_value(r, out));
 	if (is_plain && out->kind == EXPR_NIL && slice_starts_with(out->string, SLICE("strconv.")))
-		return diag_set(r->diag, ERR_INVALID, "error parsing json value: %.*s",
-				(int)out->string.length, out->string.data);
+		return fail_alone(r, "error parsing json value: %.*s", (int)out->string.length,
+				  out->string.data);
 	return OK;
 }
 

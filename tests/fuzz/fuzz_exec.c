@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.chunked = data[0] & 64;
 	options.chunk_size = 3;
 	options.pretty = data[0] & 128;
-	err = query_run(&env, slice_of(data + 1, size - 1), &options, &sink, &diag);
+	err = query_run(&env, slice_of(data + 1, size - 1), &options, &sink, NULL, &diag);
 	if (err < 0 && !diag.text[0])
 		abort();
 	return 0;

@@ -20,6 +20,7 @@
 #include "query/base/zone.h"
 #include "query/language/parser.h"
 #include "query/language/print.h"
+#include "query/lasting.h"
 #include "query/query.h"
 
 #define PARSER_MUST(cond)                                                                          \
@@ -56,7 +57,8 @@ static inline void parser_request(struct slice text)
 	parser_judge(err, &diag, text);
 	for (size_t i = 0; err >= 0 && i < request.count; i++)
 		statement_print(&print, &request.statements[i]);
-	query_uses_now(text);
+	if (err >= 0)
+		request_lasts(&request, &arena);
 	buf_release(&print);
 	arena_release(&arena);
 }
@@ -93,8 +95,6 @@ static inline void parser_path(struct slice text)
 	int err = query_options_parse(text, &options, &decoded, &statement, &diag);
 
 	parser_judge(err, &diag, text);
-	if (err >= 0)
-		query_uses_now(statement);
 	diag_reset(&diag);
 	query_shape(text, &diag);
 	buf_release(&decoded);

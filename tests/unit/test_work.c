@@ -105,7 +105,7 @@ static uint64_t work_of(const char *statement)
 	struct diag diag = { 0 };
 	uint64_t before = atomic_load(&work);
 
-	if (!CHECK_INT(query_run(&env, slice_of_text(statement), &options, &sink, &diag), OK))
+	if (!CHECK_INT(query_run(&env, slice_of_text(statement), &options, &sink, NULL, &diag), OK))
 		fprintf(stderr, "%s: %s\n", statement, diag.text);
 	return atomic_load(&work) - before;
 }

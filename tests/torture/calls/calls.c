@@ -412,7 +412,7 @@ static int ask(struct engine *from, uint32_t id, struct buf *out)
 	struct query_options options = { .format = QUERY_CSV, .epoch_unit_ns = 1 };
 	struct diag diag = { 0 };
 
-	return query_run(&env, SLICE("select a, b, c from m"), &options, &sink, &diag);
+	return query_run(&env, SLICE("select a, b, c from m"), &options, &sink, NULL, &diag);
 }
 
 static void judge_row(unsigned database, const char *row, bool *seen)
