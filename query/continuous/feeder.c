@@ -20,6 +20,7 @@
 #include "query/expression/fold.h"
 #include "query/expression/tag_filter.h"
 #include "query/language/parser.h"
+#include "query/language/source.h"
 #include "query/statement/into.h"
 
 /* Series that a feeder remembers, before it starts anew. */
@@ -117,20 +118,12 @@ static int check_access(void *arg, uint32_t database_id, uint32_t policy_id, boo
 			      write);
 }
 
-/* A raw dotted name is a path when there is such a policy, else a name (LANGUAGE). */
+/* The measurement may come later: a raw dotted name that is no path here is its name. */
 static bool is_whole_name(struct feeder *feeder, const struct source *source)
 {
-	struct catalog *catalog = engine_catalog(feeder->env.engine);
-	struct object found;
-
-	if (source->whole_name.length == 0)
-		return false;
-	if (source->path_error)
-		return true;
-	if (source->database.length)
-		return catalog_find(catalog, OBJECT_ROOT_ID, source->database, &found) < 0;
-	return catalog_find(catalog, feeder->env.database_id, source->policy, &found) < 0 ||
-	       found.kind != OBJECT_POLICY;
+	return source->whole_name.length &&
+	       (source->path_error || !source_is_path(engine_catalog(feeder->env.engine),
+						      feeder->env.database_id, source));
 }
 
 static int find_place(struct feeder *feeder, const struct source *source, bool is_whole,

@@ -5,6 +5,7 @@
 #include "engine/base/when.h"
 #include "query/language/parser.h"
 #include "query/language/print.h"
+#include "query/language/source.h"
 
 static struct slice trimmed(struct slice text)
 {
@@ -92,15 +93,6 @@ static void name_path(const struct naming *naming, struct slice *database_name,
 		*policy_name = policy.name;
 }
 
-static bool is_path(const struct naming *naming, const struct source *source)
-{
-	struct object policy;
-
-	return source->whole_name.length == 0 ||
-	       (source->database.length == 0 && source->policy.length &&
-		catalog_find(naming->catalog, naming->database->id, source->policy, &policy) >= 0);
-}
-
 static void name_sources(const struct naming *naming, struct select_stmt *select)
 {
 	for (size_t i = 0; i < select->source_count; i++) {
@@ -108,7 +100,9 @@ static void name_sources(const struct naming *naming, struct select_stmt *select
 
 		if (source->kind == SOURCE_SUBQUERY)
 			name_sources(naming, source->subquery);
-		else if (source->kind == SOURCE_MEASUREMENT && is_path(naming, source))
+		else if (source->kind == SOURCE_MEASUREMENT &&
+			 (source->whole_name.length == 0 ||
+			  source_is_path(naming->catalog, naming->database->id, source)))
 			name_path(naming, &source->database, &source->policy);
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "query/base/pattern.h"
+#include "query/language/source.h"
 #include "query/plan/plan.h"
 #include "query/statement/scope.h"
 
@@ -236,20 +237,11 @@ static int add_named(struct plan *plan, struct source_list *list, const struct o
 static bool is_whole_name(struct plan *plan, const struct source *source,
 			  const struct origin *default_origin)
 {
-	struct object found;
-	struct catalog *catalog = catalog_of(plan);
-
 	if (source->whole_name.length == 0 || source->dotted != DOTTED_UNKNOWN)
 		return source->dotted == DOTTED_NAME;
-	if (source->database.length &&
-	    catalog_find(catalog, OBJECT_ROOT_ID, source->database, &found) >= 0)
-		return false;
-	if (!source->database.length && source->policy.length &&
-	    catalog_find(catalog, plan->context->env->database_id, source->policy, &found) >= 0)
-		return false;
-	return plan->stmt->is_old ||
-	       index_measurement_find(snapshot_index(default_origin->snapshot),
-				      source->whole_name) != ID_NONE;
+	return source_resolve(catalog_of(plan), snapshot_index(default_origin->snapshot),
+			      plan->context->env->database_id, source,
+			      plan->stmt->is_old) == DOTTED_NAME;
 }
 
 static int open_origin(struct plan *plan, struct slice database_name, struct slice policy_name,

@@ -5,22 +5,14 @@
  */
 #include "query/statement/dotted.h"
 
+#include "query/language/source.h"
+
 struct dotted_search {
 	struct catalog *catalog;
 	uint32_t database_id; /* 0: there is no default database */
 	struct index *index;
 	struct diag *diag;
 };
-
-static bool is_path(const struct dotted_search *check, const struct source *source)
-{
-	struct object found;
-
-	if (source->database.length)
-		return catalog_find(check->catalog, OBJECT_ROOT_ID, source->database, &found) >= 0;
-	return source->policy.length &&
-	       catalog_find(check->catalog, check->database_id, source->policy, &found) >= 0;
-}
 
 static bool is_name(const struct dotted_search *check, const struct source *source)
 {
@@ -41,10 +33,8 @@ static int check_sources(const struct dotted_search *check, struct source *sourc
 		} else if (source->kind != SOURCE_MEASUREMENT) {
 			TRY(check_sources(check, source->parts, source->part_count, is_old));
 		} else if (source->whole_name.length) {
-			source->dotted =
-				!is_path(check, source) && (is_old || is_name(check, source))
-					? DOTTED_NAME
-					: DOTTED_PATH;
+			source->dotted = source_resolve(check->catalog, check->index,
+							check->database_id, source, is_old);
 			if (source->path_error && !is_old && !is_name(check, source))
 				return diag_set(check->diag, ERR_INVALID, "%s", source->path_error);
 		}

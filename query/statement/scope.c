@@ -7,6 +7,7 @@
 #include "engine/base/when.h"
 #include "query/base/pattern.h"
 #include "query/expression/fold.h"
+#include "query/language/source.h"
 
 /* A source, as it is looked up. */
 struct choice {
@@ -16,13 +17,6 @@ struct choice {
 };
 
 /* --- sources --------------------------------------------------------------- */
-
-/* Is the dotted name as a whole a measurement here? (LANGUAGE, "Names in FROM") */
-static bool is_whole_name(const struct scope *scope, const struct source *source)
-{
-	return source->whole_name.length &&
-	       index_measurement_find(scope->index, source->whole_name) != ID_NONE;
-}
 
 static int find_policy(struct task *task, const struct scope *scope, const struct scope_spec *spec,
 		       const struct source *source, struct choice *out)
@@ -49,15 +43,12 @@ static int find_policy(struct task *task, const struct scope *scope, const struc
 static int choose(struct task *task, const struct scope *scope, const struct scope_spec *spec,
 		  const struct source *source, struct choice *out)
 {
-	struct object policy;
-	bool is_path = source->policy.length && catalog_find(task_catalog(task), scope->database.id,
-							     source->policy, &policy) >= 0;
-
 	*out = (struct choice){ .name = source->name };
 	if (source->kind != SOURCE_MEASUREMENT)
 		return diag_set(task->diag, ERR_INVALID,
 				"only measurements can stand in this FROM");
-	if (!is_path && is_whole_name(scope, source)) {
+	if (source_resolve(task_catalog(task), scope->index, scope->database.id, source, false) ==
+	    DOTTED_NAME) {
 		out->name = source->whole_name;
 		return OK;
 	}
