@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/base/number.h"
+#include "engine/base/when.h"
 #include "query/language/parser.h"
 #include "query/query.h"
 
@@ -88,21 +89,10 @@ static int take_number(const struct setting *setting, uint64_t max, uint64_t *ou
 
 static int set_epoch(const struct setting *setting)
 {
-	static const struct {
-		const char *name;
-		int64_t unit_ns;
-	} rows[] = {
-		{ "u", 1000 },
-		{ "ms", 1000000 },
-		{ "s", 1000000000 },
-		{ "m", INT64_C(60000000000) },
-		{ "h", INT64_C(3600000000000) },
-	};
+	int64_t unit_ns = unit_find(setting->value, UNIT_EPOCH);
 
-	setting->options->epoch_unit_ns = 1; /* ns, n, and what InfluxDB does not know */
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (slice_equal(setting->value, slice_of_text(rows[i].name)))
-			setting->options->epoch_unit_ns = rows[i].unit_ns;
+	/* n, and what InfluxDB does not know, are nanoseconds */
+	setting->options->epoch_unit_ns = unit_ns ? unit_ns : 1;
 	return OK;
 }
 static int set_rp(const struct setting *setting)

@@ -242,28 +242,59 @@ int when_parse_rfc3339(struct slice text, int64_t *time_ns)
 			       nanosecond, time_ns);
 }
 
-/* In the order in which printing tries them. */
-static const struct duration_unit {
+/* In the order in which printing tries them, then what is only read. */
+static const struct unit {
 	const char *name;
 	int64_t ns;
-} duration_units[] = {
-	{ "w", NS_PER_WEEK },	   { "d", NS_PER_DAY },
-	{ "h", NS_PER_HOUR },	   { "m", NS_PER_MINUTE },
-	{ "s", NS_PER_SECOND },	   { "ms", NS_PER_MS },
-	{ "u", NS_PER_US },	   { "ns", 1 },
-	{ "\xc2\xb5", NS_PER_US }, /* only read */
+	unsigned users;
+} units[] = {
+	{ "w", NS_PER_WEEK, UNIT_DURATION },
+	{ "d", NS_PER_DAY, UNIT_DURATION },
+	{ "h", NS_PER_HOUR, UNIT_ALL },
+	{ "m", NS_PER_MINUTE, UNIT_ALL },
+	{ "s", NS_PER_SECOND, UNIT_ALL },
+	{ "ms", NS_PER_MS, UNIT_ALL },
+	{ "u", NS_PER_US, UNIT_ALL },
+	{ "ns", 1, UNIT_ALL },
+	{ "\xc2\xb5", NS_PER_US, UNIT_DURATION | UNIT_PRECISION },
+	{ "us", NS_PER_US, UNIT_LINE | UNIT_PRECISION },
+	{ "n", 1, UNIT_PRECISION },
 };
-#define DURATION_UNIT_COUNT (sizeof(duration_units) / sizeof(duration_units[0]))
+#define UNIT_COUNT (sizeof(units) / sizeof(units[0]))
+
+int64_t unit_find(struct slice name, enum unit_user user)
+{
+	for (size_t i = 0; i < UNIT_COUNT; i++)
+		if (units[i].users & user && slice_equal(name, slice_of_text(units[i].name)))
+			return units[i].ns;
+	return 0;
+}
+
+/* The longest that fits: `ms` is no `m`. */
+int64_t unit_begins(struct slice text, enum unit_user user, size_t *length)
+{
+	int64_t ns = 0;
+
+	*length = 0;
+	for (size_t i = 0; i < UNIT_COUNT; i++)
+		if (units[i].users & user && strlen(units[i].name) > *length &&
+		    slice_starts_with(text, slice_of_text(units[i].name))) {
+			ns = units[i].ns;
+			*length = strlen(units[i].name);
+		}
+	return ns;
+}
 
 size_t duration_print(char *out, int64_t ns)
 {
-	const struct duration_unit *unit = duration_units;
+	const struct unit *unit = units;
 	size_t length;
 
 	if (ns == 0) {
 		memcpy(out, "0s", 2);
 		return 2;
 	}
+	/* Ends at the nanosecond: units behind it are only read. */
 	while (ns % unit->ns != 0)
 		unit++;
 	length = integer_print(out, ns / unit->ns);
@@ -332,45 +363,28 @@ size_t duration_print_go(char *out, int64_t ns)
 	return (size_t)(p - out);
 }
 
-/* The longest that fits: `ms` is no `m`. */
-static const struct duration_unit *take_unit(struct text_cursor *c)
-{
-	struct slice rest = slice_of(c->next, (size_t)(c->end - c->next));
-	const struct duration_unit *longest = NULL;
-
-	for (size_t i = 0; i < DURATION_UNIT_COUNT; i++) {
-		const struct duration_unit *unit = &duration_units[i];
-
-		if (slice_starts_with(rest, slice_of_text(unit->name)) &&
-		    (!longest || strlen(unit->name) > strlen(longest->name)))
-			longest = unit;
-	}
-	if (longest)
-		c->next += strlen(longest->name);
-	return longest;
-}
-
-/* duration := digit { digit } unit { digit { digit } unit } */
 int duration_parse(struct slice text, int64_t *ns)
 {
 	struct text_cursor c = { text.data, text.data + text.length };
-	const struct duration_unit *unit;
-	int64_t sum = 0, count, part;
+	int64_t sum = 0, count, part, unit_ns;
 	bool fits = true;
 
 	if (c.next == c.end)
 		return ERR_INVALID;
 	while (c.next < c.end) {
 		const char *digits = c.next;
+		size_t length;
 		int err;
 
 		while (c.next < c.end && *c.next >= '0' && *c.next <= '9')
 			c.next++;
 		err = integer_parse(slice_of(digits, (size_t)(c.next - digits)), &count);
-		unit = take_unit(&c);
-		if (err == ERR_INVALID || !unit)
+		unit_ns = unit_begins(slice_of(c.next, (size_t)(c.end - c.next)), UNIT_DURATION,
+				      &length);
+		c.next += length;
+		if (err == ERR_INVALID || !unit_ns)
 			return ERR_INVALID;
-		fits = fits && err == OK && !__builtin_mul_overflow(count, unit->ns, &part) &&
+		fits = fits && err == OK && !__builtin_mul_overflow(count, unit_ns, &part) &&
 		       !__builtin_add_overflow(sum, part, &sum);
 	}
 	if (!fits)

@@ -50,6 +50,19 @@ size_t when_print_offset(char *out, int64_t time_ns, int32_t offset_seconds);
  */
 int when_parse_rfc3339(struct slice text, int64_t *time_ns);
 
+/* Units of time by name. Which of them is taken where is as in InfluxDB. */
+enum unit_user {
+	UNIT_DURATION = 1,  /* 5m in a query or a policy: w d h m s ms u µ ns */
+	UNIT_LINE = 2,	    /* behind the time of a line: h m s ms us u ns */
+	UNIT_PRECISION = 4, /* of a write: h m s ms us u µ ns n */
+	UNIT_EPOCH = 8,	    /* of an answer: h m s ms u ns */
+	UNIT_ALL = UNIT_DURATION | UNIT_LINE | UNIT_PRECISION | UNIT_EPOCH,
+};
+/* Its nanoseconds; 0: there is none of that name here. */
+int64_t unit_find(struct slice name, enum unit_user user);
+/* The longest unit that the text begins with, and its length; 0: it begins with none. */
+int64_t unit_begins(struct slice text, enum unit_user user, size_t *length);
+
 /*
  * A duration in InfluxQL's spelling: 90s prints as 90s, 120s as 2m, 7d as 1w
  * (the largest of w d h m s ms u ns that divides exactly), 0 as 0s.

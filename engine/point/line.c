@@ -601,13 +601,6 @@ static int parse_fields(struct line_context *context, struct scan *scan, struct 
 
 /* --- the time ----------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	int64_t ns;
-} time_units[] = { { "ns", 1 },		{ "us", NS_PER_US },	{ "u", NS_PER_US },
-		   { "ms", NS_PER_MS }, { "s", NS_PER_SECOND }, { "m", NS_PER_MINUTE },
-		   { "h", NS_PER_HOUR } };
-
 static int refuse_range(struct scan *scan, const char *at)
 {
 	return refuse(scan, at, ERR_RANGE,
@@ -625,9 +618,8 @@ static int parse_time(struct scan *scan, struct slice token, int64_t bare_unit_n
 	struct slice unit = slice_from(token, digits);
 	if (unit.length == 0)
 		unit_ns = bare_unit_ns ? bare_unit_ns : 1;
-	for (size_t i = 0; unit.length && i < sizeof(time_units) / sizeof(*time_units); i++)
-		if (slice_equal(unit, slice_of_text(time_units[i].name)))
-			unit_ns = time_units[i].ns;
+	else
+		unit_ns = unit_find(unit, UNIT_LINE);
 	int err = unit_ns ? integer_parse(slice_of(token.data, digits), time_ns)
 			  : when_parse_rfc3339(token, time_ns);
 	if (err == ERR_INVALID)

@@ -37,23 +37,12 @@ struct write_stream {
 	struct caller caller;
 };
 
-static const struct precision {
-	const char *word;
-	int64_t unit_ns;
-} precisions[] = {
-	{ "ns", 1 },	      { "n", 1 },	   { "u", NS_PER_US },	   { "us", NS_PER_US },
-	{ "µ", NS_PER_US },   { "ms", NS_PER_MS }, { "s", NS_PER_SECOND }, { "m", NS_PER_MINUTE },
-	{ "h", NS_PER_HOUR },
-};
-
 static int set_precision(struct mount *mount, uint32_t database_id, struct slice value,
 			 struct write_options *out, struct diag *diag)
 {
-	for (size_t i = 0; i < sizeof(precisions) / sizeof(precisions[0]); i++)
-		if (slice_equal(value, slice_of_text(precisions[i].word))) {
-			out->time_unit_ns = precisions[i].unit_ns;
-			return OK;
-		}
+	out->time_unit_ns = unit_find(value, UNIT_PRECISION);
+	if (out->time_unit_ns)
+		return OK;
 	return diag_set(diag, ERR_INVALID, "invalid precision \"%.*s\" (use ns, u, ms, s, m or h)",
 			(int)value.length, value.data);
 }

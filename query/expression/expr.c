@@ -34,11 +34,6 @@ static const struct {
 	[VALUE_BOOLEAN] = { CELL_BOOLEAN, DATA_BOOLEAN },
 };
 
-enum cell_type cell_type_of_value(enum value_type type)
-{
-	return value_rows[type].cell;
-}
-
 enum data_type data_type_of_value(enum value_type type)
 {
 	return value_rows[type].data;

@@ -58,7 +58,6 @@ static inline struct cell cell_of_string(struct slice value)
 
 /* CELL_NULL for types that no value has. A tag is a string. */
 enum cell_type cell_type_of(enum data_type type);
-enum cell_type cell_type_of_value(enum value_type type);
 enum data_type data_type_of_value(enum value_type type);
 /*
  * A stored value; strings are borrowed. Inline: a result that comes back in memory is read wider

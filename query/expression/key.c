@@ -117,6 +117,10 @@ static void key_text(struct buf *out, struct slice name, const struct dimensions
 		buf_append_prefixed(out, values[i]);
 }
 
+/* The same row under fewer (or other) dimensions; those it has not are "". */
+static const struct series_key *subset_of(struct key_ring *ring, const struct series_key *key,
+					  const struct dimensions *dimensions);
+
 static const struct series_key *add_key(struct key_ring *ring, struct slice text, uint64_t hash,
 					struct slice name, const struct dimensions *dimensions,
 					const struct slice *values)
@@ -130,7 +134,7 @@ static const struct series_key *add_key(struct key_ring *ring, struct slice text
 	ring->texts[ring->count] = text;
 	map_add(&ring->map, hash, (uint32_t)ring->count++);
 	if (dimensions != ring->group)
-		key->group = key_ring_subset(ring, key, ring->group);
+		key->group = subset_of(ring, key, ring->group);
 	return key->group ? key : NULL;
 }
 
@@ -152,8 +156,8 @@ const struct series_key *key_ring_get(struct key_ring *ring, struct slice name,
 	return key;
 }
 
-const struct series_key *key_ring_subset(struct key_ring *ring, const struct series_key *key,
-					 const struct dimensions *dimensions)
+static const struct series_key *subset_of(struct key_ring *ring, const struct series_key *key,
+					  const struct dimensions *dimensions)
 {
 	const struct series_key *subset;
 	struct slice *values;

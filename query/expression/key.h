@@ -48,9 +48,6 @@ const struct dimensions *key_ring_list(struct key_ring *ring, const struct slice
 const struct series_key *key_ring_get(struct key_ring *ring, struct slice name,
 				      const struct dimensions *dimensions,
 				      const struct slice *values);
-/* The same row under fewer (or other) dimensions; those it has not are "". */
-const struct series_key *key_ring_subset(struct key_ring *ring, const struct series_key *key,
-					 const struct dimensions *dimensions);
 /* "" when it has none of that name. */
 struct slice key_value(const struct series_key *key, struct slice name);
 

@@ -28,7 +28,7 @@
 		.transform = transform_##name_                                                     \
 	}
 
-const struct function function_table[] = {
+static const struct function function_table[] = {
 	{ .name = "count",
 	  .is_filled = true,
 	  .types = TYPES_ANY,
@@ -131,11 +131,11 @@ const struct function function_table[] = {
 	TRANSFORM(holt_winters, TYPES_NUMBER),
 	TRANSFORM(holt_winters_with_fit, TYPES_NUMBER),
 };
-const size_t function_count = sizeof(function_table) / sizeof(function_table[0]);
+#define FUNCTION_COUNT (sizeof(function_table) / sizeof(function_table[0]))
 
 const struct function *function_find(struct slice name)
 {
-	for (size_t i = 0; i < function_count; i++)
+	for (size_t i = 0; i < FUNCTION_COUNT; i++)
 		if (slice_equal(name, slice_of_text(function_table[i].name)))
 			return &function_table[i];
 	return NULL;

@@ -65,8 +65,6 @@ struct function {
 
 /* NULL: there is none of that name. `count(distinct x)` is the row "count distinct". */
 const struct function *function_find(struct slice name);
-extern const struct function function_table[];
-extern const size_t function_count;
 
 /* --- FOLD ------------------------------------------------------------------- */
 
@@ -115,8 +113,6 @@ static inline union value value_of_key(enum data_type type, uint64_t key)
 		return (union value){ .u = key & sign ? key & ~sign : ~key };
 	return (union value){ .u = type == DATA_INTEGER ? key ^ sign : key };
 }
-/* The key of that rank, from 0; the keys are moved. */
-uint64_t select_key(uint64_t *keys, size_t count, size_t rank);
 
 /* --- TRANSFORM --------------------------------------------------------------- */
 

@@ -71,7 +71,7 @@ static int compare_keys(const void *a, const void *b)
  * Hoare's find (1961): a sort of 36,000 keys for one of them took 8 times as
  * long. Sorting ends it when pivots are bad too often.
  */
-uint64_t select_key(uint64_t *keys, size_t count, size_t rank)
+static uint64_t select_key(uint64_t *keys, size_t count, size_t rank)
 {
 	int patience = 64;
 

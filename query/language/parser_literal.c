@@ -17,24 +17,6 @@
 
 static const char invalid_duration[] = "invalid duration";
 
-/* `ms` and `ns` before what they begin with; there is no `n`. */
-static const struct unit {
-	const char *name;
-	int64_t ns;
-} units[] = {
-	{ "ns", 1 },	      { "u", 1000 },	      { "\xc2\xb5", 1000 },
-	{ "ms", 1000000 },    { "m", NS_PER_MINUTE }, { "s", NS_PER_SECOND },
-	{ "h", NS_PER_HOUR }, { "d", NS_PER_DAY },    { "w", NS_PER_WEEK },
-};
-
-static const struct unit *unit_of(struct slice text)
-{
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (slice_starts_with(text, slice_of_text(units[i].name)))
-			return &units[i];
-	return NULL;
-}
-
 static struct slice digits_of(struct slice text)
 {
 	size_t length = 0;
@@ -52,7 +34,7 @@ const char *duration_complaint(struct arena *arena, struct slice text, int64_t *
 {
 	bool is_negative = text.length && text.data[0] == '-';
 	struct slice rest = slice_from(text, is_negative);
-	const struct unit *unit = NULL;
+	struct slice unit = slice_of("", 0);
 	uint64_t sum = 0;
 	int64_t measure = 0;
 
@@ -61,17 +43,20 @@ const char *duration_complaint(struct arena *arena, struct slice text, int64_t *
 	while (rest.length) {
 		struct slice digits = digits_of(rest);
 
+		int64_t unit_ns;
+
 		rest = slice_from(rest, digits.length);
-		unit = unit_of(rest);
-		if (!unit || integer_parse(digits, &measure) < 0)
+		unit_ns = unit_begins(rest, UNIT_DURATION, &unit.length);
+		unit.data = rest.data;
+		if (!unit_ns || integer_parse(digits, &measure) < 0)
 			return invalid_duration;
-		rest = slice_from(rest, strlen(unit->name));
-		sum += (uint64_t)measure * (uint64_t)unit->ns;
+		rest = slice_from(rest, unit.length);
+		sum += (uint64_t)measure * (uint64_t)unit_ns;
 	}
 	if ((int64_t)sum < 0 && !is_negative) {
 		const char *words = arena_printf(
-			arena, "overflowed duration %lld%s: choose a smaller duration or INF",
-			(long long)measure, unit->name);
+			arena, "overflowed duration %lld%.*s: choose a smaller duration or INF",
+			(long long)measure, (int)unit.length, unit.data);
 
 		return words ? words : invalid_duration;
 	}

@@ -50,7 +50,8 @@ void print_ident(struct buf *out, struct slice name)
 		print_quoted(out, '"', name);
 }
 
-void print_string(struct buf *out, struct slice text)
+/* In single quotes. */
+static void print_string(struct buf *out, struct slice text)
 {
 	print_quoted(out, '\'', text);
 }

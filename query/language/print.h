@@ -21,8 +21,7 @@ void print_duration(struct buf *out, int64_t duration_ns);
  * decimals, and as many as read back the same.
  */
 void print_decimal(struct buf *out, double value, int decimals);
-/* A name in quotes when it needs them; a string in single quotes. */
+/* A name in quotes when it needs them. */
 void print_ident(struct buf *out, struct slice name);
-void print_string(struct buf *out, struct slice text);
 
 #endif

@@ -444,11 +444,6 @@ static manage_function *const manage_functions[STATEMENT_KIND_COUNT] = {
 	[STATEMENT_DROP_SUBSCRIPTION] = refuse_subscriptions,
 };
 
-bool manage_is(enum statement_kind kind)
-{
-	return manage_functions[kind] != NULL;
-}
-
 int manage_run(struct task *task)
 {
 	int err = manage_functions[task->statement->kind](task);

@@ -8,8 +8,6 @@
 
 #include "query/statement/task.h"
 
-/* Is it one of them? */
-bool manage_is(enum statement_kind kind);
 /*
  * Runs it; the answer is empty. Dropping what is not there succeeds, making
  * what is there already does if nothing about it would differ. ERR_INVALID,
