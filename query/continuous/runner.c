@@ -499,7 +499,8 @@ static bool has_backfill(const struct entry *entry)
 static bool is_passing(int err)
 {
 	return err == ERR_NOT_FOUND || err == ERR_SPACE || err == ERR_FILE_SIZE || err == ERR_IO ||
-	       err == ERR_MEMORY || err == ERR_BUSY || err == ERR_STALE || err == ERR_ACCESS;
+	       err == ERR_FILES || err == ERR_MEMORY || err == ERR_BUSY || err == ERR_STALE ||
+	       err == ERR_ACCESS;
 }
 
 static void backfill_step(struct runner *runner, struct entry *entry)

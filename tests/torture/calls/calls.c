@@ -99,8 +99,8 @@ static bool end(int err)
 {
 	if (err >= 0)
 		return true;
-	if (err != ERR_IO && err != ERR_SPACE && err != ERR_MEMORY && err != ERR_LIMIT &&
-	    err != ERR_CORRUPT)
+	if (err != ERR_IO && err != ERR_FILES && err != ERR_SPACE && err != ERR_MEMORY &&
+	    err != ERR_LIMIT && err != ERR_CORRUPT)
 		wrong("%s", err_text(err));
 	if (atomic_load(&page->failed) == 0)
 		wrong("refused without a fault: %s", err_text(err));
