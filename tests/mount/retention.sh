@@ -136,12 +136,13 @@ rm -rf "$DATA"
 mkdir "$DATA"
 jump +0
 fake_start
-mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/keep" "$MNT/db/continuous"
+mkdir "$MNT/db" "$MNT/db/autogen" "$MNT/db/keep" "$MNT/db/src" "$MNT/db/continuous"
 printf 'duration 3h\nshard_duration 1h\n' >"$MNT/db/keep/.policy"
-echo 'select count(v) as n from keep.m group by time(1m) fill(0) into filled' >"$MNT/db/continuous/filled"
+echo 'select count(v) as n from src.m group by time(1m) fill(0) into filled' >"$MNT/db/continuous/filled"
 ctl continuous
 now=$(date +%s)
 for ago in 7200 3600 0; do write "m v=1 $((now - ago))s"; done
+echo "m v=1 $((now - 60))000000000" >"$MNT/db/src/.write"
 before=$(groups)
 for end in mount_stop mount_kill9; do
 	$end
@@ -151,6 +152,7 @@ for end in mount_stop mount_kill9; do
 	ctl retention
 	sleep 1.2
 	check_equal "after $end the clock is a day ahead, and so are results" "$before" "$(groups)"
+	check "which are there" test "$(tail -n 1 "$MNT/db/autogen/filled" | cut -d' ' -f3)" -gt $(((now + 3600) * 1000000000))
 done
 jump +0
 
