@@ -186,10 +186,10 @@ mount_start -o "setuid=$uid"
 check_equal "by number" 100 "$(wc -l <"$MNT/db/autogen/m")"
 mount_stop
 check_fails "without the option root does not take it" "belongs to nobody" "$SERIESFS" "$DATA" "$MNT"
+# A copy: the tree may lie where nobody may not look.
+install -D "$SERIESFS" "$WORK/bin/seriesfs"
 # A daemon of a user from its start, on a mount that mount.fuse3 made for it.
 if mount.fuse3 -h 2>&1 | grep -q . ; then
-	# A copy: the tree may lie where nobody may not look.
-	install -D "$SERIESFS" "$WORK/bin/seriesfs"
 	PATH=$WORK/bin:$PATH timeout 20 mount.fuse3 "seriesfs#$DATA" "$MNT" -o setuid=nobody,drop_privileges,allow_other
 	check_equal "mount.fuse3 -o drop_privileges" 100 "$(wc -l <"$MNT/db/autogen/m")"
 	umount "$MNT"
@@ -214,7 +214,7 @@ done
 exit 0
 END
 chown nobody "$MNT"
-said=$(WORK=$WORK DATA=$DATA MNT=$MNT SERIESFS=$SERIESFS unshare -m bash "$WORK/user.sh" 2>&1)
+said=$(WORK=$WORK DATA=$DATA MNT=$MNT SERIESFS=$WORK/bin/seriesfs unshare -m bash "$WORK/user.sh" 2>&1)
 if [ $? = 77 ]; then
 	echo "SKIPPED a user who mounts: no device node may be made here: $said"
 else
