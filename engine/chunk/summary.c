@@ -653,6 +653,39 @@ struct summary cells_join(const struct summary *cells, size_t count, enum value_
 	return all;
 }
 
+int laying_count(struct slice bytes, size_t *count)
+{
+	struct reader in = reader_of(bytes);
+
+	reader_varint(&in); /* how wide they are */
+	*count = reader_varint(&in);
+	return in.failed || *count == 0 || *count > CELLS_MAX ? ERR_CORRUPT : OK;
+}
+
+int cells_extremes(struct slice bytes, enum value_type type, size_t count, union value *min,
+		   union value *max)
+{
+	struct reader in = reader_of(bytes);
+	bool is_whole = reader_left(&in) && (uint8_t)*in.next == CELLS_WHOLE;
+	words_reader *read = is_whole ? few_decode : array_decode;
+	uint64_t least[CELLS_MAX], above[CELLS_MAX];
+
+	assert(type != VALUE_FLOAT && count > 0 && count <= CELLS_MAX);
+	if (is_whole)
+		reader_u8(&in);
+	TRY(read(&in, least, count));
+	TRY(read(&in, above, count));
+	*min = (union value){ .u = least[0] };
+	*max = (union value){ .u = least[0] + above[0] };
+	for (size_t i = 1; i < count; i++) {
+		union value low = { .u = least[i] }, high = { .u = least[i] + above[i] };
+
+		*min = is_less(low, *min, type) ? low : *min;
+		*max = is_less(*max, high, type) ? high : *max;
+	}
+	return in.failed ? ERR_CORRUPT : OK;
+}
+
 int cells_decode(struct slice bytes, enum value_type type, const struct laying *laying,
 		 const struct access *access, struct arena *arena, struct summary **out)
 {

@@ -98,6 +98,11 @@ bool cells_encode(struct buf *out, enum value_type type, const union value *valu
 struct summary cells_join(const struct summary *cells, size_t count, enum value_type type);
 /* Do they name rows for values? */
 bool cells_name_rows(struct slice bytes, enum value_type type);
+/* How many cells a laying has, without decoding it. ERR_CORRUPT. */
+int laying_count(struct slice bytes, size_t *count);
+/* Of `count` cells of integers, signed or not: the least value, and the greatest. ERR_CORRUPT. */
+int cells_extremes(struct slice bytes, enum value_type type, size_t count, union value *min,
+		   union value *max);
 /*
  * One summary a cell, in `arena`. ERR_CORRUPT, ERR_MEMORY. Where rows are named and `access` is
  * NULL, nothing but count and sum is told; the rest is zero.

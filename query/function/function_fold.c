@@ -54,6 +54,14 @@ static void set_whole(struct accumulator *acc, __int128 whole)
 	acc->other.u = (uint64_t)((unsigned __int128)whole >> 64);
 }
 
+/* Nearly all fit in 64 bits, where the processor converts them; of 128 a library does. */
+static double float_of_whole(const struct accumulator *acc)
+{
+	bool fits = acc->other.i == acc->value.i >> 63;
+
+	return fits ? (double)acc->value.i : (double)whole_of(acc);
+}
+
 static __int128 widened(enum data_type type, union value value)
 {
 	return type == DATA_UNSIGNED ? (__int128)value.u : (__int128)value.i;
@@ -401,7 +409,7 @@ double float_of_value(enum data_type type, union value value)
 void join_mean(struct accumulator *acc, enum data_type type, const struct accumulator *part)
 {
 	double count = (double)part->count;
-	double sum = type == DATA_FLOAT ? part->value.f : (double)whole_of(part);
+	double sum = type == DATA_FLOAT ? part->value.f : float_of_whole(part);
 	double mean = sum / count;
 
 	acc->value.f = (acc->count ? acc->value.f : 0) + (part->count < 2 ? mean : mean * count);
