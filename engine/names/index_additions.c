@@ -210,32 +210,38 @@ static int apply_measurement(struct tables *tables, struct reader *r)
 	return OK;
 }
 
-static int apply_field(struct tables *tables, struct reader *r)
+/* A name of a measurement, with its number: what an addition of a field or of a tag key holds. */
+static int read_member(struct tables *tables, struct reader *r, struct measurement **measurement,
+		       uint32_t *id, struct slice *name)
 {
-	uint32_t measurement_id = read_id(r), id = read_id(r);
-	struct slice name = reader_prefixed(r);
-	struct measurement *measurement;
+	uint32_t measurement_id = read_id(r);
 
+	*id = read_id(r);
+	*name = reader_prefixed(r);
 	if (r->failed)
 		return ERR_CORRUPT;
-	measurement = need_measurement(tables, measurement_id);
-	if (!measurement)
-		return ERR_CORRUPT;
+	*measurement = need_measurement(tables, measurement_id);
+	return *measurement ? OK : ERR_CORRUPT;
+}
+
+static int apply_field(struct tables *tables, struct reader *r)
+{
+	struct measurement *measurement;
+	struct slice name;
+	uint32_t id;
+
+	TRY(read_member(tables, r, &measurement, &id, &name));
 	set_counted(tables, &measurement->fields, id, name);
 	return OK;
 }
 
 static int apply_key(struct tables *tables, struct reader *r)
 {
-	uint32_t measurement_id = read_id(r), id = read_id(r);
-	struct slice name = reader_prefixed(r);
 	struct measurement *measurement;
+	struct slice name;
+	uint32_t id;
 
-	if (r->failed)
-		return ERR_CORRUPT;
-	measurement = need_measurement(tables, measurement_id);
-	if (!measurement)
-		return ERR_CORRUPT;
+	TRY(read_member(tables, r, &measurement, &id, &name));
 	if (set_counted(tables, &measurement->keys, id, name))
 		fit_tag_keys(tables, measurement);
 	return OK;

@@ -1,6 +1,6 @@
 """broken.py MNT: texts that are broken in every way go to every file that takes text; each ends in an errno, the
 mount goes on."""
-import itertools, os, sys
+import errno, itertools, os, sys
 mnt = sys.argv[1].encode()
 db = mnt + b"/db"
 group = db + b"/autogen/" + [g for g in os.listdir(db + b"/autogen") if g[:2] == b"20"][0]
@@ -22,6 +22,7 @@ def broken(valid, others=b"\0\n\t \"'\\/%,=.;(\xff"):
         for other in others:
             yield valid[:i] + bytes([other]) + valid[i + 1:]
 
+DEAD = (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOSYS)  # what a mount says whose daemon is gone
 LONG = [byte * n for byte in (b"a", b" ", b"\n", b"(", b'"', b"\\", b"%", b"\0", b"\xff") for n in (255, 4095, 70000)]
 
 def each(texts, call):
@@ -31,7 +32,7 @@ def each(texts, call):
         try:
             call(text)
         except (OSError, ValueError) as error:  # Python refuses NUL in names by itself
-            if getattr(error, "errno", None) in (107, 103, 38):  # not connected, aborted, not implemented
+            if getattr(error, "errno", None) in DEAD:
                 raise SystemExit(f"{call.__name__} {text[:200]!r}: {error}")
     alive()
 
